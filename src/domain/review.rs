@@ -1,0 +1,161 @@
+//! The answer: one test against one simulation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::alignment::CameraAlignment;
+use super::flag::Flag;
+use super::mesh::PartId;
+use super::model::{ExecutionProvider, ModelDigest};
+
+/// Version of `review.json`; grows when a field changes its meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How far the test may be off before it matters, mm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tolerances {
+    /// For parts that `per_part_mm` does not name.
+    pub default_mm: f64,
+    /// By part.
+    #[serde(default)]
+    pub per_part_mm: BTreeMap<PartId, f64>,
+}
+
+impl Tolerances {
+    /// The tolerance of part `id`, mm.
+    #[must_use]
+    pub fn of_mm(&self, id: PartId) -> f64 {
+        self.per_part_mm.get(&id).copied().unwrap_or(self.default_mm)
+    }
+}
+
+/// An input file's identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputDigest {
+    /// `simulation`, `test`, …
+    pub role: String,
+    /// Path as the caller gave it.
+    pub path: String,
+    /// SHA-256 of the bytes, hex.
+    pub sha256: String,
+}
+
+/// What the measurement itself costs: learnt from the frames before the first contact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NoiseFloor {
+    /// How many quiet frames (over all cameras) it rests on.
+    pub quiet_frames: usize,
+    /// Median of the residual's length in the quiet frames, px.
+    pub median_px: f64,
+    /// 95th percentile of it, px.
+    pub p95_px: f64,
+    /// The same 95th percentile at the specimen, mm.
+    pub p95_mm: f64,
+    /// Counts of residual lengths, quiet frames; bin width [`NoiseFloor::BIN_PX`], the last bin holds the rest.
+    pub histogram_quiet: Vec<u64>,
+    /// The same counts for all later frames.
+    pub histogram_all: Vec<u64>,
+}
+
+impl NoiseFloor {
+    /// Width of a histogram bin, px.
+    pub const BIN_PX: f64 = 0.05;
+}
+
+/// Rigid-body share of a part's deviation at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RigidMotion {
+    /// Translation of the part's centroid, mm.
+    pub translation_mm: [f64; 3],
+    /// Rotation vector, rad.
+    pub rotation_rad: [f64; 3],
+    /// Root mean square of what the rigid motion explains, mm.
+    pub rigid_rms_mm: f64,
+    /// Root mean square of what is left: the part's own change of shape, mm.
+    pub deformation_rms_mm: f64,
+}
+
+/// A part over time; all vectors have one value a film time, NaN (JSON null) where the part was not observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartSeries {
+    /// Film times, s.
+    pub times_s: Vec<f64>,
+    /// Median deviation over the observed nodes, mm.
+    pub median_mm: Vec<Option<f64>>,
+    /// 95th percentile of the deviation over the observed nodes, mm.
+    pub p95_mm: Vec<Option<f64>>,
+    /// 1-sigma at the nodes around the 95th percentile, mm.
+    pub sigma_mm: Vec<Option<f64>>,
+    /// Share of the part's camera-facing nodes that were measured, 0–1.
+    pub coverage: Vec<f64>,
+    /// Rigid share.
+    pub rigid: Vec<Option<RigidMotion>>,
+}
+
+/// A part in one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartSummary {
+    /// The part.
+    pub part_id: PartId,
+    /// Its name.
+    pub part_name: String,
+    /// Its tolerance, mm.
+    pub tolerance_mm: f64,
+    /// Largest 95th percentile over time, mm; `None` when it was never observed.
+    pub peak_mm: Option<f64>,
+    /// When, s.
+    pub peak_s: Option<f64>,
+    /// First time at which a mismatch flag begins, s.
+    pub onset_s: Option<f64>,
+    /// How many mismatch flags it has.
+    pub mismatch_flags: usize,
+    /// How many "cannot tell" flags it has.
+    pub cannot_tell_flags: usize,
+    /// Over time.
+    pub series: PartSeries,
+}
+
+/// Time spent in one stage, over all threads' wall clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageTiming {
+    /// Name of the stage.
+    pub stage: String,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// One test against one simulation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Version of the program.
+    pub program_version: String,
+    /// The test's name.
+    pub test_id: String,
+    /// What was read.
+    pub inputs: Vec<InputDigest>,
+    /// What measured.
+    pub models: Vec<ModelDigest>,
+    /// What really executed the measurement.
+    pub execution_provider: ExecutionProvider,
+    /// By camera.
+    pub alignment: BTreeMap<String, CameraAlignment>,
+    /// The tolerances used.
+    pub tolerance: Tolerances,
+    /// The measurement's own noise.
+    pub noise_floor: NoiseFloor,
+    /// By part.
+    pub parts: Vec<PartSummary>,
+    /// The findings, gravest first.
+    pub flags: Vec<Flag>,
+    /// Pictures reviewed, over all cameras.
+    pub frames_reviewed: usize,
+    /// Pictures a second, end to end.
+    pub frames_per_s: f64,
+    /// Where the time went.
+    pub timings: Vec<StageTiming>,
+    /// What a reader should know: cameras left out, poses in doubt, parts that nobody sees.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,6 @@
+//! Crumple compares a filmed crash test with the simulation that predicted it and says where, when and by how
+//! many mm the real structure deformed differently.
+//!
+//! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
+
+pub mod domain;
