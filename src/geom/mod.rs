@@ -1,0 +1,14 @@
+//! Pure geometry: cameras, the outer skin of a mesh, the rasteriser, interpolation in time, pose estimation.
+
+mod camera;
+mod interpolate;
+pub mod pose;
+mod raster;
+mod skin;
+mod view;
+
+pub use camera::{Camera, Projected};
+pub use interpolate::{bracket, interpolate_positions};
+pub use raster::{NO_TRIANGLE, Raster, SurfacePoint, rasterise};
+pub use skin::{Skin, node_neighbours};
+pub use view::PinholeView;
