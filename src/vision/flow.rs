@@ -1,0 +1,149 @@
+//! Dense residual flow between the predicted and the real picture: the seam for every estimator, and OpenCV's dense
+//! inverse search (DIS; Kroeger et al., ECCV 2016) as its first implementation and the yardstick for all others.
+
+use ndarray::{Array2, Array3};
+use opencv::core::{Mat, Ptr};
+use opencv::prelude::*;
+use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_MEDIUM};
+
+use super::VisionError;
+use crate::domain::{ExecutionProvider, ModelDigest};
+
+/// What an estimator sees.
+#[derive(Debug, Clone, Copy)]
+pub struct PicturePair<'a> {
+    /// The predicted picture `[height, width]`, 0 to 1.
+    pub predicted: &'a Array2<f32>,
+    /// The real picture, same size and scale.
+    pub real: &'a Array2<f32>,
+    /// 1 where the predicted picture shows a surface whose look is known, else 0.
+    pub visible: &'a Array2<f32>,
+}
+
+/// What an estimator says, pixel by pixel of the predicted picture.
+#[derive(Debug, Clone)]
+pub struct DenseResidual {
+    /// Residual flow `[2, height, width]`, x then y, px: what is at `p` in the predicted picture is at `p + flow` in
+    /// the real one.
+    pub flow: Array3<f32>,
+    /// Standard deviation of a component of the flow, px.
+    pub sigma_px: Array2<f32>,
+    /// Probability that the surface is there to be seen at all.
+    pub present: Array2<f32>,
+}
+
+/// Anything that finds the residual flow of a pair.
+pub trait ResidualEstimator: Send + Sync {
+    /// The residual of one pair.
+    ///
+    /// # Errors
+    /// When the pictures differ in size or the machinery behind fails.
+    fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError>;
+    /// What it is.
+    fn digest(&self) -> ModelDigest;
+    /// What it really runs on.
+    fn provider(&self) -> ExecutionProvider;
+}
+
+/// OpenCV DIS, preset "medium", in both directions; their disagreement is the sigma.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DisFlow;
+
+impl ResidualEstimator for DisFlow {
+    fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError> {
+        if pair.predicted.dim() != pair.real.dim() {
+            return Err(VisionError::SizesDiffer { predicted: pair.predicted.dim(), real: pair.real.dim() });
+        }
+        let failed = |source| VisionError::OpenCv { during: "computing DIS optical flow", source };
+        let (predicted, real) = (bytes(pair.predicted), bytes(pair.real));
+        let rows = pair.real.nrows();
+        let forward = dis(&predicted, &real, rows).map_err(failed)?;
+        let backward = dis(&real, &predicted, rows).map_err(failed)?;
+        let disagreement = forward_backward_px(&forward, &backward);
+        // The two directions share their errors' causes, so half the disagreement understates the doubt: a floor
+        // stands for what they have in common, and disagreement beyond a pixel means that the match is lost.
+        let sigma_px = disagreement.mapv(|e| 0.05 + 0.5 * e);
+        let present = disagreement.mapv(|e| 1.0 / (1.0 + (4.0 * (e - 1.0)).exp()));
+        Ok(DenseResidual { flow: forward, sigma_px, present })
+    }
+
+    fn digest(&self) -> ModelDigest {
+        ModelDigest {
+            name: "opencv-dis-medium".into(),
+            version: opencv::core::CV_VERSION.into(),
+            sha256: String::new(),
+        }
+    }
+
+    fn provider(&self) -> ExecutionProvider {
+        ExecutionProvider::OpencvDis
+    }
+}
+
+fn bytes(picture: &Array2<f32>) -> Vec<u8> {
+    picture.iter().map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8).collect()
+}
+
+fn dis(first: &[u8], second: &[u8], rows: usize) -> opencv::Result<Array3<f32>> {
+    let (a, b) = (Mat::from_slice(first)?, Mat::from_slice(second)?);
+    let (a, b) = (a.reshape(1, rows as i32)?, b.reshape(1, rows as i32)?);
+    let mut search: Ptr<DISOpticalFlow> = DISOpticalFlow::create(DISOpticalFlow_PRESET_MEDIUM)?;
+    let mut flow = Mat::default();
+    search.calc(&a, &b, &mut flow)?;
+    let columns = first.len() / rows;
+    let vectors = flow.data_typed::<opencv::core::Vec2f>()?;
+    Ok(Array3::from_shape_fn((2, rows, columns), |(axis, r, c)| vectors[r * columns + c][axis]))
+}
+
+/// Length of `forward(p) + backward(p + forward(p))` at each pixel, px; large where the way back leaves the picture.
+fn forward_backward_px(forward: &Array3<f32>, backward: &Array3<f32>) -> Array2<f32> {
+    const LOST_PX: f32 = 99.0;
+    let (_, h, w) = forward.dim();
+    Array2::from_shape_fn((h, w), |(r, c)| {
+        let (dx, dy) = (forward[(0, r, c)], forward[(1, r, c)]);
+        let (x, y) = (c as f32 + dx, r as f32 + dy);
+        if !(x >= 0.0 && y >= 0.0 && x < (w - 1) as f32 && y < (h - 1) as f32) {
+            return LOST_PX;
+        }
+        let (x0, y0) = (x as usize, y as usize);
+        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+        let at = |axis: usize| {
+            let v = |r: usize, c: usize| backward[(axis, r, c)];
+            (1.0 - fy) * ((1.0 - fx) * v(y0, x0) + fx * v(y0, x0 + 1))
+                + fy * ((1.0 - fx) * v(y0 + 1, x0) + fx * v(y0 + 1, x0 + 1))
+        };
+        (dx + at(0)).hypot(dy + at(1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texture(shift_x: f32, shift_y: f32) -> Array2<f32> {
+        Array2::from_shape_fn((120, 160), |(r, c)| {
+            let (x, y) = (c as f32 - shift_x, r as f32 - shift_y);
+            0.5 + 0.16 * ((0.43 * x + 0.11 * y).sin() + (0.31 * y - 0.17 * x).sin() + (0.23 * (x + y)).cos())
+        })
+    }
+
+    #[test]
+    fn dis_finds_a_known_shift() {
+        let (a, b) = (texture(0.0, 0.0), texture(1.6, -0.7));
+        let visible = Array2::ones(a.dim());
+        let found = DisFlow.estimate(PicturePair { predicted: &a, real: &b, visible: &visible }).expect("equal sizes");
+        let mut dx: Vec<f32> = found.flow.slice(ndarray::s![0, 20..100, 20..140]).iter().copied().collect();
+        let mut dy: Vec<f32> = found.flow.slice(ndarray::s![1, 20..100, 20..140]).iter().copied().collect();
+        dx.sort_unstable_by(f32::total_cmp);
+        dy.sort_unstable_by(f32::total_cmp);
+        assert!((dx[dx.len() / 2] - 1.6).abs() < 0.1 && (dy[dy.len() / 2] + 0.7).abs() < 0.1);
+        assert!(found.present[(60, 80)] > 0.9 && found.sigma_px[(60, 80)] < 0.3);
+    }
+
+    #[test]
+    fn pictures_of_another_size_are_refused() {
+        let (a, b) = (Array2::zeros((10, 12)), Array2::zeros((10, 13)));
+        let error = DisFlow.estimate(PicturePair { predicted: &a, real: &b, visible: &a }).expect_err("sizes differ");
+        assert!(error.to_string().contains("(10, 12)"), "{error}");
+    }
+}

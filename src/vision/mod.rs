@@ -1,0 +1,15 @@
+//! Pictures against pictures: what the camera would show if the simulation were right, and what it shows instead.
+
+mod error;
+mod flow;
+mod outline;
+mod patch;
+mod picture;
+mod predict;
+
+pub use error::VisionError;
+pub use flow::{DenseResidual, DisFlow, PicturePair, ResidualEstimator};
+pub use outline::{OutlineOptions, outline_sightings};
+pub use patch::{PatchMatch, PatchMatcher};
+pub use picture::{Tone, canvas_picture, sample_bicubic};
+pub use predict::{Appearance, Predicted, Support, predict};

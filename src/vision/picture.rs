@@ -1,0 +1,121 @@
+//! Pictures as arrays: undistorting, tone, sub-pixel sampling.
+
+use ndarray::{Array2, ArrayView2};
+use opencv::core::{Mat, Scalar};
+use opencv::imgproc::{INTER_CUBIC, remap};
+use opencv::prelude::*;
+
+use super::VisionError;
+use crate::geom::PinholeView;
+
+/// `picture` (as the lens drew it) on the canvas of `view`; the rim is repeated outside.
+///
+/// # Errors
+/// When OpenCV refuses.
+pub fn canvas_picture(view: &PinholeView, picture: &Array2<f32>) -> Result<Array2<f32>, VisionError> {
+    if view.is_identity() {
+        return Ok(picture.clone());
+    }
+    let failed = |source| VisionError::OpenCv { during: "undistorting a picture", source };
+    let (h, w) = view.source_x.dim();
+    let mut out = Array2::<f32>::zeros((h, w));
+    {
+        let source = mat_from_f32(picture).map_err(failed)?;
+        let map_x = mat_from_f32(&view.source_x).map_err(failed)?;
+        let map_y = mat_from_f32(&view.source_y).map_err(failed)?;
+        let mut target = Mat::default();
+        remap(&source, &mut target, &map_x, &map_y, INTER_CUBIC, opencv::core::BORDER_REPLICATE, Scalar::default())
+            .map_err(failed)?;
+        let flat = out.as_slice_mut().expect("a fresh array is contiguous, else a bug");
+        flat.copy_from_slice(target.data_typed::<f32>().map_err(failed)?);
+    }
+    Ok(out)
+}
+
+/// A view of `picture` as OpenCV sees it.
+fn mat_from_f32(picture: &Array2<f32>) -> opencv::Result<opencv::boxed_ref::BoxedRef<'_, Mat>> {
+    let (h, _) = picture.dim();
+    let flat = picture.as_slice().expect("pictures are contiguous, else a bug");
+    let row = Mat::from_slice(flat)?;
+    let shaped = row.reshape(1, h as i32)?.try_clone()?;
+    Ok(shaped.into())
+}
+
+/// A fixed grey scale for a whole film: the same gain for every frame, so that flicker stays visible as what it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tone {
+    black: f32,
+    gain: f32,
+}
+
+impl Tone {
+    /// Stretches the range between the 1st and 99th percentile of `picture` over most of the scale.
+    ///
+    /// Cameras of 12 bit stored in 16 use a sixteenth of the scale; without this they would look black to a flow.
+    #[must_use]
+    pub fn from_picture(picture: &Array2<f32>) -> Self {
+        let mut values: Vec<f32> = picture.iter().copied().step_by(7).collect();
+        values.sort_unstable_by(f32::total_cmp);
+        let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
+        let (low, high) = (at(0.01), at(0.99));
+        let gain = 0.8 / (high - low).max(1e-4);
+        Self { black: low - 0.1 / gain, gain }
+    }
+
+    /// `picture` on this scale, 0 to 1 but not clipped.
+    #[must_use]
+    pub fn apply(&self, picture: &Array2<f32>) -> Array2<f32> {
+        picture.mapv(|v| (v - self.black) * self.gain)
+    }
+}
+
+/// Catmull-Rom interpolation at column `x`, row `y`; `None` within one pixel of the rim.
+#[must_use]
+#[inline]
+pub fn sample_bicubic(picture: &ArrayView2<'_, f32>, x: f32, y: f32) -> Option<f32> {
+    let (h, w) = picture.dim();
+    let (x0, y0) = (x.floor(), y.floor());
+    if !(x0 >= 1.0 && y0 >= 1.0 && x0 + 2.0 < w as f32 && y0 + 2.0 < h as f32) {
+        return None;
+    }
+    let (wx, wy) = (catmull_rom(x - x0), catmull_rom(y - y0));
+    let (column, row) = (x0 as usize - 1, y0 as usize - 1);
+    let mut sum = 0.0;
+    for (j, wy) in wy.iter().enumerate() {
+        let mut line = 0.0;
+        for (i, wx) in wx.iter().enumerate() {
+            line += wx * picture[(row + j, column + i)];
+        }
+        sum += wy * line;
+    }
+    Some(sum)
+}
+
+/// Weights of the four neighbours at fraction `t` between the middle two (Keys 1981, a = -1/2).
+#[inline]
+fn catmull_rom(t: f32) -> [f32; 4] {
+    let (t2, t3) = (t * t, t * t * t);
+    [0.5 * (-t3 + 2.0 * t2 - t), 0.5 * (3.0 * t3 - 5.0 * t2 + 2.0), 0.5 * (-3.0 * t3 + 4.0 * t2 + t), 0.5 * (t3 - t2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bicubic_is_exact_on_a_plane_and_refuses_the_rim() {
+        let plane = Array2::from_shape_fn((20, 30), |(r, c)| 0.3 * c as f32 - 0.2 * r as f32);
+        let v = sample_bicubic(&plane.view(), 10.37, 7.61).expect("inside");
+        assert!((v - (0.3 * 10.37 - 0.2 * 7.61)).abs() < 1e-5);
+        assert!(sample_bicubic(&plane.view(), 0.5, 7.0).is_none());
+        assert!(sample_bicubic(&plane.view(), f32::NAN, 7.0).is_none());
+    }
+
+    #[test]
+    fn tone_lifts_twelve_bits_in_sixteen() {
+        let dark = Array2::from_shape_fn((40, 40), |(r, c)| ((r * 40 + c) as f32) / 1600.0 / 16.0);
+        let lifted = Tone::from_picture(&dark).apply(&dark);
+        let (low, high) = lifted.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+        assert!(low > 0.05 && high < 0.95 && high - low > 0.7, "{low} {high}");
+    }
+}
