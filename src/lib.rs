@@ -5,4 +5,5 @@
 
 pub mod domain;
 pub mod geom;
+pub mod review;
 pub mod vision;

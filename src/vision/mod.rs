@@ -12,4 +12,4 @@ pub use flow::{DenseResidual, DisFlow, PicturePair, ResidualEstimator};
 pub use outline::{OutlineOptions, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Tone, canvas_picture, sample_bicubic};
-pub use predict::{Appearance, Predicted, Support, predict};
+pub use predict::{Appearance, Predicted, Support, blend, predict};

@@ -140,7 +140,7 @@ fn facing_at(camera: &Camera, from: &Appearance, nodes: [u32; 3], material: [f64
 
 /// The point with the given weights in a triangle, mm.
 #[must_use]
-pub(crate) fn blend(positions_mm: &[[f32; 3]], nodes: [u32; 3], weights: [f32; 3]) -> [f64; 3] {
+pub fn blend(positions_mm: &[[f32; 3]], nodes: [u32; 3], weights: [f32; 3]) -> [f64; 3] {
     let mut p = [0.0; 3];
     for (n, w) in nodes.iter().zip(weights) {
         for (p, x) in p.iter_mut().zip(positions_mm[*n as usize]) {

@@ -1,0 +1,350 @@
+//! From residuals in pictures to a deviation on the mesh.
+//!
+//! Every sighting says how far, in px of one camera, the surface point is from where it is expected. The increment of
+//! the deviation is the maximum a posteriori estimate over all nodes at once: sightings with their covariance and a
+//! Cauchy weight (a wrong match must not pull its neighbours along), a membrane prior that lets neighbours move
+//! alike, and an anchor that keeps what nothing measures where it was. With one camera the component along the ray is
+//! determined by the anchor alone, so nothing is invented there.
+
+use faer::Side;
+use faer::prelude::Solve;
+use faer::sparse::{SparseColMat, Triplet};
+use nalgebra::{Matrix2, Matrix2x3, Matrix3, Vector2, Vector3};
+
+/// One measured shift of a surface point in one camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// Which camera.
+    pub camera: usize,
+    /// The nodes around the point.
+    pub nodes: [u32; 3],
+    /// Their weights; they sum to 1.
+    pub weights: [f32; 3],
+    /// Change of the pixel with the point, px/mm.
+    pub pixel_per_world: Matrix2x3<f64>,
+    /// Seen minus expected, px.
+    pub residual_px: Vector2<f64>,
+    /// Inverse covariance of the residual, 1/px².
+    pub information: Matrix2<f64>,
+}
+
+/// What is believed before the sightings.
+#[derive(Debug, Clone, Copy)]
+pub struct LiftPrior<'a> {
+    /// Node pairs that are neighbours on the skin.
+    pub edges: &'a [[u32; 2]],
+    /// How much the increments of neighbours differ, 1-sigma, mm.
+    pub membrane_mm: f64,
+    /// How far each node's increment may be from zero, 1-sigma, mm; `f64::INFINITY` is not allowed.
+    pub anchor_mm: &'a [f64],
+}
+
+/// The increment of the deviation.
+#[derive(Debug, Clone)]
+pub struct Lifted {
+    /// Increment of each node, mm; zero off the skin.
+    pub increment_mm: Vec<Vector3<f64>>,
+    /// Covariance of each node's increment, mm².
+    pub covariance_mm2: Vec<Matrix3<f64>>,
+    /// Robust weight of each sighting, 0–1.
+    pub weights: Vec<f64>,
+    /// What is left of each residual in units of its sigma.
+    pub misfit: Vec<f64>,
+}
+
+/// A normal equation that has no solution: an anchor was zero or not finite.
+#[derive(Debug, thiserror::Error)]
+#[error("the lift's normal equations are singular at {unknowns} unknowns: a defect, please report the input")]
+pub struct LiftError {
+    /// Size of the system.
+    pub unknowns: usize,
+}
+
+/// Sightings that disagree by more than this many sigma count less and less.
+const CAUCHY: f64 = 2.0;
+/// Rounds of reweighting.
+const ROUNDS: usize = 4;
+/// Random draws from the posterior from which the covariance is estimated.
+const DRAWS: usize = 24;
+
+/// Solves for the increments of the nodes that `on_skin` names.
+///
+/// # Errors
+/// When the prior does not determine every unknown.
+pub fn lift(on_skin: &[bool], sightings: &[Sighting], prior: &LiftPrior<'_>) -> Result<Lifted, LiftError> {
+    let numbering = Numbering::new(on_skin);
+    let mut weights = vec![1.0; sightings.len()];
+    let mut increment = vec![Vector3::zeros(); on_skin.len()];
+    for round in 0..ROUNDS {
+        let system = System::assemble(&numbering, sightings, &weights, prior);
+        let factor = system.factor()?;
+        let solution = factor.solve(&system.right_hand_side);
+        numbering.scatter(&solution, 0, &mut increment);
+        let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
+        if round + 1 == ROUNDS {
+            let draws = factor.solve(&system.draws(&numbering, sightings, &weights, prior));
+            let covariance_mm2 = covariance_from_draws(&numbering, &draws, on_skin.len());
+            return Ok(Lifted { increment_mm: increment, covariance_mm2, weights, misfit });
+        }
+        for (w, m) in weights.iter_mut().zip(&misfit) {
+            *w = 1.0 / (1.0 + (m / CAUCHY).powi(2));
+        }
+    }
+    unreachable!("the last round returns")
+}
+
+/// Unexplained part of a sighting in units of its sigma.
+fn misfit_sigmas(s: &Sighting, increment: &[Vector3<f64>]) -> f64 {
+    let left = s.residual_px - s.pixel_per_world * at_point(s, increment);
+    left.dot(&(s.information * left)).max(0.0).sqrt()
+}
+
+fn at_point(s: &Sighting, field: &[Vector3<f64>]) -> Vector3<f64> {
+    s.nodes.iter().zip(s.weights).map(|(n, w)| field[*n as usize] * f64::from(w)).sum()
+}
+
+/// Which unknowns belong to which node.
+struct Numbering {
+    row_of: Vec<Option<u32>>,
+    count: usize,
+}
+
+impl Numbering {
+    fn new(on_skin: &[bool]) -> Self {
+        let mut count = 0;
+        let row_of = on_skin
+            .iter()
+            .map(|on| {
+                on.then(|| {
+                    count += 1;
+                    count - 1
+                })
+            })
+            .collect();
+        Self { row_of, count: count as usize }
+    }
+
+    fn row(&self, node: u32) -> Option<usize> {
+        self.row_of[node as usize].map(|r| 3 * r as usize)
+    }
+
+    fn scatter(&self, solution: &faer::Mat<f64>, column: usize, out: &mut [Vector3<f64>]) {
+        for (node, row) in self.row_of.iter().enumerate() {
+            if let Some(r) = row.map(|r| 3 * r as usize) {
+                out[node] = Vector3::new(solution[(r, column)], solution[(r + 1, column)], solution[(r + 2, column)]);
+            }
+        }
+    }
+}
+
+struct System {
+    lower: Vec<Triplet<usize, usize, f64>>,
+    right_hand_side: faer::Mat<f64>,
+    unknowns: usize,
+}
+
+impl System {
+    fn assemble(numbering: &Numbering, sightings: &[Sighting], weights: &[f64], prior: &LiftPrior<'_>) -> Self {
+        let unknowns = 3 * numbering.count;
+        let mut system = Self {
+            lower: Vec::with_capacity(54 * sightings.len() + 9 * prior.edges.len() + unknowns),
+            right_hand_side: faer::Mat::zeros(unknowns, 1),
+            unknowns,
+        };
+        for (node, anchor) in prior.anchor_mm.iter().enumerate() {
+            if let Some(r) = numbering.row(node as u32) {
+                system.add_scaled_identity(r, r, anchor.powi(-2));
+            }
+        }
+        let stiffness = prior.membrane_mm.powi(-2);
+        for [a, b] in prior.edges {
+            if let (Some(a), Some(b)) = (numbering.row(*a), numbering.row(*b)) {
+                system.add_scaled_identity(a, a, stiffness);
+                system.add_scaled_identity(b, b, stiffness);
+                system.add_scaled_identity(a.max(b), a.min(b), -stiffness);
+            }
+        }
+        for (s, weight) in sightings.iter().zip(weights) {
+            system.add_sighting(numbering, s, *weight);
+        }
+        system
+    }
+
+    fn add_scaled_identity(&mut self, row: usize, column: usize, value: f64) {
+        for i in 0..3 {
+            self.lower.push(Triplet::new(row + i, column + i, value));
+        }
+    }
+
+    fn add_sighting(&mut self, numbering: &Numbering, s: &Sighting, weight: f64) {
+        let projected = s.pixel_per_world.transpose() * s.information * weight;
+        let block = projected * s.pixel_per_world;
+        let pull = projected * s.residual_px;
+        for (na, wa) in s.nodes.iter().zip(s.weights) {
+            let Some(a) = numbering.row(*na) else { continue };
+            for i in 0..3 {
+                self.right_hand_side[(a + i, 0)] += f64::from(wa) * pull[i];
+            }
+            for (nb, wb) in s.nodes.iter().zip(s.weights) {
+                let Some(b) = numbering.row(*nb) else { continue };
+                if a < b {
+                    continue;
+                }
+                let scale = f64::from(wa) * f64::from(wb);
+                for i in 0..3 {
+                    for j in 0..(if a == b { i + 1 } else { 3 }) {
+                        self.lower.push(Triplet::new(a + i, b + j, scale * block[(i, j)]));
+                    }
+                }
+            }
+        }
+    }
+
+    fn factor(&self) -> Result<faer::sparse::linalg::solvers::Llt<usize, f64>, LiftError> {
+        let singular = || LiftError { unknowns: self.unknowns };
+        let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(self.unknowns, self.unknowns, &self.lower)
+            .map_err(|_| singular())?;
+        matrix.sp_cholesky(Side::Lower).map_err(|_| singular())
+    }
+
+    /// Right-hand sides whose solutions are draws from the posterior: every term of the objective, perturbed by its
+    /// own noise (Papandreou and Yuille, NIPS 2010).
+    fn draws(
+        &self,
+        numbering: &Numbering,
+        sightings: &[Sighting],
+        weights: &[f64],
+        prior: &LiftPrior<'_>,
+    ) -> faer::Mat<f64> {
+        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+        let mut right = faer::Mat::zeros(self.unknowns, DRAWS);
+        for column in 0..DRAWS {
+            for (node, anchor) in prior.anchor_mm.iter().enumerate() {
+                if let Some(r) = numbering.row(node as u32) {
+                    for i in 0..3 {
+                        right[(r + i, column)] += noise.gauss() / anchor;
+                    }
+                }
+            }
+            for [a, b] in prior.edges {
+                if let (Some(a), Some(b)) = (numbering.row(*a), numbering.row(*b)) {
+                    for i in 0..3 {
+                        let e = noise.gauss() / prior.membrane_mm;
+                        right[(a + i, column)] += e;
+                        right[(b + i, column)] -= e;
+                    }
+                }
+            }
+            for (s, weight) in sightings.iter().zip(weights) {
+                let Some(root) = (s.information * *weight).cholesky() else { continue };
+                let e = s.pixel_per_world.transpose() * (root.l() * Vector2::new(noise.gauss(), noise.gauss()));
+                for (n, w) in s.nodes.iter().zip(s.weights) {
+                    let Some(r) = numbering.row(*n) else { continue };
+                    for i in 0..3 {
+                        right[(r + i, column)] += f64::from(w) * e[i];
+                    }
+                }
+            }
+        }
+        right
+    }
+}
+
+fn covariance_from_draws(numbering: &Numbering, draws: &faer::Mat<f64>, nodes: usize) -> Vec<Matrix3<f64>> {
+    let mut sum = vec![Matrix3::zeros(); nodes];
+    let mut draw = vec![Vector3::zeros(); nodes];
+    for column in 0..DRAWS {
+        numbering.scatter(draws, column, &mut draw);
+        for (s, d) in sum.iter_mut().zip(&draw) {
+            *s += d * d.transpose() / DRAWS as f64;
+        }
+    }
+    sum
+}
+
+/// SplitMix64 (Steele et al., OOPSLA 2014) summed to a Gaussian: the same draws on every machine.
+struct Noise(u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn gauss(&mut self) -> f64 {
+        let (u, v) = (self.uniform().max(1e-300), self.uniform());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A strip of nodes 10 mm apart; two cameras look along y and along x+y.
+    fn strip(count: usize) -> (Vec<bool>, Vec<[u32; 2]>) {
+        (vec![true; count], (1..count as u32).map(|i| [i - 1, i]).collect())
+    }
+
+    fn seen(camera: usize, node: u32, view: Matrix2x3<f64>, truth: Vector3<f64>) -> Sighting {
+        Sighting {
+            camera,
+            nodes: [node, node, node],
+            weights: [1.0, 0.0, 0.0],
+            pixel_per_world: view,
+            residual_px: view * truth,
+            information: Matrix2::identity() * 100.0,
+        }
+    }
+
+    fn front() -> Matrix2x3<f64> {
+        Matrix2x3::new(1.3, 0.0, 0.0, 0.0, 0.0, -1.3)
+    }
+
+    fn side() -> Matrix2x3<f64> {
+        Matrix2x3::new(0.0, 1.2, 0.0, 0.0, 0.0, -1.2)
+    }
+
+    #[test]
+    fn two_cameras_give_all_three_components() {
+        let (on, edges) = strip(20);
+        let truth = Vector3::new(4.0, -3.0, 2.0);
+        let mut sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), truth)).collect();
+        sightings.extend((0..20).map(|n| seen(1, n, side(), truth)));
+        let anchor = vec![5.0; 20];
+        let prior = LiftPrior { edges: &edges, membrane_mm: 1.0, anchor_mm: &anchor };
+        let found = lift(&on, &sightings, &prior).expect("anchored");
+        assert!((found.increment_mm[10] - truth).norm() < 0.02, "{:?}", found.increment_mm[10]);
+        assert!(found.covariance_mm2[10][(1, 1)].sqrt() < 0.15);
+    }
+
+    #[test]
+    fn one_camera_invents_nothing_along_its_ray() {
+        let (on, edges) = strip(20);
+        let sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), Vector3::new(4.0, -3.0, 2.0))).collect();
+        let anchor = vec![5.0; 20];
+        let prior = LiftPrior { edges: &edges, membrane_mm: 1.0, anchor_mm: &anchor };
+        let found = lift(&on, &sightings, &prior).expect("anchored");
+        let d = found.increment_mm[10];
+        assert!((d.x - 4.0).abs() < 0.02 && d.y.abs() < 1e-9 && (d.z - 2.0).abs() < 0.02, "{d:?}");
+        assert!(found.covariance_mm2[10][(1, 1)] > 10.0 * found.covariance_mm2[10][(0, 0)]);
+    }
+
+    #[test]
+    fn a_wrong_match_is_outvoted_and_doubt_grows_away_from_sightings() {
+        let (on, edges) = strip(40);
+        let truth = Vector3::new(2.0, 0.0, 1.0);
+        let mut sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), truth)).collect();
+        sightings[10].residual_px += Vector2::new(25.0, -10.0);
+        let anchor = vec![5.0; 40];
+        let prior = LiftPrior { edges: &edges, membrane_mm: 0.5, anchor_mm: &anchor };
+        let found = lift(&on, &sightings, &prior).expect("anchored");
+        assert!(found.weights[10] < 0.01 && found.weights[5] > 0.9);
+        assert!((found.increment_mm[10].x - 2.0).abs() < 0.1);
+        let sigma = |n: usize| found.covariance_mm2[n][(0, 0)].sqrt();
+        assert!(sigma(39) > 2.0 * sigma(22) && sigma(22) > sigma(10), "{} {} {}", sigma(39), sigma(22), sigma(10));
+    }
+}

@@ -1,0 +1,141 @@
+//! One camera, one moment: how far each surface point is from where the mesh expects it.
+
+use nalgebra::{Matrix2, Vector2};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::lift::Sighting;
+use crate::geom::{PinholeView, Skin, SurfacePoint};
+use crate::vision::{
+    Appearance, PatchMatch, PatchMatcher, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
+    predict,
+};
+
+/// Distance between measured pixels, px.
+const STRIDE: usize = 4;
+/// A patch of 15×15 px is shared by this many neighbours at [`STRIDE`]: each may only claim its share of precision.
+const OVERLAP: f64 = 14.0;
+/// Neighbouring pixels of a patch are one surface when their depths differ by less than this share.
+const SAME_SURFACE: f32 = 0.012;
+/// Dense estimate and patch must agree to this many px.
+const AGREE_PX: f32 = 1.5;
+/// A patch that correlates less than this shows something else.
+const LOWEST_ZNCC: f32 = 0.6;
+/// Below this contrast (share of the toned scale) sensor noise alone correlates.
+const LOWEST_CONTRAST: f32 = 0.012;
+
+/// Which frame lent the look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Frame 0: nothing can drift.
+    First,
+    /// The frame before: nearly the same light and folds, but errors add up.
+    Last,
+}
+
+/// A camera during a review.
+#[derive(Debug, Clone)]
+pub struct CameraTrack {
+    /// Lens-free canvas at the refined pose.
+    pub view: PinholeView,
+    /// Grey scale of the film.
+    pub tone: Tone,
+    /// The look of the undeformed structure.
+    pub first: Appearance,
+    /// The look one frame ago.
+    pub last: Option<Appearance>,
+}
+
+/// A measured point before it is believed.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Row on the canvas of the predicted picture.
+    pub row: usize,
+    /// Column.
+    pub column: usize,
+    /// Where on the surface.
+    pub point: SurfacePoint,
+    /// What the patch said.
+    pub patch: PatchMatch,
+    /// Which look matched.
+    pub look: Look,
+    /// The measurement for the lift.
+    pub sighting: Sighting,
+}
+
+/// Measures all points of `track` that the mesh at `positions_mm` shows, with the look of `look`.
+///
+/// `noise_px` is the part of a sighting's error that patches share and cannot see themselves (lens, pose, drift).
+///
+/// # Errors
+/// When the estimator fails.
+pub fn measure(
+    camera: usize,
+    track: &CameraTrack,
+    look: Look,
+    skin: &Skin,
+    positions_mm: &[[f32; 3]],
+    real: &Array2<f32>,
+    estimator: &dyn ResidualEstimator,
+    noise_px: f64,
+) -> Result<(Predicted, Vec<Candidate>), VisionError> {
+    let from = match look {
+        Look::First => &track.first,
+        Look::Last => track.last.as_ref().unwrap_or(&track.first),
+    };
+    let predicted = predict(&track.view.camera, skin, positions_mm, from);
+    let visible = predicted.support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
+    let dense = estimator.estimate(PicturePair { predicted: &predicted.picture, real, visible: &visible })?;
+    let matcher = PatchMatcher::new(&predicted.picture, real);
+    let (h, w) = real.dim();
+    let rows: Vec<usize> = (STRIDE..h.saturating_sub(STRIDE)).step_by(STRIDE).collect();
+    let candidates = rows
+        .into_par_iter()
+        .flat_map_iter(|row| (STRIDE..w.saturating_sub(STRIDE)).step_by(STRIDE).map(move |column| (row, column)))
+        .filter(|at| predicted.support[*at] == Support::Known && dense.present[*at] > 0.5)
+        .filter_map(|(row, column)| {
+            let depth = predicted.raster.depth_mm[(row, column)];
+            let start = [dense.flow[(0, row, column)], dense.flow[(1, row, column)]];
+            let patch = matcher.refine(row, column, start, |r, c| {
+                predicted.support[(r, c)] == Support::Known
+                    && (predicted.raster.depth_mm[(r, c)] - depth).abs() < SAME_SURFACE * depth
+            })?;
+            let moved = (patch.shift[0] - start[0]).hypot(patch.shift[1] - start[1]);
+            if patch.zncc < LOWEST_ZNCC || patch.contrast < LOWEST_CONTRAST || moved > AGREE_PX {
+                return None;
+            }
+            let seen_at = [column as f32 + patch.shift[0], row as f32 + patch.shift[1]];
+            if !track.view.is_inside((seen_at[1] as usize).min(h - 1), (seen_at[0] as usize).min(w - 1)) {
+                return None;
+            }
+            let point = predicted.raster.surface_point(&track.view.camera, skin, row, column)?;
+            let sighting = sighting(camera, track, skin, positions_mm, &point, &patch, noise_px)?;
+            Some(Candidate { row, column, point, patch, look, sighting })
+        })
+        .collect();
+    Ok((predicted, candidates))
+}
+
+fn sighting(
+    camera: usize,
+    track: &CameraTrack,
+    skin: &Skin,
+    positions_mm: &[[f32; 3]],
+    point: &SurfacePoint,
+    patch: &PatchMatch,
+    noise_px: f64,
+) -> Option<Sighting> {
+    let nodes = skin.triangles[point.triangle as usize];
+    let world = crate::vision::blend(positions_mm, nodes, point.barycentric);
+    let [xx, xy, yy] = patch.covariance.map(f64::from);
+    let floor = noise_px * noise_px;
+    let covariance = (Matrix2::new(xx, xy, xy, yy) + Matrix2::identity() * floor) * OVERLAP;
+    Some(Sighting {
+        camera,
+        nodes,
+        weights: point.barycentric,
+        pixel_per_world: track.view.camera.pixel_per_world(world),
+        residual_px: Vector2::new(f64::from(patch.shift[0]), f64::from(patch.shift[1])),
+        information: covariance.try_inverse()?,
+    })
+}

@@ -1,0 +1,17 @@
+//! One test against one simulation: align, track the deviation on the mesh, judge it.
+
+mod align;
+mod lift;
+mod measure;
+mod session;
+mod timeline;
+mod track;
+mod trigger;
+
+pub use align::{AlignError, align_camera};
+pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
+pub use measure::{CameraTrack, Candidate, Look, measure};
+pub use session::{Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation};
+pub use timeline::{Moment, moments};
+pub use track::{StepPicture, TrackError, TrackedStep, Tracker};
+pub use trigger::{EarlyStep, LARGEST_OFFSET_S, NodeHistory, TriggerFit, fit_trigger};

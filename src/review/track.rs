@@ -1,0 +1,256 @@
+//! The deviation carried along: each frame starts from what the last one found.
+//!
+//! A frame is measured twice. First with the look of the frame before, in which light and folds are nearly the same,
+//! so that a large change is still found; then, from there, with the look of frame 0, which cannot drift. Where frame
+//! 0 no longer matches (a fold has changed the light, the surface was hidden) the first measurement stays, with a
+//! larger sigma.
+
+use nalgebra::{Matrix3, Vector3};
+use ndarray::Array2;
+
+use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
+use super::measure::{CameraTrack, Candidate, Look, measure};
+use crate::geom::{Skin, node_neighbours};
+use crate::vision::{Appearance, ResidualEstimator, VisionError};
+
+/// Tracking that could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrackError {
+    /// A picture could not be worked on.
+    #[error("could not measure camera {camera}")]
+    Vision {
+        /// Index of the camera.
+        camera: usize,
+        /// Why.
+        source: VisionError,
+    },
+    /// The lift failed.
+    #[error(transparent)]
+    Lift(#[from] LiftError),
+}
+
+/// What belongs to one camera at one moment.
+#[derive(Debug)]
+pub struct StepPicture {
+    /// Index of the camera.
+    pub camera: usize,
+    /// The picture on the camera's canvas, toned.
+    pub picture: Array2<f32>,
+}
+
+/// The state of knowledge after one moment.
+#[derive(Debug, Clone)]
+pub struct TrackedStep {
+    /// Test minus simulation at each node, mm.
+    pub deviation_mm: Vec<Vector3<f64>>,
+    /// Its covariance, mm².
+    pub covariance_mm2: Vec<Matrix3<f64>>,
+    /// How many cameras measured the node itself.
+    pub observed: Vec<u8>,
+    /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
+    pub residuals_px: Vec<f32>,
+    /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
+    pub misfit: f64,
+}
+
+/// Follows one structure through one test.
+#[derive(Debug)]
+pub struct Tracker<'a> {
+    skin: &'a Skin,
+    on_skin: Vec<bool>,
+    edges: Vec<[u32; 2]>,
+    cameras: Vec<CameraTrack>,
+    deviation: Vec<Vector3<f64>>,
+    sigma_mm: Vec<f64>,
+}
+
+/// How much the deviation of neighbours changes differently from frame to frame, 1-sigma, mm.
+const MEMBRANE_MM: f64 = 0.7;
+/// How much a node's deviation changes from frame to frame, 1-sigma, mm.
+const CHANGE_MM: f64 = 4.0;
+/// Nothing is less known than this, mm.
+const LARGEST_SIGMA_MM: f64 = 30.0;
+/// Shared error of sightings against frame 0 and against the frame before, px.
+const NOISE_PX: [f64; 2] = [0.06, 0.15];
+/// A sighting with less robust weight is not believed.
+const BELIEVED: f64 = 0.3;
+/// Half the side of the square around a believed point whose look is trusted, px.
+const TRUST_RADIUS: usize = 5;
+
+impl<'a> Tracker<'a> {
+    /// Starts at frame 0, where the deviation is zero by the way it is measured.
+    #[must_use]
+    pub fn new(skin: &'a Skin, node_count: usize, cameras: Vec<CameraTrack>) -> Self {
+        let on_skin = skin.is_on_skin(node_count);
+        Self {
+            skin,
+            edges: node_neighbours(skin),
+            on_skin,
+            cameras,
+            deviation: vec![Vector3::zeros(); node_count],
+            sigma_mm: vec![0.1; node_count],
+        }
+    }
+
+    /// The cameras with their looks.
+    #[must_use]
+    pub fn cameras(&self) -> &[CameraTrack] {
+        &self.cameras
+    }
+
+    /// Measures one moment: `simulated_mm` is where the simulation has the nodes then.
+    ///
+    /// # Errors
+    /// When a picture cannot be worked on.
+    pub fn advance(
+        &mut self,
+        simulated_mm: &[[f32; 3]],
+        pictures: &[StepPicture],
+        estimator: &dyn ResidualEstimator,
+    ) -> Result<TrackedStep, TrackError> {
+        let anchor: Vec<f64> = self.sigma_mm.iter().map(|s| s.hypot(CHANGE_MM)).collect();
+        let before = self.deviation.clone();
+        let mut rough = Vec::new();
+        if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
+            rough = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
+            let lifted = self.lift(rough.iter().map(|c| c.sighting.clone()).collect(), &before, &anchor)?;
+            self.apply(&before, &lifted);
+            rough = keep_believed(rough, &lifted);
+        }
+        let mut fine = self.measure_all(Look::First, simulated_mm, pictures, estimator)?;
+        let covered: std::collections::HashSet<(usize, usize, usize)> =
+            fine.iter().map(|c| (c.sighting.camera, c.row / 8, c.column / 8)).collect();
+        let moved: Vec<Vector3<f64>> = self.deviation.iter().zip(&before).map(|(a, b)| a - b).collect();
+        fine.extend(rough.into_iter().filter_map(|mut c| {
+            rebase(&mut c.sighting, &moved);
+            (!covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))).then_some(c)
+        }));
+        let base = self.deviation.clone();
+        // The anchor belongs to the deviation before this frame: re-expressed here by lifting the whole increment.
+        let whole: Vec<Sighting> = fine
+            .iter()
+            .map(|c| {
+                let mut s = c.sighting.clone();
+                add_back(&mut s, &moved);
+                s
+            })
+            .collect();
+        let lifted = self.lift(whole, &before, &anchor)?;
+        self.apply(&before, &lifted);
+        let _ = base;
+        self.finish(simulated_mm, pictures, &fine, lifted)
+    }
+
+    fn measure_all(
+        &self,
+        look: Look,
+        simulated_mm: &[[f32; 3]],
+        pictures: &[StepPicture],
+        estimator: &dyn ResidualEstimator,
+    ) -> Result<Vec<Candidate>, TrackError> {
+        let positions = deviated(simulated_mm, &self.deviation);
+        let noise = NOISE_PX[usize::from(look == Look::Last)];
+        let mut all = Vec::new();
+        for p in pictures {
+            let (_, found) =
+                measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, &p.picture, estimator, noise)
+                    .map_err(|source| TrackError::Vision { camera: p.camera, source })?;
+            all.extend(found);
+        }
+        Ok(all)
+    }
+
+    fn lift(&self, sightings: Vec<Sighting>, _before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
+        let prior = LiftPrior { edges: &self.edges, membrane_mm: MEMBRANE_MM, anchor_mm: anchor };
+        lift(&self.on_skin, &sightings, &prior)
+    }
+
+    fn apply(&mut self, before: &[Vector3<f64>], lifted: &Lifted) {
+        for ((d, b), i) in self.deviation.iter_mut().zip(before).zip(&lifted.increment_mm) {
+            *d = b + i;
+        }
+    }
+
+    fn finish(
+        &mut self,
+        simulated_mm: &[[f32; 3]],
+        pictures: &[StepPicture],
+        fine: &[Candidate],
+        lifted: Lifted,
+    ) -> Result<TrackedStep, TrackError> {
+        let mut seen_by = vec![0u64; self.deviation.len()];
+        let mut residuals_px = Vec::new();
+        let (mut misfit, mut believed) = (0.0, 0usize);
+        for ((c, weight), left) in fine.iter().zip(&lifted.weights).zip(&lifted.misfit) {
+            if *weight < BELIEVED {
+                continue;
+            }
+            believed += 1;
+            misfit += left * left;
+            residuals_px.push(c.patch.shift[0].hypot(c.patch.shift[1]));
+            for (n, w) in c.sighting.nodes.iter().zip(c.sighting.weights) {
+                if w > 0.15 {
+                    seen_by[*n as usize] |= 1 << c.sighting.camera.min(63);
+                }
+            }
+        }
+        let positions = deviated(simulated_mm, &self.deviation);
+        for p in pictures {
+            let mut look =
+                Appearance::new(&self.cameras[p.camera].view.camera, self.skin, positions.clone(), p.picture.clone());
+            look.trusted = self.trusted(p.camera, fine, &lifted.weights, p.picture.dim());
+            self.cameras[p.camera].last = Some(look);
+        }
+        for (s, c) in self.sigma_mm.iter_mut().zip(&lifted.covariance_mm2) {
+            *s = (c.trace() / 3.0).sqrt().min(LARGEST_SIGMA_MM);
+        }
+        Ok(TrackedStep {
+            deviation_mm: self.deviation.clone(),
+            covariance_mm2: lifted.covariance_mm2,
+            observed: seen_by.iter().map(|b| b.count_ones() as u8).collect(),
+            residuals_px,
+            misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
+        })
+    }
+
+    /// Pixels around believed points: there the picture really shows the specimen.
+    fn trusted(&self, camera: usize, fine: &[Candidate], weights: &[f64], size: (usize, usize)) -> Array2<bool> {
+        let mut trusted = Array2::from_elem(size, false);
+        for (c, weight) in fine.iter().zip(weights) {
+            if c.sighting.camera != camera || *weight < BELIEVED {
+                continue;
+            }
+            let row = (c.row as f32 + c.patch.shift[1]).round().max(0.0) as usize;
+            let column = (c.column as f32 + c.patch.shift[0]).round().max(0.0) as usize;
+            for r in row.saturating_sub(TRUST_RADIUS)..(row + TRUST_RADIUS + 1).min(size.0) {
+                for k in column.saturating_sub(TRUST_RADIUS)..(column + TRUST_RADIUS + 1).min(size.1) {
+                    trusted[(r, k)] = true;
+                }
+            }
+        }
+        trusted
+    }
+}
+
+/// Simulation plus deviation, mm.
+fn deviated(simulated_mm: &[[f32; 3]], deviation: &[Vector3<f64>]) -> Vec<[f32; 3]> {
+    simulated_mm.iter().zip(deviation).map(|(x, d)| [x[0] + d.x as f32, x[1] + d.y as f32, x[2] + d.z as f32]).collect()
+}
+
+/// Re-expresses a sighting for a mesh that has since been moved by `moved`.
+fn rebase(s: &mut Sighting, moved: &[Vector3<f64>]) {
+    s.residual_px -= s.pixel_per_world * at_point(s, moved);
+}
+
+/// The inverse of [`rebase`].
+fn add_back(s: &mut Sighting, moved: &[Vector3<f64>]) {
+    s.residual_px += s.pixel_per_world * at_point(s, moved);
+}
+
+fn at_point(s: &Sighting, field: &[Vector3<f64>]) -> Vector3<f64> {
+    s.nodes.iter().zip(s.weights).map(|(n, w)| field[*n as usize] * f64::from(w)).sum()
+}
+
+fn keep_believed(candidates: Vec<Candidate>, lifted: &Lifted) -> Vec<Candidate> {
+    candidates.into_iter().zip(&lifted.weights).filter(|(_, w)| **w >= BELIEVED).map(|(c, _)| c).collect()
+}

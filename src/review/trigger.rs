@@ -1,0 +1,175 @@
+//! When the trigger really fired: the simulation time that belongs to film time zero.
+//!
+//! Until the first contact nothing moves, in the test as in the simulation, so the moment of the first motion gives
+//! the offset whatever the structure does later. The measured positions of the early frames are compared with the
+//! simulation at `rate * (film time + offset)`: the rate is a nuisance that stands for another impact speed, and the
+//! error allowed grows with the motion, so that the first moving frames decide and a real mismatch does not.
+
+use nalgebra::{Matrix3, Vector3};
+
+use crate::geom::bracket;
+
+/// The measured positions of some nodes at one film time.
+#[derive(Debug, Clone)]
+pub struct EarlyStep {
+    /// Film time, s.
+    pub time_s: f64,
+    /// One entry a node of the [`NodeHistory`]: measured position and its covariance, mm and mm²; `None` where it was
+    /// not measured.
+    pub measured: Vec<Option<(Vector3<f64>, Matrix3<f64>)>>,
+}
+
+/// What the simulation says of the same nodes.
+#[derive(Debug, Clone)]
+pub struct NodeHistory {
+    /// Times of the states, s, rising.
+    pub times_s: Vec<f64>,
+    /// `[state][node]`, mm.
+    pub positions_mm: Vec<Vec<Vector3<f64>>>,
+}
+
+/// The solved offset.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TriggerFit {
+    /// Simulation time minus film time, s.
+    pub offset_s: f64,
+    /// Its 1-sigma, s.
+    pub sigma_s: f64,
+    /// How much faster than the simulation the test moved at first; 1 when equal.
+    pub rate: f64,
+}
+
+/// The largest offset that is looked for, s.
+pub const LARGEST_OFFSET_S: f64 = 6e-3;
+/// A test may differ from its simulation by this share of the motion without any fault of the clock, 1-sigma.
+const SHARE_OF_MOTION: f64 = 0.12;
+/// Error that neighbouring nodes share, mm.
+const COMMON_MM: f64 = 0.1;
+/// Prior of the rate: 1-sigma about 1.
+const RATE_SIGMA: f64 = 0.15;
+/// Nodes of one region err together; a frame counts as so many independent ones.
+const REGIONS_A_FRAME: f64 = 6.0;
+
+/// Finds the offset; `None` when nothing that was measured moves in the simulation.
+#[must_use]
+pub fn fit_trigger(history: &NodeHistory, steps: &[EarlyStep]) -> Option<TriggerFit> {
+    let measured: usize = steps.iter().map(|s| s.measured.iter().flatten().count()).sum();
+    if measured == 0 || !something_moves(history) {
+        return None;
+    }
+    let cost = |offset: f64, rate: f64| total_cost(history, steps, offset, rate, measured);
+    let (mut best, mut span) = ([0.0, 1.0], [LARGEST_OFFSET_S, 0.3]);
+    let mut least = cost(best[0], best[1]);
+    for level in 0..6 {
+        let centre = best;
+        let (n, m) = if level == 0 { (24, 6) } else { (4, 4) };
+        for i in -n..=n {
+            for j in -m..=m {
+                let offset = centre[0] + span[0] * f64::from(i) / f64::from(n);
+                let rate = centre[1] + span[1] * f64::from(j) / f64::from(m);
+                if offset.abs() > LARGEST_OFFSET_S || !(0.5..=1.6).contains(&rate) {
+                    continue;
+                }
+                let c = cost(offset, rate);
+                if c < least {
+                    (least, best) = (c, [offset, rate]);
+                }
+            }
+        }
+        span = [span[0] * 1.5 / f64::from(n), span[1] * 1.5 / f64::from(m)];
+    }
+    let sigma_s = curvature_sigma(&cost, best);
+    Some(TriggerFit { offset_s: best[0], sigma_s, rate: best[1] })
+}
+
+fn something_moves(history: &NodeHistory) -> bool {
+    let Some((first, rest)) = history.positions_mm.split_first() else { return false };
+    rest.iter().any(|state| state.iter().zip(first).any(|(a, b)| (a - b).norm() > 0.5))
+}
+
+/// Robust negative log-posterior, scaled to the number of independent regions.
+fn total_cost(history: &NodeHistory, steps: &[EarlyStep], offset: f64, rate: f64, measured: usize) -> f64 {
+    let mut sum = 0.0;
+    for step in steps {
+        let (a, b, w) = bracket(&history.times_s, rate * (step.time_s + offset));
+        for (node, seen) in step.measured.iter().enumerate() {
+            let Some((position, covariance)) = seen else { continue };
+            let start = history.positions_mm[0][node];
+            let simulated = history.positions_mm[a][node] * (1.0 - w) + history.positions_mm[b][node] * w;
+            // The allowance follows the measured motion, so that it does not depend on what is being fitted.
+            let allowance = (SHARE_OF_MOTION * (position - start).norm()).hypot(COMMON_MM);
+            let spread = covariance + Matrix3::identity() * allowance * allowance;
+            let left = position - simulated;
+            let Some(inverse) = spread.try_inverse() else { continue };
+            let chi2 = left.dot(&(inverse * left)).max(0.0);
+            sum += 4.0 * (1.0 + chi2 / 4.0).ln() - 0.5 * (inverse.determinant().max(1e-300)).ln();
+        }
+    }
+    let frames = steps.len().max(1) as f64;
+    0.5 * sum * (REGIONS_A_FRAME * frames / measured as f64).min(1.0) + 0.5 * ((rate - 1.0) / RATE_SIGMA).powi(2)
+}
+
+/// 1-sigma of the offset from the curvature of the cost, the rate being free.
+fn curvature_sigma(cost: &impl Fn(f64, f64) -> f64, best: [f64; 2]) -> f64 {
+    let h = [5e-5, 0.01];
+    let at = |i: f64, j: f64| cost(best[0] + i * h[0], best[1] + j * h[1]);
+    let c = at(0.0, 0.0);
+    let aa = (at(1.0, 0.0) - 2.0 * c + at(-1.0, 0.0)) / (h[0] * h[0]);
+    let bb = (at(0.0, 1.0) - 2.0 * c + at(0.0, -1.0)) / (h[1] * h[1]);
+    let ab = (at(1.0, 1.0) - at(1.0, -1.0) - at(-1.0, 1.0) + at(-1.0, -1.0)) / (4.0 * h[0] * h[1]);
+    let determinant = aa * bb - ab * ab;
+    if determinant > 0.0 && bb > 0.0 { (bb / determinant).sqrt().min(LARGEST_OFFSET_S) } else { LARGEST_OFFSET_S }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forty nodes of a column that is crushed from the top at `speed` mm/s from time zero on.
+    fn history(speed: f64) -> NodeHistory {
+        let times_s: Vec<f64> = (0..20).map(|i| f64::from(i) * 1e-3).collect();
+        let positions_mm = times_s
+            .iter()
+            .map(|t| {
+                (0..40).map(|n| Vector3::new(0.0, 0.0, 5.0 * f64::from(n) - speed * t * f64::from(n) / 39.0)).collect()
+            })
+            .collect();
+        NodeHistory { times_s, positions_mm }
+    }
+
+    fn early(speed: f64, offset: f64) -> Vec<EarlyStep> {
+        (-2..6)
+            .map(|i| {
+                let time_s = f64::from(i) * 1.3e-3;
+                let t = (time_s + offset).max(0.0);
+                let measured = (0..40)
+                    .map(|n| {
+                        let z = 5.0 * f64::from(n) - speed * t * f64::from(n) / 39.0;
+                        let wobble = 0.02 * f64::from((n * 7 + i) % 5 - 2);
+                        Some((Vector3::new(0.0, 0.0, z + wobble), Matrix3::identity() * 0.01))
+                    })
+                    .collect();
+                EarlyStep { time_s, measured }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn offset_is_found_for_an_identical_test() {
+        let fit = fit_trigger(&history(7600.0), &early(7600.0, 0.53e-3)).expect("it moves");
+        assert!((fit.offset_s - 0.53e-3).abs() < 0.03e-3, "{fit:?}");
+        assert!(fit.sigma_s > 0.0 && fit.sigma_s < 0.3e-3, "{fit:?}");
+    }
+
+    #[test]
+    fn another_impact_speed_does_not_pass_for_a_late_trigger() {
+        let fit = fit_trigger(&history(7600.0), &early(6800.0, -0.4e-3)).expect("it moves");
+        assert!((fit.offset_s + 0.4e-3).abs() < 0.08e-3, "{fit:?}");
+        assert!((fit.rate - 6800.0 / 7600.0).abs() < 0.05, "{fit:?}");
+    }
+
+    #[test]
+    fn nothing_that_moves_gives_no_offset() {
+        assert!(fit_trigger(&history(0.0), &early(0.0, 0.0)).is_none());
+    }
+}
