@@ -4,6 +4,7 @@
 //! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
 
 pub mod domain;
+pub mod export;
 pub mod geom;
 pub mod review;
 pub mod vision;

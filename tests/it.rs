@@ -1,1 +1,4 @@
+//! All integration tests, one binary: it links once.
 
+mod export_review;
+mod scene;

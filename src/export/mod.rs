@@ -1,0 +1,28 @@
+//! What the review leaves behind as files, except the report: `review.json`, `review.vtkhdf`, `flags.csv`.
+//!
+//! Everything is built in an [`OutputFolder`], so that a run that ends early leaves nothing half-written.
+//! The formats are those of `formats.md`, section 4.
+
+mod csv;
+mod error;
+mod folder;
+mod json;
+mod vtkhdf;
+mod vtkhdf_file;
+
+pub use csv::write_flags_csv;
+pub use error::ExportError;
+pub use folder::{OWN_NAMES, OutputFolder};
+pub use json::write_review_json;
+pub use vtkhdf::{ExtraArray, ExtraRows, PositionError, Rows, write_review_vtkhdf};
+
+/// File name of the review's answer.
+pub const REVIEW_JSON: &str = "review.json";
+/// File name of the measured field.
+pub const REVIEW_VTKHDF: &str = "review.vtkhdf";
+/// File name of the table of flags.
+pub const FLAGS_CSV: &str = "flags.csv";
+/// File name of the report.
+pub const REPORT_HTML: &str = "report.html";
+/// Folder of the report's plots.
+pub const PLOTS_FOLDER: &str = "plots";
