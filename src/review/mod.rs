@@ -1,16 +1,24 @@
 //! One test against one simulation: align, track the deviation on the mesh, judge it.
 
 mod align;
+mod flags;
+mod judge;
 mod lift;
 mod measure;
+mod noise;
+mod rigid;
+mod series;
 mod session;
 mod timeline;
 mod track;
 mod trigger;
 
 pub use align::{AlignError, align_camera};
+pub use flags::{Judged, judge};
+pub use judge::{CONFIDENCE, normal_cdf};
 pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
 pub use measure::{CameraTrack, Candidate, Look, measure};
+pub use rigid::{MeasuredNode, split_rigid};
 pub use session::{Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation};
 pub use timeline::{Moment, moments};
 pub use track::{StepPicture, TrackError, TrackedStep, Tracker};

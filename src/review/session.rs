@@ -111,6 +111,8 @@ pub struct Measured {
     pub in_view: Vec<Vec<bool>>,
     /// Lengths of the believed residuals, px, one vector a moment.
     pub residuals_px: Vec<Vec<f32>>,
+    /// Area of each triangle of the skin before the test, mm².
+    pub undeformed_areas_mm2: Vec<f64>,
     /// Moments before the first motion.
     pub quiet: Vec<bool>,
 }
@@ -148,6 +150,7 @@ pub fn measure_deviation(
         along_sigma_mm: Vec::new(),
         in_view: Vec::new(),
         residuals_px: Vec::new(),
+        undeformed_areas_mm2: setup.skin.areas_mm2(&undeformed),
     };
     let mut tracker = Tracker::new(setup.skin, setup.node_count, tracks);
     let mut done = 0;

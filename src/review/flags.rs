@@ -1,0 +1,348 @@
+//! From regions to flags: onset, peak, area, kind, probability, and where they are in the pictures.
+
+use std::collections::BTreeMap;
+
+use super::judge::{ElementState, Region, element_neighbours, element_states, regions};
+use super::noise::noise_floor;
+use super::series::{empty_series, grow_series, nodes_of_parts};
+use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
+use crate::domain::{
+    BoundingBox, Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartSeries, PartSummary, Tolerances, Verdict,
+};
+use crate::geom::Camera;
+
+/// The judgement of a measurement.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Gravest first; numbered from 1 in this order.
+    pub flags: Vec<Flag>,
+    /// For each moment the mismatch flag of each element, 0 for none.
+    pub flag_ids: Vec<Vec<u32>>,
+    /// By part.
+    pub parts: Vec<PartSummary>,
+    /// The measurement's own noise.
+    pub noise_floor: NoiseFloor,
+}
+
+/// A mismatch must last so many moments, unless it begins at the end of the film.
+const LEAST_MOMENTS: usize = 2;
+/// Share of a part's visible elements from which a mismatch counts as begun.
+const ONSET_SHARE: f64 = 0.05;
+/// An undecided region must cover this share of its part's visible elements …
+const UNDECIDED_SHARE: f64 = 0.15;
+/// … for this share of the film to be worth a word.
+const UNDECIDED_MOMENTS: f64 = 0.25;
+/// Share of the squared deviation that rigid motion must explain to be called so, and below which it is not mentioned.
+const RIGID_SHARE: (f64, f64) = (0.85, 0.4);
+
+/// Judges a measurement.
+///
+/// # Errors
+/// When the simulation cannot be read again for the parts' positions.
+pub fn judge(
+    mesh: &Mesh,
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    measured: &Measured,
+    tolerances: &Tolerances,
+) -> Result<Judged, SessionError> {
+    let states: Vec<Vec<ElementState>> =
+        (0..measured.fields.len()).map(|i| element_states(mesh, measured, i, tolerances)).collect();
+    let neighbours = element_neighbours(mesh);
+    let pick = |f: &dyn Fn(&ElementState) -> bool| -> Vec<Vec<bool>> {
+        states.iter().map(|s| s.iter().map(f).collect()).collect()
+    };
+    let mismatch = regions(mesh, &neighbours, &pick(&|s| matches!(s, ElementState::Mismatch(_))));
+    let undecided = regions(mesh, &neighbours, &pick(&|s| matches!(s, ElementState::Undecided)));
+    let visible = VisibleCounts::new(mesh, &states);
+    let moments = measured.fields.len();
+    let mut chosen: Vec<(Region, Verdict)> = mismatch
+        .into_iter()
+        .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
+        .map(|r| (r, Verdict::Mismatch))
+        .collect();
+    chosen.extend(
+        undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
+    );
+    let series = all_series(mesh, setup, source, measured)?;
+    let boxes = Boxes::new(setup, measured);
+    let mut flags: Vec<(Flag, Region)> = chosen
+        .into_iter()
+        .map(|(region, verdict)| {
+            let flag = flag_of(mesh, setup, measured, &states, &visible, &series, &region, verdict);
+            (flag, region)
+        })
+        .collect();
+    flags.sort_by(|(a, _), (b, _)| {
+        let grave = |f: &Flag| (f.verdict == Verdict::Mismatch, f.peak_mm * f.area_mm2.sqrt());
+        let (a, b) = (grave(a), grave(b));
+        b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
+    });
+    let mut flag_ids = vec![vec![0; mesh.element_count()]; moments];
+    for (i, (flag, region)) in flags.iter_mut().enumerate() {
+        flag.id = FlagId(i as u32 + 1);
+        if flag.verdict == Verdict::Mismatch {
+            for (moment, elements) in &region.elements {
+                for e in elements {
+                    flag_ids[*moment][*e as usize] = flag.id.0;
+                }
+            }
+        }
+    }
+    boxes.draw(mesh, source, &mut flags)?;
+    let flags: Vec<Flag> = flags.into_iter().map(|(f, _)| f).collect();
+    let parts = summaries(mesh, tolerances, &flags, series);
+    Ok(Judged { parts, flags, flag_ids, noise_floor: noise_floor(measured) })
+}
+
+/// How many elements of each part could be seen at each moment.
+struct VisibleCounts(Vec<BTreeMap<crate::domain::PartId, usize>>);
+
+impl VisibleCounts {
+    fn new(mesh: &Mesh, states: &[Vec<ElementState>]) -> Self {
+        Self(
+            states
+                .iter()
+                .map(|states| {
+                    let mut counts = BTreeMap::new();
+                    for (part, _) in mesh.part_of.iter().zip(states).filter(|(_, s)| **s != ElementState::Hidden) {
+                        *counts.entry(*part).or_default() += 1;
+                    }
+                    counts
+                })
+                .collect(),
+        )
+    }
+
+    fn share(&self, region: &Region, moment: usize) -> f64 {
+        let seen = self.0[moment].get(&region.part).copied().unwrap_or(0).max(1);
+        region.elements[&moment].len() as f64 / seen as f64
+    }
+
+    fn is_large_and_lasting(&self, region: &Region, moments: usize) -> bool {
+        let large = region.elements.keys().filter(|m| self.share(region, **m) >= UNDECIDED_SHARE).count();
+        large as f64 >= UNDECIDED_MOMENTS * moments as f64
+    }
+
+    /// First moment at which the region is a noticeable share of its part; its first moment if it never is.
+    fn onset(&self, region: &Region) -> usize {
+        let first = *region.elements.keys().next().expect("a region has a moment, else a bug");
+        region.elements.keys().copied().find(|m| self.share(region, *m) >= ONSET_SHARE).unwrap_or(first)
+    }
+}
+
+fn all_series(
+    mesh: &Mesh,
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    measured: &Measured,
+) -> Result<Vec<PartSeries>, SessionError> {
+    let nodes = nodes_of_parts(mesh, &setup.skin.is_on_skin(setup.node_count));
+    let mut all: Vec<PartSeries> = nodes.iter().map(|_| empty_series(measured.fields.len())).collect();
+    for (index, field) in measured.fields.iter().enumerate() {
+        let at = field.time_s + measured.alignment[0].time_offset_s;
+        let simulated = source.simulated_mm(at).map_err(SessionError::Source)?;
+        for (series, (_, nodes)) in all.iter_mut().zip(&nodes) {
+            grow_series(series, measured, index, nodes, &simulated);
+        }
+    }
+    Ok(all)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one flag, assembled in one place")]
+fn flag_of(
+    mesh: &Mesh,
+    setup: &ReviewSetup<'_>,
+    measured: &Measured,
+    states: &[Vec<ElementState>],
+    visible: &VisibleCounts,
+    series: &[PartSeries],
+    region: &Region,
+    verdict: Verdict,
+) -> Flag {
+    let size_at = |moment: usize| peak_size(mesh, measured, moment, &region.elements[&moment]);
+    let peak = region
+        .elements
+        .keys()
+        .copied()
+        .max_by(|a, b| {
+            let key = |m: usize| (size_at(m).map_or(0.0, |s| s.0), region.elements[&m].len());
+            let (ka, kb) = (key(*a), key(*b));
+            ka.0.total_cmp(&kb.0).then(ka.1.cmp(&kb.1)).then(b.cmp(a))
+        })
+        .expect("a region has a moment, else a bug");
+    let (peak_mm, peak_sigma_mm) = size_at(peak).unwrap_or((0.0, f64::from(f32::MAX)));
+    let probability = match verdict {
+        Verdict::Mismatch => median_probability(&states[peak], &region.elements[&peak]),
+        Verdict::CannotTell => 0.5,
+    };
+    let part_index = mesh.parts.iter().position(|p| p.id == region.part);
+    let rigid = part_index.and_then(|i| series[i].rigid[peak]);
+    let mut element_ids: Vec<u32> = region.elements.values().flatten().copied().collect();
+    element_ids.sort_unstable();
+    element_ids.dedup();
+    Flag {
+        id: FlagId(0),
+        part_id: region.part,
+        part_name: mesh.part_name(region.part).to_owned(),
+        cameras: Vec::new(),
+        onset_s: measured.fields[visible.onset(region)].time_s,
+        peak_s: measured.fields[peak].time_s,
+        peak_mm,
+        peak_sigma_mm: if verdict == Verdict::CannotTell { 0.0 } else { peak_sigma_mm },
+        area_mm2: area_mm2(setup, &region.elements[&peak], measured),
+        kind: kind_of(verdict, rigid.map(|r| (r.rigid_rms_mm, r.deformation_rms_mm))),
+        probability,
+        verdict,
+        element_ids,
+        bbox_px: BTreeMap::new(),
+    }
+}
+
+/// 95th percentile of the deviation over the elements' nodes, and the median sigma there, mm.
+fn peak_size(mesh: &Mesh, measured: &Measured, moment: usize, elements: &[u32]) -> Option<(f64, f64)> {
+    let mut nodes: Vec<u32> = elements.iter().flat_map(|e| mesh.nodes_of(*e as usize).iter().copied()).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let field = &measured.fields[moment];
+    let mut found: Vec<(f64, f64)> = nodes
+        .iter()
+        .map(|n| *n as usize)
+        .map(|n| (f64::from(field.magnitude_mm(n)), f64::from(measured.along_sigma_mm[moment][n])))
+        .filter(|(d, s)| d.is_finite() && s.is_finite())
+        .collect();
+    if found.is_empty() {
+        return None;
+    }
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let size = found[((found.len() - 1) as f64 * 0.95).round() as usize].0;
+    let mut sigmas: Vec<f64> = found.iter().map(|f| f.1).collect();
+    sigmas.sort_unstable_by(f64::total_cmp);
+    Some((size, sigmas[sigmas.len() / 2]))
+}
+
+fn median_probability(states: &[ElementState], elements: &[u32]) -> f64 {
+    let mut p: Vec<f32> = elements
+        .iter()
+        .filter_map(|e| match states[*e as usize] {
+            ElementState::Mismatch(p) => Some(p),
+            _ => None,
+        })
+        .collect();
+    p.sort_unstable_by(f32::total_cmp);
+    p.get(p.len() / 2).map_or(0.0, |p| f64::from(*p))
+}
+
+fn kind_of(verdict: Verdict, rigid: Option<(f64, f64)>) -> FlagKind {
+    match (verdict, rigid) {
+        (Verdict::CannotTell, _) => FlagKind::NotObserved,
+        (_, None) => FlagKind::Deformation,
+        (_, Some((rigid, own))) => match rigid * rigid / (rigid * rigid + own * own).max(1e-12) {
+            share if share >= RIGID_SHARE.0 => FlagKind::RigidMotion,
+            share if share <= RIGID_SHARE.1 => FlagKind::Deformation,
+            _ => FlagKind::Mixed,
+        },
+    }
+}
+
+/// Area of the elements' skin in the undeformed structure, mm².
+fn area_mm2(setup: &ReviewSetup<'_>, elements: &[u32], measured: &Measured) -> f64 {
+    setup
+        .skin
+        .element_of
+        .iter()
+        .zip(&measured.undeformed_areas_mm2)
+        .filter(|(e, _)| elements.binary_search(e).is_ok())
+        .map(|(_, a)| a)
+        .sum()
+}
+
+fn summaries(mesh: &Mesh, tolerances: &Tolerances, flags: &[Flag], series: Vec<PartSeries>) -> Vec<PartSummary> {
+    mesh.parts
+        .iter()
+        .zip(series)
+        .map(|(part, series)| {
+            let own = |v: Verdict| flags.iter().filter(move |f| f.part_id == part.id && f.verdict == v);
+            let peak = series
+                .p95_mm
+                .iter()
+                .zip(&series.times_s)
+                .filter_map(|(p, t)| p.map(|p| (p, *t)))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            PartSummary {
+                part_id: part.id,
+                part_name: part.name.clone(),
+                tolerance_mm: tolerances.of_mm(part.id),
+                peak_mm: peak.map(|p| p.0),
+                peak_s: peak.map(|p| p.1),
+                onset_s: own(Verdict::Mismatch).map(|f| f.onset_s).min_by(f64::total_cmp),
+                mismatch_flags: own(Verdict::Mismatch).count(),
+                cannot_tell_flags: own(Verdict::CannotTell).count(),
+                series,
+            }
+        })
+        .collect()
+}
+
+/// Draws flags into the cameras' own pictures.
+struct Boxes<'a> {
+    setup: &'a ReviewSetup<'a>,
+    measured: &'a Measured,
+}
+
+impl<'a> Boxes<'a> {
+    fn new(setup: &'a ReviewSetup<'a>, measured: &'a Measured) -> Self {
+        Self { setup, measured }
+    }
+
+    fn draw(&self, mesh: &Mesh, source: &dyn ReviewSource, flags: &mut [(Flag, Region)]) -> Result<(), SessionError> {
+        for (moment, field) in self.measured.fields.iter().enumerate() {
+            if !flags.iter().any(|(_, r)| r.elements.contains_key(&moment)) {
+                continue;
+            }
+            let at = field.time_s + self.measured.alignment[0].time_offset_s;
+            let simulated = source.simulated_mm(at).map_err(SessionError::Source)?;
+            for (camera, frame) in &self.measured.moments[moment].frames {
+                let record = &self.setup.cameras[*camera];
+                let camera = Camera::from_record(record, self.measured.alignment[*camera].pose);
+                for (flag, region) in flags.iter_mut() {
+                    let Some(elements) = region.elements.get(&moment) else { continue };
+                    let nodes = elements.iter().flat_map(|e| mesh.nodes_of(*e as usize).iter().map(|n| *n as usize));
+                    if let Some(bbox) = bounding_box(&camera, nodes, &simulated, &field.deviation_mm) {
+                        flag.bbox_px.entry(record.name.clone()).or_default().insert(*frame, bbox);
+                    }
+                }
+            }
+        }
+        for (flag, _) in flags {
+            flag.cameras = flag.bbox_px.keys().cloned().collect();
+        }
+        Ok(())
+    }
+}
+
+/// The pixels that the nodes cover where the test has them; `None` when the camera shows none of them.
+fn bounding_box(
+    camera: &Camera,
+    nodes: impl Iterator<Item = usize>,
+    simulated_mm: &[[f32; 3]],
+    deviation_mm: &[[f32; 3]],
+) -> Option<BoundingBox> {
+    let mut bounds: Option<[f64; 4]> = None;
+    for n in nodes {
+        let d = deviation_mm[n];
+        let d = if d[0].is_finite() { d } else { [0.0; 3] };
+        let p = camera.pixel_from_world(std::array::from_fn(|i| f64::from(simulated_mm[n][i] + d[i])));
+        if p.depth_mm <= 0.0 || p.x < 0.0 || p.y < 0.0 || p.x >= camera.width as f64 || p.y >= camera.height as f64 {
+            continue;
+        }
+        let b = bounds.get_or_insert([p.x, p.y, p.x, p.y]);
+        *b = [b[0].min(p.x), b[1].min(p.y), b[2].max(p.x), b[3].max(p.y)];
+    }
+    bounds.map(|[x0, y0, x1, y1]| BoundingBox {
+        x0: x0.floor() as i32,
+        y0: y0.floor() as i32,
+        x1: x1.ceil() as i32,
+        y1: y1.ceil() as i32,
+    })
+}

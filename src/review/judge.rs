@@ -1,0 +1,247 @@
+//! Which elements are in mismatch, and which of them belong together over space and time.
+//!
+//! An element is in mismatch when its nodes' mean deviation exceeds the part's tolerance with [`CONFIDENCE`]. It is
+//! undecided when a camera should see it but the doubt is as large as the tolerance. Connected elements of one part
+//! form a region; regions that overlap in consecutive moments are one finding.
+
+use std::collections::HashMap;
+
+use super::session::Measured;
+use crate::domain::{Mesh, PartId, Tolerances};
+
+/// Probability from which a deviation beyond the tolerance counts as mismatch.
+pub const CONFIDENCE: f64 = 0.8;
+/// A region of fewer elements is not a finding.
+const FEWEST_ELEMENTS: usize = 3;
+
+/// What is known of an element at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum ElementState {
+    /// No camera should see all of it.
+    Hidden,
+    /// It should be seen, but the film cannot decide.
+    Undecided,
+    /// The probability that it exceeds the tolerance is below [`CONFIDENCE`].
+    Agrees,
+    /// It exceeds the tolerance, with this probability.
+    Mismatch(f32),
+}
+
+/// The standard normal distribution function, by the complementary error function's rational approximation
+/// (Abramowitz and Stegun 7.1.26; error below 1.5e-7).
+#[must_use]
+pub fn normal_cdf(z: f64) -> f64 {
+    let x = z.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let poly =
+        t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let erf = 1.0 - poly * (-x * x).exp();
+    0.5 * (1.0 + z.signum() * erf)
+}
+
+/// Judges every element at moment `index`.
+#[must_use]
+pub(super) fn element_states(
+    mesh: &Mesh,
+    measured: &Measured,
+    index: usize,
+    tolerances: &Tolerances,
+) -> Vec<ElementState> {
+    let (field, along) = (&measured.fields[index], &measured.along_sigma_mm[index]);
+    (0..mesh.element_count())
+        .map(|element| {
+            let nodes = mesh.nodes_of(element);
+            if nodes.len() < 3 || !nodes.iter().all(|n| measured.in_view[index][*n as usize]) {
+                return ElementState::Hidden;
+            }
+            let tolerance = tolerances.of_mm(mesh.part_of[element]);
+            let count = nodes.len() as f64;
+            let size: f64 = nodes.iter().map(|n| f64::from(field.magnitude_mm(*n as usize))).sum::<f64>() / count;
+            let sigma: f64 = nodes.iter().map(|n| f64::from(along[*n as usize])).sum::<f64>() / count;
+            if !(size.is_finite() && sigma.is_finite()) {
+                return ElementState::Undecided;
+            }
+            let probability = normal_cdf((size - tolerance) / sigma.max(1e-6));
+            if probability >= CONFIDENCE {
+                ElementState::Mismatch(probability as f32)
+            } else if sigma > tolerance {
+                ElementState::Undecided
+            } else {
+                ElementState::Agrees
+            }
+        })
+        .collect()
+}
+
+/// Elements that share a node and a part, as adjacency lists.
+#[must_use]
+pub(super) fn element_neighbours(mesh: &Mesh) -> Vec<Vec<u32>> {
+    let mut at_node: HashMap<u32, Vec<u32>> = HashMap::new();
+    for element in 0..mesh.element_count() {
+        for n in mesh.nodes_of(element) {
+            at_node.entry(*n).or_default().push(element as u32);
+        }
+    }
+    (0..mesh.element_count())
+        .map(|element| {
+            let mut near: Vec<u32> = mesh
+                .nodes_of(element)
+                .iter()
+                .flat_map(|n| at_node[n].iter().copied())
+                .filter(|e| *e as usize != element && mesh.part_of[*e as usize] == mesh.part_of[element])
+                .collect();
+            near.sort_unstable();
+            near.dedup();
+            near
+        })
+        .collect()
+}
+
+/// A connected finding over space and time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Region {
+    /// The part.
+    pub part: PartId,
+    /// Moment → elements, moments rising.
+    pub elements: std::collections::BTreeMap<usize, Vec<u32>>,
+}
+
+/// Groups the elements that `chosen` names at each moment.
+///
+/// `chosen[moment][element]`; a region may miss one moment and still be the same.
+#[must_use]
+pub(super) fn regions(mesh: &Mesh, neighbours: &[Vec<u32>], chosen: &[Vec<bool>]) -> Vec<Region> {
+    let mut labels = Labels::default();
+    let mut last: Vec<[Option<u32>; 2]> = vec![[None; 2]; mesh.element_count()];
+    let mut members: Vec<(u32, usize, Vec<u32>)> = Vec::new();
+    for (moment, chosen) in chosen.iter().enumerate() {
+        let mut now = vec![None; mesh.element_count()];
+        for group in connected(neighbours, chosen) {
+            let label = labels.fresh();
+            for e in &group {
+                now[*e as usize] = Some(label);
+                for earlier in last[*e as usize].into_iter().flatten() {
+                    labels.join(label, earlier);
+                }
+            }
+            members.push((label, moment, group));
+        }
+        for (l, n) in last.iter_mut().zip(now) {
+            *l = [n, l[0]];
+        }
+    }
+    let mut by_root: std::collections::BTreeMap<u32, Region> = std::collections::BTreeMap::new();
+    for (label, moment, group) in members {
+        let part = mesh.part_of[group[0] as usize];
+        let region = by_root
+            .entry(labels.root(label))
+            .or_insert_with(|| Region { part, elements: std::collections::BTreeMap::new() });
+        region.elements.entry(moment).or_default().extend(group);
+    }
+    by_root.into_values().collect()
+}
+
+/// Groups of neighbouring chosen elements, at least [`FEWEST_ELEMENTS`] each.
+fn connected(neighbours: &[Vec<u32>], chosen: &[bool]) -> Vec<Vec<u32>> {
+    let mut visited = vec![false; chosen.len()];
+    let mut groups = Vec::new();
+    for start in 0..chosen.len() {
+        if !chosen[start] || visited[start] {
+            continue;
+        }
+        visited[start] = true;
+        let mut group = vec![start as u32];
+        let mut next = 0;
+        while next < group.len() {
+            for e in &neighbours[group[next] as usize] {
+                if chosen[*e as usize] && !visited[*e as usize] {
+                    visited[*e as usize] = true;
+                    group.push(*e);
+                }
+            }
+            next += 1;
+        }
+        if group.len() >= FEWEST_ELEMENTS {
+            group.sort_unstable();
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// Union-find; the smaller label is the root, so that findings are numbered by their first appearance.
+#[derive(Debug, Default)]
+struct Labels(Vec<u32>);
+
+impl Labels {
+    fn fresh(&mut self) -> u32 {
+        self.0.push(self.0.len() as u32);
+        self.0.len() as u32 - 1
+    }
+
+    fn root(&self, mut label: u32) -> u32 {
+        while self.0[label as usize] != label {
+            label = self.0[label as usize];
+        }
+        label
+    }
+
+    fn join(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0[a.max(b) as usize] = a.min(b);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CellType, Part};
+
+    /// A strip of quads, the first half part 1, the rest part 2.
+    fn strip(count: u32) -> Mesh {
+        let mut mesh = Mesh { node_count: 2 * count as usize + 2, offsets: vec![0], ..Mesh::default() };
+        for e in 0..count {
+            mesh.connectivity.extend([2 * e, 2 * e + 2, 2 * e + 3, 2 * e + 1]);
+            mesh.offsets.push(4 * (e + 1));
+            mesh.cell_types.push(CellType::Quad);
+            mesh.part_of.push(PartId(1 + i32::from(e >= count / 2)));
+        }
+        mesh.parts = [1, 2]
+            .map(|id| Part { id: PartId(id), name: format!("part {id}"), material: None, thickness_mm: None })
+            .to_vec();
+        mesh
+    }
+
+    fn mask(count: usize, ranges: &[std::ops::Range<usize>]) -> Vec<bool> {
+        (0..count).map(|e| ranges.iter().any(|r| r.contains(&e))).collect()
+    }
+
+    #[test]
+    fn a_region_ends_at_its_part_and_lives_through_a_gap() {
+        let mesh = strip(20);
+        let near = element_neighbours(&mesh);
+        let chosen = vec![mask(20, &[4..14]), mask(20, &[]), mask(20, &[5..9, 15..17]), mask(20, &[0..3])];
+        let found = regions(&mesh, &near, &chosen);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found[0].part, PartId(1));
+        assert_eq!(found[0].elements.keys().copied().collect::<Vec<_>>(), vec![0, 2]);
+        assert_eq!(found[1].part, PartId(2));
+        assert_eq!(found[2].elements[&3], vec![0, 1, 2]);
+    }
+
+    #[test]
+    fn two_regions_that_grow_together_are_one() {
+        let mesh = strip(40);
+        let near = element_neighbours(&mesh);
+        let found = regions(&mesh, &near, &[mask(40, &[0..4, 8..12]), mask(40, &[1..11]), mask(40, &[0..3, 9..12])]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].elements[&0].len(), 8);
+    }
+
+    #[test]
+    fn normal_cdf_has_its_known_values() {
+        for (z, p) in [(0.0, 0.5), (1.0, 0.841_344_7), (-1.644_853_6, 0.05), (3.0, 0.998_650_1)] {
+            assert!((normal_cdf(z) - p).abs() < 1e-6);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Each part over time: how far off, how sure, how much of it was seen, how much of it is rigid motion.
+
+use nalgebra::Vector3;
+
+use super::rigid::{MeasuredNode, split_rigid};
+use super::session::Measured;
+use crate::domain::{Mesh, PartId, PartSeries};
+
+/// The nodes of each part that lie on the skin, part by part in the order of [`Mesh::parts`].
+#[must_use]
+pub(super) fn nodes_of_parts(mesh: &Mesh, on_skin: &[bool]) -> Vec<(PartId, Vec<u32>)> {
+    mesh.parts
+        .iter()
+        .map(|part| {
+            let mut nodes: Vec<u32> = (0..mesh.element_count())
+                .filter(|e| mesh.part_of[*e] == part.id)
+                .flat_map(|e| mesh.nodes_of(e).iter().copied())
+                .filter(|n| on_skin[*n as usize])
+                .collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            (part.id, nodes)
+        })
+        .collect()
+}
+
+/// An empty series, to be grown moment by moment.
+#[must_use]
+pub(super) fn empty_series(moments: usize) -> PartSeries {
+    PartSeries {
+        times_s: Vec::with_capacity(moments),
+        median_mm: Vec::with_capacity(moments),
+        p95_mm: Vec::with_capacity(moments),
+        sigma_mm: Vec::with_capacity(moments),
+        coverage: Vec::with_capacity(moments),
+        rigid: Vec::with_capacity(moments),
+    }
+}
+
+/// Adds moment `index` to the series of a part whose nodes are `nodes`.
+pub(super) fn grow_series(
+    series: &mut PartSeries,
+    measured: &Measured,
+    index: usize,
+    nodes: &[u32],
+    simulated_mm: &[[f32; 3]],
+) {
+    let (field, along) = (&measured.fields[index], &measured.along_sigma_mm[index]);
+    let seen = nodes.iter().filter(|n| measured.in_view[index][**n as usize]).count();
+    let mut found: Vec<(f64, f64)> = Vec::new();
+    let mut points: Vec<MeasuredNode> = Vec::new();
+    for n in nodes.iter().map(|n| *n as usize) {
+        let sigma = f64::from(along[n]);
+        if !sigma.is_finite() {
+            continue;
+        }
+        let deviation_mm = Vector3::from(field.deviation_mm[n].map(f64::from));
+        found.push((deviation_mm.norm(), sigma));
+        points.push(MeasuredNode {
+            simulated_mm: Vector3::from(simulated_mm[n].map(f64::from)),
+            deviation_mm,
+            sigma_mm: sigma,
+        });
+    }
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let at = |share: f64| (!found.is_empty()).then(|| found[((found.len() - 1) as f64 * share).round() as usize].0);
+    series.times_s.push(field.time_s);
+    series.median_mm.push(at(0.5));
+    series.p95_mm.push(at(0.95));
+    series.sigma_mm.push(sigma_near_p95(&found));
+    series.coverage.push(if seen == 0 { 0.0 } else { (found.len() as f64 / seen as f64).min(1.0) });
+    series.rigid.push(split_rigid(&points));
+}
+
+/// Median sigma of the nodes between the 90th and 100th percentile of deviation, mm.
+fn sigma_near_p95(sorted: &[(f64, f64)]) -> Option<f64> {
+    let mut top: Vec<f64> = sorted[sorted.len() * 9 / 10..].iter().map(|(_, s)| *s).collect();
+    top.sort_unstable_by(f64::total_cmp);
+    top.get(top.len() / 2).copied()
+}
