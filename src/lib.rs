@@ -4,3 +4,4 @@
 //! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
 
 pub mod domain;
+pub mod ingest;
