@@ -1,10 +1,13 @@
-//! Crumple compares a filmed crash test with the simulation that predicted it and says where, when and by how
-//! many mm the real structure deformed differently.
+//! Crumple compares a filmed crash test with the simulation that predicted it and says where, when and by how many
+//! mm the real structure deformed differently.
 //!
 //! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
 
+pub mod cli;
 pub mod domain;
 pub mod export;
 pub mod geom;
+pub mod ingest;
+pub mod jobs;
 pub mod review;
 pub mod vision;

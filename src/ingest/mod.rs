@@ -1,0 +1,22 @@
+//! Files become the domain: simulations, test records, pictures. Units are converted here and nowhere else.
+//!
+//! Every reader goes walk (names and extents only) → plan (every check that can refuse) → read (one window at a
+//! time), so a 10 GB film or a run of 10 M elements never sits in memory whole. Files come from outside: sizes are
+//! computed with checked arithmetic and compared with what the file really holds before memory is taken
+//! ([`limits`]), nothing may lead into another file, and [`probe`] tries a file in a process of its own, because the
+//! HDF5 library is not memory-safe.
+
+mod digest;
+mod error;
+mod filters;
+mod hdf5_read;
+pub mod limits;
+mod record;
+mod sidecar;
+mod units;
+mod vtkhdf;
+
+pub use digest::digest_sha256;
+pub use error::IngestError;
+pub use record::TestFile;
+pub use vtkhdf::{SimulationFile, SimulationOptions};
