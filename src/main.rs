@@ -1,1 +1,7 @@
-fn main() {}
+//! The `crumple` program.
+
+use clap::Parser;
+
+fn main() -> anyhow::Result<()> {
+    crumple::cli::run(crumple::cli::Arguments::parse())
+}
