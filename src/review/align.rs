@@ -79,8 +79,8 @@ const TARGET_SIGMA_PX: f64 = 0.25;
 const TARGET_LIMIT_PX: f64 = 3.0;
 /// The same for the outline; edges of a picture are rougher than targets.
 const OUTLINE_LIMIT_PX: f64 = 4.0;
-/// With so many targets the outline is not needed.
-const ENOUGH_TARGETS: usize = 4;
+/// With so many targets, and the measured pose as a prior, the outline would only add its own errors.
+const ENOUGH_TARGETS: usize = 3;
 /// A specimen on fewer pixels cannot be measured.
 const LEAST_COVERED: usize = 400;
 

@@ -2,6 +2,7 @@
 
 mod align;
 mod flags;
+mod foreign;
 mod judge;
 mod lift;
 mod measure;

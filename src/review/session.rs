@@ -3,16 +3,17 @@
 use std::ops::ControlFlow;
 
 use nalgebra::{Matrix3, Vector3};
-use ndarray::Array2;
+use ndarray::{Array2, Zip};
 use rayon::prelude::*;
 
 use super::align::{AlignError, align_camera};
+use super::foreign::{both, trusted_at_rest};
 use super::measure::CameraTrack;
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError, TrackedStep, Tracker};
 use super::trigger::{EarlyStep, LARGEST_OFFSET_S, NodeHistory, TriggerFit, fit_trigger};
 use crate::domain::{CameraAlignment, CameraRecord, FrameField};
-use crate::geom::{Camera, PinholeView, Raster, Skin, rasterise};
+use crate::geom::{Camera, NO_TRIANGLE, PinholeView, Raster, Skin, rasterise};
 use crate::vision::{Appearance, ResidualEstimator, Tone, VisionError, canvas_picture};
 
 /// An error of whoever supplies states and pictures.
@@ -134,10 +135,16 @@ pub fn measure_deviation(
         ControlFlow::Break(()) => Err(SessionError::Cancelled),
     };
     report("align", 0)?;
-    let (mut alignment, tracks) = align_all(setup, source, &undeformed)?;
+    let (mut alignment, mut tracks) = align_all(setup, source, &undeformed)?;
     report("trigger", 0)?;
-    let trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
-    let (offset_s, offset_sigma_s) = trigger.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s));
+    let mut trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
+    let offset_of = |t: Option<TriggerFit>| t.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s));
+    let quiet = quiet_moments(source, &moments, &undeformed, offset_of(trigger).0, &alignment)?;
+    if distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)? {
+        report("trigger", 0)?;
+        trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
+    }
+    let (offset_s, offset_sigma_s) = offset_of(trigger);
     for a in &mut alignment {
         (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
     }
@@ -205,6 +212,34 @@ fn load_pictures(
             Ok(StepPicture { camera: *camera, picture: canvas_picture(&track.view, &picture)? })
         })
         .collect()
+}
+
+/// Takes the trust from the pixels of frame 0 that show something else than the specimen; true when there are many.
+fn distrust_what_moves(
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    moments: &[Moment],
+    quiet: &[bool],
+    tracks: &mut [CameraTrack],
+) -> Result<bool, SessionError> {
+    /// Below this share of the mesh's pixels it is not worth a second look at the trigger.
+    const MANY: f64 = 0.005;
+    let mut many = false;
+    for (moment, _) in moments.iter().zip(quiet).filter(|(_, quiet)| **quiet) {
+        let pictures = load_pictures(source, tracks, moment)?;
+        for (p, (_, frame)) in pictures.into_iter().zip(&moment.frames) {
+            if *frame == 0 {
+                continue;
+            }
+            let first = &mut tracks[p.camera].first;
+            let covered = first.raster.triangle.mapv(|t| t != NO_TRIANGLE);
+            let at_rest = trusted_at_rest(&first.picture, &p.picture, &covered, setup.estimator)?;
+            let lost = Zip::from(&at_rest).and(&covered).fold(0usize, |n, rest, c| n + usize::from(*c && !*rest));
+            many |= lost as f64 > MANY * first.raster.covered() as f64;
+            both(&mut first.trusted, &at_rest);
+        }
+    }
+    Ok(many)
 }
 
 /// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen.

@@ -78,7 +78,8 @@ pub fn fit_trigger(history: &NodeHistory, steps: &[EarlyStep]) -> Option<Trigger
         }
         span = [span[0] * 1.5 / f64::from(n), span[1] * 1.5 / f64::from(m)];
     }
-    let sigma_s = curvature_sigma(&cost, best);
+    let share = share_left(history, steps, best);
+    let sigma_s = profile_sigma(&cost, best, least) * (share / SHARE_OF_MOTION).clamp(0.25, 3.0);
     Some(TriggerFit { offset_s: best[0], sigma_s, rate: best[1] })
 }
 
@@ -109,16 +110,38 @@ fn total_cost(history: &NodeHistory, steps: &[EarlyStep], offset: f64, rate: f64
     0.5 * sum * (REGIONS_A_FRAME * frames / measured as f64).min(1.0) + 0.5 * ((rate - 1.0) / RATE_SIGMA).powi(2)
 }
 
-/// 1-sigma of the offset from the curvature of the cost, the rate being free.
-fn curvature_sigma(cost: &impl Fn(f64, f64) -> f64, best: [f64; 2]) -> f64 {
-    let h = [5e-5, 0.01];
-    let at = |i: f64, j: f64| cost(best[0] + i * h[0], best[1] + j * h[1]);
-    let c = at(0.0, 0.0);
-    let aa = (at(1.0, 0.0) - 2.0 * c + at(-1.0, 0.0)) / (h[0] * h[0]);
-    let bb = (at(0.0, 1.0) - 2.0 * c + at(0.0, -1.0)) / (h[1] * h[1]);
-    let ab = (at(1.0, 1.0) - at(1.0, -1.0) - at(-1.0, 1.0) + at(-1.0, -1.0)) / (4.0 * h[0] * h[1]);
-    let determinant = aa * bb - ab * ab;
-    if determinant > 0.0 && bb > 0.0 { (bb / determinant).sqrt().min(LARGEST_OFFSET_S) } else { LARGEST_OFFSET_S }
+/// What the best fit leaves of the motion, as a share of it: the median over the moving nodes. A test that equals its
+/// simulation leaves next to nothing, and its clock is then known much better than that of a test that differs.
+fn share_left(history: &NodeHistory, steps: &[EarlyStep], [offset, rate]: [f64; 2]) -> f64 {
+    let mut shares = Vec::new();
+    for step in steps {
+        let (a, b, w) = bracket(&history.times_s, rate * (step.time_s + offset));
+        for (node, seen) in step.measured.iter().enumerate() {
+            let Some((position, covariance)) = seen else { continue };
+            let moved = (position - history.positions_mm[0][node]).norm();
+            let simulated = history.positions_mm[a][node] * (1.0 - w) + history.positions_mm[b][node] * w;
+            if moved > 1.0 && covariance.trace() < 1.0 {
+                shares.push((position - simulated).norm() / moved);
+            }
+        }
+    }
+    shares.sort_unstable_by(f64::total_cmp);
+    shares.get(shares.len() / 2).copied().unwrap_or(SHARE_OF_MOTION)
+}
+
+/// 1-sigma of the offset: how far it may go, the rate being free, until the cost has risen by one half.
+fn profile_sigma(cost: &impl Fn(f64, f64) -> f64, best: [f64; 2], least: f64) -> f64 {
+    let profile = |offset: f64| {
+        (-8..=8).map(|j| cost(best[0] + offset, best[1] + 0.02 * f64::from(j))).fold(f64::INFINITY, f64::min) - least
+    };
+    let reach = |sign: f64| {
+        let mut step = 1e-5;
+        while step < LARGEST_OFFSET_S && profile(sign * step) < 0.5 {
+            step *= 1.25;
+        }
+        step.min(LARGEST_OFFSET_S)
+    };
+    0.5 * (reach(1.0) + reach(-1.0))
 }
 
 #[cfg(test)]

@@ -116,6 +116,12 @@ impl<'a> PatchMatcher<'a> {
         })
     }
 
+    /// Standard deviation of the predicted picture over the patch around (`row`, `column`); 0 at the rim.
+    #[must_use]
+    pub fn contrast(&self, row: usize, column: usize) -> f32 {
+        self.template(row, column, |_, _| true).map_or(0.0, |t| t.norm / (t.value.len() as f32).sqrt())
+    }
+
     fn template(&self, row: usize, column: usize, usable: impl Fn(usize, usize) -> bool) -> Option<Template> {
         let (h, w) = self.predicted.dim();
         let side = (2 * RADIUS + 1) as usize;
