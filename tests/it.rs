@@ -1,1 +1,8 @@
+//! All integration tests, one binary: it links once.
 
+mod ingest_images;
+mod ingest_probe;
+mod ingest_record;
+mod ingest_shared;
+mod ingest_vtkhdf;
+mod support;

@@ -11,6 +11,7 @@ mod error;
 mod filters;
 mod hdf5_read;
 pub mod limits;
+pub mod probe;
 mod record;
 mod sidecar;
 mod units;
