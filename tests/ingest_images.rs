@@ -163,8 +163,7 @@ fn a_video_is_read_in_order_and_out_of_order() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("left.avi");
     let code = VideoWriter::fourcc('M', 'J', 'P', 'G').expect("a code");
-    let name = path.to_string_lossy();
-    let mut writer = VideoWriter::new(&name, code, 25.0, Size::new(64, 48), true).expect("a writer");
+    let mut writer = VideoWriter::new(&path, code, 25.0, Size::new(64, 48), true).expect("a writer");
     assert!(writer.is_opened().expect("open"), "OpenCV writes motion JPEG by itself");
     for t in 0..5 {
         let grey = Scalar::all(f64::from(40 * t));

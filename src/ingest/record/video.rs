@@ -48,8 +48,7 @@ pub(super) fn plan_video(path: &Path) -> Result<VideoRecord, IngestError> {
         let file = path.to_owned();
         move |source| IngestError::Video { file, doing, source }
     };
-    let name = path.to_string_lossy();
-    let capture = VideoCapture::from_file(&name, videoio::CAP_ANY).map_err(broken("open the video"))?;
+    let capture = VideoCapture::from_file(path, videoio::CAP_ANY).map_err(broken("open the video"))?;
     if !capture.is_opened().map_err(broken("open the video"))? {
         return Err(IngestError::refused(
             path,
