@@ -34,7 +34,10 @@ fn a_record_comes_back() {
     assert_eq!(frame.luma.dim(), (4, 5));
     assert!((frame.luma[[3, 4]] - 134.0 / 255.0).abs() < 1e-6);
     let channel = &test.record().channels[0];
-    assert_eq!((channel.name.as_str(), channel.unit.as_str(), channel.value.as_slice()), ("wall_force", "kN", &[5.0, 6.0][..]));
+    assert_eq!(
+        (channel.name.as_str(), channel.unit.as_str(), channel.value.as_slice()),
+        ("wall_force", "kN", &[5.0, 6.0][..])
+    );
     assert!(test.read_frame(0, 3).expect_err("beyond").to_string().contains("3 frames"));
     assert!(test.read_frame(1, 0).expect_err("beyond").to_string().contains("1 cameras"));
 }

@@ -1,5 +1,6 @@
 //! All integration tests, one binary: it links once.
 
+mod ingest_foreign;
 mod ingest_images;
 mod ingest_probe;
 mod ingest_record;

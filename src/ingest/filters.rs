@@ -53,11 +53,7 @@ pub(crate) fn register() {
 /// # Errors
 /// [`IngestError::Refused`] naming the filters.
 #[expect(unsafe_code, reason = "the safe binding panics on filters with more than 32 parameters")]
-pub(crate) fn check_available(
-    file: &Path,
-    place: &str,
-    plist: &hdf5::plist::DatasetCreate,
-) -> Result<(), IngestError> {
+pub(crate) fn check_available(file: &Path, place: &str, plist: &hdf5::plist::DatasetCreate) -> Result<(), IngestError> {
     let missing = hdf5::sync::sync(|| {
         let mut missing = Vec::new();
         // SAFETY: the property list is alive and the lock is held; a count of 0 parameters and names of 0 bytes

@@ -127,9 +127,9 @@ pub fn probe_in_own_process(path: &Path, kind: &ProbeKind, options: &ProbeOption
     let stdout = child.stdout.take();
     // The pipe is emptied beside the wait, so that a talkative child cannot block on it.
     let (status, read) = std::thread::scope(|scope| {
-        let reader = std::thread::Builder::new().name("probe-reply".to_owned()).spawn_scoped(scope, || {
-            stdout.map_or(Ok(0), |pipe| pipe.take(MAX_REPLY).read_to_end(&mut reply))
-        });
+        let reader = std::thread::Builder::new()
+            .name("probe-reply".to_owned())
+            .spawn_scoped(scope, || stdout.map_or(Ok(0), |pipe| pipe.take(MAX_REPLY).read_to_end(&mut reply)));
         let status = wait_at_most(&mut child, options.time_limit);
         let read = reader.and_then(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("reader panicked"))));
         (status, read)

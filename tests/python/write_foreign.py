@@ -73,6 +73,8 @@ class Series(VTKPythonAlgorithmBase):
 def write(source, path, data=None):
     writer = vtk.vtkHDFWriter()
     writer.SetFileName(str(path))
+    # VTK's default of 25 000 rows a chunk would make these files megabytes.
+    writer.SetChunkSize(16)
     if data is not None:
         writer.SetInputData(data)
     else:

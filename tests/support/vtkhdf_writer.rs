@@ -72,7 +72,7 @@ fn starts(counts: impl Iterator<Item = usize>) -> Vec<i64> {
 
 impl Writer {
     /// A static mesh of one piece with `times.len()` states.
-        pub(crate) fn static_mesh(times: &[f64], piece: Piece) -> Self {
+    pub(crate) fn static_mesh(times: &[f64], piece: Piece) -> Self {
         Self { times: times.to_vec(), states: vec![vec![piece]], static_mesh: true, ..Self::default() }
     }
 

@@ -217,7 +217,12 @@ impl Set {
             return self.dataset.read_raw::<T>().map_err(broken);
         }
         let mut slab = vec![SliceOrIndex::SliceCount { start, step: 1, count, block: 1 }];
-        slab.extend(self.shape[1..].iter().map(|n| SliceOrIndex::SliceCount { start: 0, step: 1, count: *n, block: 1 }));
+        slab.extend(self.shape[1..].iter().map(|n| SliceOrIndex::SliceCount {
+            start: 0,
+            step: 1,
+            count: *n,
+            block: 1,
+        }));
         let selection = Selection::from(Hyperslab::from(slab));
         let window: ndarray::ArrayD<T> = self.dataset.read_slice(selection).map_err(broken)?;
         Ok(window.into_raw_vec_and_offset().0)

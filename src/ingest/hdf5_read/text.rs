@@ -41,12 +41,7 @@ fn broken(file: &Path, place: &str, name: &str) -> impl FnOnce(hdf5::Error) -> I
     move |source| IngestError::Hdf5 { file, place, doing: "read the attribute", source }
 }
 
-fn open(
-    group: &hdf5::Location,
-    file: &Path,
-    place: &str,
-    name: &str,
-) -> Result<Option<hdf5::Attribute>, IngestError> {
+fn open(group: &hdf5::Location, file: &Path, place: &str, name: &str) -> Result<Option<hdf5::Attribute>, IngestError> {
     let names = group.attr_names().map_err(broken(file, place, name))?;
     if !names.iter().any(|n| n == name) {
         return Ok(None);

@@ -78,7 +78,11 @@ impl Film {
             pixels::luma(&self.set.read_rows::<u8>(index, 1)?, self.layout, self.full_scale)
         };
         let luma = luma.ok_or_else(|| {
-            self.set.refuse(format_args!("a short picture {index}"), "a whole one", "the file is damaged, write it anew")
+            self.set.refuse(
+                format_args!("a short picture {index}"),
+                "a whole one",
+                "the file is damaged, write it anew",
+            )
         })?;
         Ok(Frame { index, time_s, luma })
     }

@@ -58,7 +58,9 @@ pub(super) fn plan_nexus(path: &Path, root: &Dir) -> Result<Hdf5Record, IngestEr
     let camera_file = camera_file_of(path)?;
     let toml = read_camera_toml(&camera_file)?;
     let last = |dir: &Dir| dir.place().rsplit('/').next().unwrap_or_default().to_owned();
-    if detectors.len() > 1 && let Some(name) = &toml.name {
+    if detectors.len() > 1
+        && let Some(name) = &toml.name
+    {
         detectors.retain(|d| last(d) == *name);
     }
     let [detector] = detectors.as_slice() else {

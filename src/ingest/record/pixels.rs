@@ -84,7 +84,9 @@ mod tests {
     fn green_is_brighter_than_red_than_blue() {
         let layout = Layout { height: 1, width: 3, channels: 3 };
         let l = luma(&[255_u8, 0, 0, 0, 255, 0, 0, 0, 255], layout, 255.0).expect("fits");
-        assert!((l[[0, 0]] - 0.299).abs() < 1e-6 && (l[[0, 1]] - 0.587).abs() < 1e-6 && (l[[0, 2]] - 0.114).abs() < 1e-6);
+        assert!(
+            (l[[0, 0]] - 0.299).abs() < 1e-6 && (l[[0, 1]] - 0.587).abs() < 1e-6 && (l[[0, 2]] - 0.114).abs() < 1e-6
+        );
     }
 
     #[test]

@@ -79,7 +79,11 @@ fn read_piece(block: &Block, window: &CellWindow, node_base: usize, cells: &mut 
         Ok(())
     })?;
     let piece = Piece { topology, window, nodes: &nodes, bounds: &bounds, row_base };
-    if topology.kind == CellKind::Typed { piece.push_typed(cells)? } else { piece.push_poly(cells)? }
+    if topology.kind == CellKind::Typed {
+        piece.push_typed(cells)?
+    } else {
+        piece.push_poly(cells)?
+    }
     cells.row_count = row_base + window.cell_count;
     Ok(())
 }

@@ -9,8 +9,15 @@ use crate::ingest::hdf5_read::{Dir, Set};
 pub(super) const NODE_ID_NAMES: [&str; 7] =
     ["GlobalIds", "NodeId", "NodeIds", "GlobalNodeId", "GlobalNodeIds", "GlobalPointIds", "vtkOriginalPointIds"];
 /// Names under which writers keep element numbers, best first.
-pub(super) const ELEMENT_ID_NAMES: [&str; 7] =
-    ["GlobalIds", "ElementId", "ElementIds", "GlobalElementId", "GlobalElementIds", "GlobalCellIds", "vtkOriginalCellIds"];
+pub(super) const ELEMENT_ID_NAMES: [&str; 7] = [
+    "GlobalIds",
+    "ElementId",
+    "ElementIds",
+    "GlobalElementId",
+    "GlobalElementIds",
+    "GlobalCellIds",
+    "vtkOriginalCellIds",
+];
 /// VTK's number of the newest major version that is understood.
 const MAX_MAJOR: f64 = 2.0;
 
