@@ -87,7 +87,6 @@ def write(source, path, data=None):
 
 def simulations(folder, tiny):
     write(Series(False), folder / "vtk_static.vtkhdf")
-    write(Series(True), folder / "vtk_moving.vtkhdf")
     collection = vtk.vtkPartitionedDataSetCollection()
     for i, name in enumerate(["rail", "box"]):
         part = vtk.vtkPartitionedDataSet()
@@ -99,6 +98,7 @@ def simulations(folder, tiny):
     write(None, folder / "vtk_collection.vtkhdf", collection)
     if tiny:
         return
+    write(Series(True), folder / "vtk_moving.vtkhdf")
     write(None, folder / "vtk_single.vtkhdf", grid(0.0, True, 2))
     sphere = vtk.vtkSphereSource()
     sphere.SetThetaResolution(8)
@@ -127,7 +127,7 @@ FILTERS = {
     "bitshuffle_zstd": hdf5plugin.Bitshuffle(cname="zstd"),
     "szip": dict(compression="szip"),
 }
-TINY = ["gzip", "lz4", "zstd", "blosc_lz4", "bitshuffle_lz4", "bitshuffle_zstd"]
+TINY = ["lz4", "zstd", "bitshuffle_lz4", "bitshuffle_zstd"]
 
 
 def record(path, frames, options):
@@ -161,6 +161,11 @@ def records(folder, tiny):
             record(folder / f"h5py_{name}.h5", frames, options)
     deep = np.repeat((frames.astype(np.uint16) * 257)[..., None], 3, axis=3)
     record(folder / "h5py_colour16.h5", deep, FILTERS["bitshuffle_lz4"])
+    outside = folder / "h5py_external.h5"
+    record(outside, frames[:, :1, :1], {})
+    with h5py.File(outside, "a") as file:
+        del file["cameras/left/frames"]
+        file["cameras/left/frames"] = h5py.ExternalLink("h5py_lz4.h5", "/cameras/left/frames")
     if not tiny:
         latest = folder / "h5py_latest.h5"
         record(latest, frames, FILTERS["gzip"])
