@@ -11,6 +11,7 @@ mod error;
 mod filters;
 mod hdf5_read;
 pub mod limits;
+pub mod probe;
 mod record;
 mod sidecar;
 mod units;
@@ -20,3 +21,11 @@ pub use digest::digest_sha256;
 pub use error::IngestError;
 pub use record::TestFile;
 pub use vtkhdf::{SimulationFile, SimulationOptions};
+
+/// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<SimulationFile>();
+    shared::<TestFile>();
+    shared::<IngestError>();
+};

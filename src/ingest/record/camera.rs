@@ -187,63 +187,66 @@ pub(in crate::ingest) fn check_times(at: At<'_>, times_s: &[f64], frames: usize)
 mod tests {
     use super::*;
 
-    const AT: At<'_> = At { file: std::path::Path::new("t.h5"), place: "/cameras/a/x" };
+    fn at() -> At<'static> {
+        At { file: Path::new("t.h5"), place: "/cameras/a/x" }
+    }
+
     const UNIT: [f64; 16] = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 2.0, 0.0, 0.0, 1.0, 3.0, 0.0, 0.0, 0.0, 1.0];
 
     #[test]
     fn a_pose_in_metres_becomes_mm() {
-        assert_eq!(pose_of(AT, &UNIT, 1000.0).expect("a pose").translation_mm, [1000.0, 2000.0, 3000.0]);
+        assert_eq!(pose_of(at(), &UNIT, 1000.0).expect("a pose").translation_mm, [1000.0, 2000.0, 3000.0]);
     }
 
     #[test]
     fn mirrors_and_scaled_rotations_are_refused_with_their_number() {
         let mut mirror = UNIT;
         mirror[0] = -1.0;
-        assert!(pose_of(AT, &mirror, 1.0).expect_err("mirror").to_string().contains("determinant -1"));
+        assert!(pose_of(at(), &mirror, 1.0).expect_err("mirror").to_string().contains("determinant -1"));
         let mut scaled = UNIT;
         scaled[0] = 1.01;
-        assert!(pose_of(AT, &scaled, 1.0).expect_err("scaled").to_string().contains("1.0201"));
+        assert!(pose_of(at(), &scaled, 1.0).expect_err("scaled").to_string().contains("1.0201"));
         let mut rounded = UNIT;
         rounded[0] = 1.0002;
-        assert!(pose_of(AT, &rounded, 1.0).is_ok(), "four digits are a rotation");
+        assert!(pose_of(at(), &rounded, 1.0).is_ok(), "four digits are a rotation");
         let mut last = UNIT;
         last[15] = 2.0;
-        assert!(pose_of(AT, &last, 1.0).is_err());
+        assert!(pose_of(at(), &last, 1.0).is_err());
     }
 
     #[test]
     fn lens_models_other_than_opencvs_are_refused() {
         for count in [0, 4, 5, 8] {
-            assert!(distortion_of(AT, &vec![0.1; count]).is_ok());
+            assert!(distortion_of(at(), &vec![0.1; count]).is_ok());
         }
         for count in [1, 3, 6, 12] {
-            assert!(distortion_of(AT, &vec![0.1; count]).is_err());
+            assert!(distortion_of(at(), &vec![0.1; count]).is_err());
         }
     }
 
     #[test]
     fn skew_negative_focal_lengths_and_odd_last_rows_are_refused() {
         let good = [900.0, 0.0, 320.0, 0.0, 910.0, 240.0, 0.0, 0.0, 1.0];
-        assert_eq!(intrinsics_of(AT, &good).expect("good").fy, 910.0);
+        assert_eq!(intrinsics_of(at(), &good).expect("good").fy, 910.0);
         for (index, value) in [(0, -900.0), (4, 0.0), (1, 3.0), (8, 2.0), (2, f64::NAN)] {
             let mut bad = good;
             bad[index] = value;
-            assert!(intrinsics_of(AT, &bad).is_err(), "entry {index} = {value}");
+            assert!(intrinsics_of(at(), &bad).is_err(), "entry {index} = {value}");
         }
     }
 
     #[test]
     fn times_that_stand_still_are_refused_with_their_index() {
-        let error = check_times(AT, &[0.0, 0.1, 0.1], 3).expect_err("equal times");
+        let error = check_times(at(), &[0.0, 0.1, 0.1], 3).expect_err("equal times");
         assert!(error.to_string().contains("index 2"), "{error}");
-        assert!(check_times(AT, &[], 0).is_err());
-        assert!(check_times(AT, &[0.0], 2).is_err());
-        assert!(check_times(AT, &[-0.1, 0.0, 0.3], 3).is_ok(), "uneven times and times before the trigger are fine");
+        assert!(check_times(at(), &[], 0).is_err());
+        assert!(check_times(at(), &[0.0], 2).is_err());
+        assert!(check_times(at(), &[-0.1, 0.0, 0.3], 3).is_ok(), "uneven times and times before the trigger are fine");
     }
 
     #[test]
     fn a_camera_needs_a_pose_or_four_targets() {
-        assert!(check_placed(AT, None, 3).is_err());
-        assert!(check_placed(AT, None, 4).is_ok());
+        assert!(check_placed(at(), None, 3).is_err());
+        assert!(check_placed(at(), None, 4).is_ok());
     }
 }

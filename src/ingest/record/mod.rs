@@ -1,14 +1,21 @@
 //! Test records: what was filmed, from whatever it was filmed into.
 
 pub(super) mod camera;
+mod camera_toml;
 mod hdf5_record;
+mod images;
+mod nexus;
+mod palette_tiff;
 pub(super) mod pixels;
+mod video;
 
 use std::path::{Path, PathBuf};
 
 use crate::domain::{Frame, TestRecord};
 
 use self::hdf5_record::{FORMAT, Hdf5Record};
+use self::images::ImageRecord;
+use self::video::VideoRecord;
 use super::error::IngestError;
 use super::hdf5_read;
 
@@ -22,23 +29,36 @@ pub struct TestFile {
 #[derive(Debug)]
 enum Source {
     Hdf5(Hdf5Record),
+    Images(ImageRecord),
+    Video(VideoRecord),
 }
 
 impl TestFile {
-    /// Walks and plans the test at `path`: a test record (`.h5`).
+    /// Walks and plans the test at `path`: a test record (`.h5`), a folder of image files with a `camera.toml`
+    /// (one camera, or one folder a camera), a NeXus file or a video with its camera file beside it
+    /// (`<name>.toml` or `camera.toml`).
     ///
     /// # Errors
     /// Every check that can refuse without reading pictures: see [`IngestError`].
     pub fn open(path: &Path) -> Result<Self, IngestError> {
+        if path.is_dir() {
+            let source = Source::Images(images::plan_folder(path)?);
+            return Ok(Self { path: path.to_owned(), source });
+        }
+        if video::is_video(path) && !hdf5_read::has_signature(path) {
+            let source = Source::Video(video::plan_video(path)?);
+            return Ok(Self { path: path.to_owned(), source });
+        }
         let root = hdf5_read::open_root(path)?;
         let source = match root.attr_text("format")?.as_deref() {
             Some(FORMAT) => Source::Hdf5(hdf5_record::plan_record(&root)?),
+            None if nexus::is_nexus(&root)? => Source::Hdf5(nexus::plan_nexus(path, &root)?),
             other => {
                 return Err(IngestError::refused(
                     path,
                     "/, attribute format",
                     other.map_or_else(|| "nothing".to_owned(), |f| format!("{f:?}")),
-                    format_args!("{FORMAT:?}"),
+                    format_args!("{FORMAT:?} (or a NeXus file with an NXentry)"),
                     "give a test record as docs/formats.md describes it",
                 ));
             }
@@ -51,6 +71,8 @@ impl TestFile {
     pub fn record(&self) -> &TestRecord {
         match &self.source {
             Source::Hdf5(record) => &record.record,
+            Source::Images(images) => &images.record,
+            Source::Video(video) => &video.record,
         }
     }
 
@@ -75,6 +97,8 @@ impl TestFile {
         };
         match &self.source {
             Source::Hdf5(record) => record.films[camera].read_frame(index, time_s),
+            Source::Images(images) => images.read_frame(camera, index, time_s),
+            Source::Video(video) => video.read_frame(index, time_s),
         }
     }
 }

@@ -10,6 +10,11 @@ use crate::ingest::limits;
 /// Weights of red, green and blue (Rec. ITU-R BT.601-7, section 2.5.1).
 const REC_601: [f32; 3] = [0.299, 0.587, 0.114];
 
+/// Luminance of one colour.
+pub(in crate::ingest) fn luma_of_rgb(rgb: [f32; 3]) -> f32 {
+    rgb.iter().zip(REC_601).map(|(v, w)| v * w).sum()
+}
+
 /// How the values of a picture lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ingest) struct Layout {
@@ -40,10 +45,8 @@ impl Layout {
     }
 }
 
-/// Luminance 0–1 of `values`, which count from 0 to `full_scale`; `[height, width]`.
-///
-/// # Panics
-/// Never: a number of values that does not fit the layout gives `None`.
+/// Luminance 0–1 of `values`, which count from 0 to `full_scale`; `[height, width]`;
+/// `None` when the number of values does not fit the layout.
 pub(in crate::ingest) fn luma<T: Copy + Into<f32>>(
     values: &[T],
     layout: Layout,

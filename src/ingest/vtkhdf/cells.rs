@@ -80,9 +80,9 @@ fn read_piece(block: &Block, window: &CellWindow, node_base: usize, cells: &mut 
     })?;
     let piece = Piece { topology, window, nodes: &nodes, bounds: &bounds, row_base };
     if topology.kind == CellKind::Typed {
-        piece.push_typed(cells)?
+        piece.push_typed(cells)?;
     } else {
-        piece.push_poly(cells)?
+        piece.push_poly(cells)?;
     }
     cells.row_count = row_base + window.cell_count;
     Ok(())

@@ -24,7 +24,7 @@ mod plan;
 mod walk;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::domain::{Mesh, SimulationRecord, State};
 
@@ -73,8 +73,10 @@ pub struct SimulationFile {
     nodes: NodeIdentity,
     /// Cell row of each element, where strips or runs were split.
     row_of_element: Option<Vec<u32>>,
-    /// Elements of state 0 by name; only where the topology changes.
-    elements: Option<ElementIdentity>,
+    /// Whether states have windows of their own for their cells, because elements erode or the writer repeats itself.
+    changes: bool,
+    /// Elements of state 0 by name; made when a state is found to have other elements.
+    elements: OnceLock<ElementIdentity>,
     add_displacement: bool,
     /// Where the topology changes: the last state that was read, from which vanished things keep their values.
     carry: Mutex<Option<Carry>>,
@@ -115,7 +117,7 @@ impl SimulationFile {
         let nodes = NodeIdentity::of_state(&plan, &states_0, ids, points, changes)?;
         let cells = cells::read_cells(&plan.blocks, &states_0)?;
         let record = sidecar.record;
-        let (mesh, row_of_element, elements) = build_mesh(&plan, &states_0, cells, &nodes, &record, changes)?;
+        let (mesh, row_of_element) = build_mesh(&plan, &states_0, cells, &nodes, &record)?;
         let mut simulation = Self {
             plan,
             mesh,
@@ -124,7 +126,8 @@ impl SimulationFile {
             states_0,
             nodes,
             row_of_element,
-            elements,
+            changes,
+            elements: OnceLock::new(),
             add_displacement: false,
             carry: Mutex::new(None),
         };
@@ -165,7 +168,7 @@ impl SimulationFile {
                 "ask for a state that is there",
             ));
         };
-        if self.elements.is_none() {
+        if !self.changes {
             let states = self.plan.states(step)?;
             let rows = self.plan.read_positions(step, &states, self.add_displacement)?;
             let plastic_strain = self.plan.read_cell_rows(&self.plan.plastic_strain, step, &states, 0.0_f32)?;
@@ -208,18 +211,14 @@ impl SimulationFile {
         let mut slot = self.carry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut carry = match slot.take() {
             Some(carry) if carry.step <= step => carry,
-            _ => {
-                let strain = self.plan.plastic_strain.iter().any(Option::is_some);
-                let mut first = Carry {
-                    step: 0,
-                    positions_mm: vec![[0.0; 3]; self.nodes.node_count],
-                    plastic_strain: strain.then(|| vec![0.0; self.mesh.element_count()]),
-                    alive: Vec::new(),
-                };
-                self.lay_over(0, &mut first)?;
-                first
-            }
+            _ => self.complete_carry(0)?,
         };
+        // A state as rich as state 0 stands for itself: nothing has to be carried to it.
+        let count =
+            |states: &[BlockState]| states.iter().fold((0, 0), |sum, s| (sum.0 + s.node_count, sum.1 + s.cell_count));
+        if carry.step + 1 < step && count(&self.plan.states(step)?) == count(&self.states_0) {
+            carry = self.complete_carry(step)?;
+        }
         while carry.step < step {
             self.lay_over(carry.step + 1, &mut carry)?;
         }
@@ -227,9 +226,21 @@ impl SimulationFile {
         Ok(carry)
     }
 
+    /// State `step`, which has all nodes and elements.
+    fn complete_carry(&self, step: usize) -> Result<Carry, IngestError> {
+        let strain = self.plan.plastic_strain.iter().any(Option::is_some);
+        let mut carry = Carry {
+            step,
+            positions_mm: vec![[0.0; 3]; self.nodes.node_count],
+            plastic_strain: strain.then(|| vec![0.0; self.mesh.element_count()]),
+            alive: Vec::new(),
+        };
+        self.lay_over(step, &mut carry)?;
+        Ok(carry)
+    }
+
     fn lay_over(&self, step: usize, carry: &mut Carry) -> Result<(), IngestError> {
         let plan = &self.plan;
-        let Some(identity) = &self.elements else { return Ok(()) };
         let states = plan.states(step)?;
         let ids = plan.read_point_rows(&plan.node_ids, step, &states)?;
         let node_of_row = self.nodes.nodes_of_rows(plan, step, &states, ids.as_deref())?;
@@ -238,8 +249,7 @@ impl SimulationFile {
             carry.positions_mm[*node as usize] = *row;
         }
         let cells = cells::read_cells(&plan.blocks, &states)?;
-        let ids = plan.read_cell_rows(&plan.element_ids, step, &states, 0_i64)?;
-        let elements = identity.elements_of(plan, step, &cells, &node_of_row, ids.as_deref())?;
+        let elements = self.elements_of(step, &states, &cells, &node_of_row)?;
         let strain = plan.read_cell_rows(&plan.plastic_strain, step, &states, 0.0_f32)?;
         let status = plan.read_cell_rows(&plan.status, step, &states, 1.0_f32)?;
         carry.alive = vec![false; self.mesh.element_count()];
@@ -252,6 +262,32 @@ impl SimulationFile {
         }
         carry.step = step;
         Ok(())
+    }
+
+    /// For each element of the cells of `step` its index in the mesh.
+    fn elements_of(
+        &self,
+        step: usize,
+        states: &[BlockState],
+        cells: &Cells,
+        node_of_row: &[u32],
+    ) -> Result<Vec<u32>, IngestError> {
+        // Most often a writer has only repeated the mesh.
+        let nodes = cells.connectivity.iter().map(|row| node_of_row[*row as usize]);
+        if cells.types == self.mesh.cell_types && nodes.eq(self.mesh.connectivity.iter().copied()) {
+            return Ok((0..cells.types.len() as u32).collect());
+        }
+        let plan = &self.plan;
+        let identity = match self.elements.get() {
+            Some(identity) => identity,
+            None => {
+                let cells_0 = cells::read_cells(&plan.blocks, &self.states_0)?;
+                let ids = plan.read_cell_rows(&plan.element_ids, 0, &self.states_0, 0_i64)?;
+                self.elements.get_or_init(|| ElementIdentity::of_state(&self.mesh, &cells_0, ids.as_deref()))
+            }
+        };
+        let ids = plan.read_cell_rows(&plan.element_ids, step, states, 0_i64)?;
+        identity.elements_of(plan, step, cells, node_of_row, ids.as_deref())
     }
 
     /// Whether `Points` differ between the first, the middle and the last state.
@@ -277,26 +313,17 @@ impl SimulationFile {
     }
 }
 
-/// Mesh of state 0, row of each element where strips were split, and element names where the topology changes.
-type Built = (Mesh, Option<Vec<u32>>, Option<ElementIdentity>);
-
+/// Mesh of state 0, and the row of each element where strips were split.
 fn build_mesh(
     plan: &Plan,
     states: &[BlockState],
     mut cells: Cells,
     nodes: &NodeIdentity,
     record: &SimulationRecord,
-    changes: bool,
-) -> Result<Built, IngestError> {
+) -> Result<(Mesh, Option<Vec<u32>>), IngestError> {
     let mesh = mesh::mesh_of_state(plan, states, &mut cells, nodes, record)?;
-    let elements = if changes {
-        let ids = plan.read_cell_rows(&plan.element_ids, 0, states, 0_i64)?;
-        Some(ElementIdentity::of_state(&mesh, &cells, ids.as_deref()))
-    } else {
-        None
-    };
     let plain = cells.row_count() == cells.rows.len() && cells.rows.iter().enumerate().all(|(e, r)| e == *r as usize);
-    Ok((mesh, (!plain).then_some(cells.rows), elements))
+    Ok((mesh, (!plain).then_some(cells.rows)))
 }
 
 /// Whether any state has other cells or another number of nodes than state 0.

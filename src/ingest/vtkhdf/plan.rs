@@ -140,7 +140,7 @@ impl Block {
                     OffsetRule::WithPartOffsets => sum(self, part_offset, piece)?,
                     OffsetRule::WithoutPartOffsets => piece,
                 };
-                let window = CellWindow {
+                let mut window = CellWindow {
                     topology: k,
                     cell_start: *cell,
                     cell_count: cell_counts[piece],
@@ -150,6 +150,10 @@ impl Block {
                     node_base,
                     node_count,
                 };
+                if window.cell_count == 0 && window.id_count == 0 {
+                    // Nothing is nowhere: where an empty piece lies must not look like a change of topology.
+                    (window.cell_start, window.offset_start, window.id_start) = (0, 0, 0);
+                }
                 *cell = sum(self, *cell, window.cell_count)?;
                 *id = sum(self, *id, window.id_count)?;
                 cell_count = sum(self, cell_count, window.cell_count)?;
