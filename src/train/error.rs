@@ -39,6 +39,22 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
+    /// A model file cannot be read.
+    #[error("model file {path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A model file that this program did not write.
+    #[error("{path} is not a residual model exported by crumple: it lacks {missing}")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        missing: String,
+    },
     /// candle failed.
     #[error("the network cannot be computed: {source}")]
     Compute {
@@ -61,7 +77,12 @@ impl TrainError {
     #[must_use]
     pub fn is_input_error(&self) -> bool {
         match self {
-            Self::RecipeFile { .. } | Self::RecipeSyntax { .. } | Self::Recipe { .. } | Self::Diverged { .. } => true,
+            Self::RecipeFile { .. }
+            | Self::RecipeSyntax { .. }
+            | Self::Recipe { .. }
+            | Self::Diverged { .. }
+            | Self::Read { .. }
+            | Self::NotOurs { .. } => true,
             Self::Write { .. } | Self::Compute { .. } => false,
         }
     }

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use ndarray::{Array4, Ix4};
+use prost::Message as _;
 use sha2::{Digest, Sha256};
 
 use super::candle_ops::CandleOps;
 use super::error::TrainError;
 use super::export::{model_bytes, write_whole};
 use super::net::{NetInput, NetOutput, NetShape, residual_net};
+use super::proto::Model;
 use super::weights::{Weights, hex};
 use crate::domain::{ModelDigest, ModelSpec};
 
@@ -54,6 +56,30 @@ impl ResidualNetwork {
         Ok(self.weights.digest()?)
     }
 
+    /// Reads back a model file that [`ResidualNetwork::export`] wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no such file, or lacks parameters; the message names what is missing.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let bytes = std::fs::read(path).map_err(|source| TrainError::Read { path: path.to_path_buf(), source })?;
+        let fault = |missing: &str| TrainError::NotOurs { path: path.to_path_buf(), missing: missing.to_owned() };
+        let model = Model::decode(bytes.as_slice()).map_err(|e| fault(&format!("a readable structure ({e})")))?;
+        let word = |key: &str| model.metadata_props.iter().find(|e| e.key == key).map(|e| e.value.clone());
+        let shape = word("network").and_then(|w| serde_json::from_str(&w).ok());
+        let shape = shape.ok_or_else(|| fault("metadata `network`"))?;
+        let offset = word("calibration.log_var_offset").and_then(|w| w.parse().ok());
+        let mut network = Self::seeded(shape, 0)?;
+        network.log_var_offset = offset.ok_or_else(|| fault("metadata `calibration.log_var_offset`"))?;
+        let stored = model.graph.map(|g| g.initializer).unwrap_or_default();
+        for (name, var) in network.weights.all() {
+            let tensor = stored.iter().find(|t| t.name == name && t.raw_data.len() == 4 * var.elem_count());
+            let tensor = tensor.ok_or_else(|| fault(&format!("parameter `{name}` of {:?}", var.dims())))?;
+            let values = tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            var.set(&Tensor::from_vec(values.collect(), var.dims(), &Device::Cpu)?)?;
+        }
+        Ok(network)
+    }
+
     pub(super) fn forward(&mut self, input: &NetInput<Tensor>) -> Result<NetOutput<Tensor>, TrainError> {
         let mut ops = CandleOps { weights: &mut self.weights };
         Ok(residual_net(&mut ops, &self.shape, input, self.log_var_offset)?)
@@ -87,7 +113,8 @@ impl ResidualNetwork {
             "normalisation".to_owned(),
             "inside the graph: luma minus its 8 px block mean, over its local spread; inputs are luma 0-1".to_owned(),
         );
-        all.insert("calibration.log_var_offset".to_owned(), format!("{:.6}", self.log_var_offset));
+        all.insert("calibration.log_var_offset".to_owned(), self.log_var_offset.to_string());
+        all.insert("network".to_owned(), shape_words(&self.shape));
         all.insert("weights_sha256".to_owned(), self.weights.digest()?);
         all.insert("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
         let bytes = model_bytes(&self.shape, &self.weights, self.log_var_offset, &all)?;
@@ -95,6 +122,11 @@ impl ResidualNetwork {
         let word = |key: &str| all.get(key).cloned().unwrap_or_else(|| "unknown".to_owned());
         Ok(ModelDigest { name: word("name"), version: word("version"), sha256: hex(&Sha256::digest(&bytes)) })
     }
+}
+
+/// The sizes as the metadata states them.
+fn shape_words(shape: &NetShape) -> String {
+    serde_json::to_string(shape).expect("sizes are always writable: anything else is a bug")
 }
 
 fn tensor(planes: &Planes) -> Result<Tensor, TrainError> {
