@@ -53,6 +53,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the environment: variables, the place of the executable, the current folder.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_env() -> Self {
         let executable = std::env::current_exe().ok();
         let current = std::env::current_dir().ok();

@@ -145,7 +145,10 @@ fn pictures_that_do_not_fit_are_refused_by_name_before_they_take_a_place() {
         ("real is 8 x 9 px", ResidualRequest { real: Array2::zeros((8, 9)), ..ResidualRequest::blank(8, 8) }),
         ("carried is (1, 8, 8)", ResidualRequest { carried: Array3::zeros((1, 8, 8)), ..ResidualRequest::blank(8, 8) }),
         ("predicted is 0 x 8 px", ResidualRequest::blank(0, 8)),
-        ("visible is NaN", ResidualRequest { visible: Array2::from_elem((8, 8), f32::NAN), ..ResidualRequest::blank(8, 8) }),
+        (
+            "visible is NaN",
+            ResidualRequest { visible: Array2::from_elem((8, 8), f32::NAN), ..ResidualRequest::blank(8, 8) },
+        ),
     ];
     for (words, request) in cases {
         let error = bench.engine.submit(request).expect_err("it does not fit");
@@ -256,7 +259,10 @@ fn files_that_are_no_residual_model_are_refused_with_what_was_found() {
     let error = open("other.onnx").expect_err("identity is no residual model");
     assert!(error.is_input_error());
     let text = error.to_string();
-    assert!(text.contains("is not a residual/1 model") && text.contains("picture") && text.contains("predicted"), "{text}");
+    assert!(
+        text.contains("is not a residual/1 model") && text.contains("picture") && text.contains("predicted"),
+        "{text}"
+    );
 }
 
 /// A valid ONNX model with another contract: `answer = Identity(picture)`. Written by hand as protobuf, field by

@@ -87,10 +87,7 @@ fn layer(module: &str) -> Option<u8> {
 
 /// The text without comments, so that prose may name what code may not.
 fn code(text: &str) -> String {
-    text.lines()
-        .map(|line| line.find("//").map_or(line, |at| &line[..at]))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| line.find("//").map_or(line, |at| &line[..at])).collect::<Vec<_>>().join("\n")
 }
 
 /// Each identifier that follows `prefix::` in the code; also those in `prefix::{a, b::c}`.
@@ -145,7 +142,10 @@ fn findings(sources: &[Source]) -> Vec<Finding> {
     for source in sources {
         let Some(own) = source.module.first() else { continue };
         let Some(own_layer) = layer(own) else {
-            found.push(format!("{}: module `{own}` has no layer; give it one in tests/layers.rs and src/README.md", source.name));
+            found.push(format!(
+                "{}: module `{own}` has no layer; give it one in tests/layers.rs and src/README.md",
+                source.name
+            ));
             continue;
         };
         let code = code(&source.text);

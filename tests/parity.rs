@@ -99,6 +99,7 @@ fn json(planes: &Array4<f32>) -> serde_json::Value {
 
 /// The judge is not ours: `onnx.checker` and Python's own ONNX Runtime read the file and find candle's numbers.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that skips says so aloud")]
 fn foreign_tools_accept_the_exported_file_and_find_the_same_numbers() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut network = ResidualNetwork::seeded(small_shape(), 4).expect("network");
@@ -106,8 +107,7 @@ fn foreign_tools_accept_the_exported_file_and_find_the_same_numbers() {
     let request = request(32, 48);
     let inputs = [batched(&request.predicted), batched(&request.real), batched(&request.visible)];
     let carried = request.carried.clone().insert_axis(Axis(0));
-    let [flow, log_var, present] =
-        network.run([&inputs[0], &inputs[1], &inputs[2], &carried]).expect("candle runs");
+    let [flow, log_var, present] = network.run([&inputs[0], &inputs[1], &inputs[2], &carried]).expect("candle runs");
     let reference = serde_json::json!({
         "inputs": {
             "predicted": json(&inputs[0]), "real": json(&inputs[1]), "visible": json(&inputs[2]), "carried": json(&carried),

@@ -86,7 +86,7 @@ pub(super) fn missing_for(wanted: ProviderRequest, library: &Path) -> Option<Str
     match compiled_in {
         Ok(true) => {}
         Ok(false) => {
-            missing.push(format!("{} is a build without {wanted} (it has: {})", library.display(), built_in()))
+            missing.push(format!("{} is a build without {wanted} (it has: {})", library.display(), built_in()));
         }
         Err(error) => missing.push(format!("{} does not tell its providers ({error})", library.display())),
     }

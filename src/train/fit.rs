@@ -133,8 +133,7 @@ fn fit(
     let mut first_batch = String::new();
     let mut smooth: Option<(f32, f32)> = None;
     for step in 0..training.steps {
-        let pairs =
-            Pairs::draw(&recipe.synthetic, training.seed, "training", step * training.batch, training.batch);
+        let pairs = Pairs::draw(&recipe.synthetic, training.seed, "training", step * training.batch, training.batch);
         if step == 0 {
             first_batch = pairs.digest();
         }

@@ -316,3 +316,91 @@ impl CustomOp2 for WarpBack {
         Ok((CpuStorage::F32(out), Shape::from((batch, channels, height, width))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::candle_ops::CandleOps;
+    use crate::train::net::{ConvSpec, Ops};
+    use crate::train::rng::Rng;
+    use crate::train::weights::Weights;
+    use candle_core::{Device, Var};
+
+    /// Sums of some hundred products in 32 bits; both sides sum in their own order.
+    const ROUNDING: f32 = 2e-5;
+
+    fn random(rng: &mut Rng, dims: &[usize]) -> Tensor {
+        let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.normal() as f32).collect();
+        Tensor::from_vec(values, dims, &Device::Cpu).expect("tensor")
+    }
+
+    fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+        assert_eq!(a.dims(), b.dims());
+        let both = (a - b).and_then(|d| d.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>());
+        both.expect("they are of one shape")
+    }
+
+    #[test]
+    fn our_convolution_is_candles_convolution_at_both_strides_and_odd_sizes() {
+        let mut rng = Rng::new(1);
+        for (stride, height, width) in [(1, 9, 7), (2, 8, 12), (2, 9, 7), (1, 1, 5), (2, 1, 1)] {
+            let mut weights = Weights::seeded(2);
+            let spec = ConvSpec { name: "a".to_owned(), inputs: 3, outputs: 5, stride, gain: 1.0 };
+            let x = random(&mut rng, &[2, 3, height, width]);
+            let ours = CandleOps { weights: &mut weights }.conv(&x, &spec).expect("ours");
+            let (weight, _) = weights.layer(&spec).expect("layer");
+            let theirs = x.conv2d(&weight, 1, stride, 1, 1).expect("candle's");
+            assert!(largest_difference(&ours, &theirs) <= ROUNDING, "stride {stride}, {height} x {width}");
+        }
+    }
+
+    #[test]
+    fn our_upsampling_is_candles_bilinear_upsampling() {
+        let x = random(&mut Rng::new(2), &[1, 2, 5, 3]);
+        let ours = CandleOps { weights: &mut Weights::seeded(0) }.upsample(&x).expect("ours");
+        let theirs = x.upsample_bilinear2d(10, 6, false).expect("candle's");
+        assert!(largest_difference(&ours, &theirs) <= ROUNDING);
+    }
+
+    /// For an operation that is linear in `x`, the sum of `w · f(x)` has the gradient `fᵀ(w)`, so that
+    /// `gradient · v = w · f(v)` for any `v`: exact, without steps of a finite difference.
+    fn check_gradient(x: &Tensor, v: &Tensor, f: impl Fn(&Tensor) -> Tensor) {
+        let var = Var::from_tensor(x).expect("variable");
+        let out = f(var.as_tensor());
+        let w = random(&mut Rng::new(99), out.dims());
+        let total = |t: &Tensor| t.sum_all().expect("sum");
+        let gradients = total(&(out * &w).expect("product")).backward().expect("gradient");
+        let gradient = gradients.get(&var).expect("x has a gradient");
+        let one = total(&(gradient * v).expect("product")).to_scalar::<f32>().expect("scalar");
+        let other = total(&(f(v) * &w).expect("product")).to_scalar::<f32>().expect("scalar");
+        assert!((one - other).abs() <= 1e-4 * (1.0 + one.abs() + other.abs()), "{one} and {other}");
+    }
+
+    #[test]
+    fn gradients_are_the_transposes() {
+        let mut rng = Rng::new(3);
+        let (x, v) = (random(&mut rng, &[2, 3, 6, 9]), random(&mut rng, &[2, 3, 6, 9]));
+        let other = random(&mut rng, &[2, 3, 6, 9]);
+        for stride in [1, 2] {
+            check_gradient(&x, &v, |x| x.apply_op1(Unfold { stride }).expect("unfold"));
+        }
+        for radius in [1, 3] {
+            check_gradient(&x, &v, |x| x.apply_op2(&other, Correlate { radius }).expect("first"));
+            check_gradient(&x, &v, |x| other.apply_op2(x, Correlate { radius }).expect("second"));
+        }
+        // Flows of some px: within the picture, between pixels, and beyond its edges.
+        let flow = (random(&mut rng, &[2, 2, 6, 9]) * 3.0).expect("flow");
+        check_gradient(&x, &v, |x| x.apply_op2(&flow, Warp).expect("warp"));
+    }
+
+    #[test]
+    fn a_warp_by_whole_pixels_moves_the_picture_and_holds_the_edge() {
+        let x = Tensor::from_vec(vec![1_f32, 2.0, 3.0, 4.0], (1, 1, 1, 4), &Device::Cpu).expect("picture");
+        let flow = Tensor::from_vec(vec![1_f32, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0], (1, 2, 1, 4), &Device::Cpu);
+        let moved = x.apply_op2(&flow.expect("flow"), Warp).expect("warp").flatten_all().expect("flat");
+        let moved = moved.to_vec1::<f32>().expect("values");
+        for (found, expected) in moved.iter().zip([2.0, 3.0, 4.0, 4.0]) {
+            assert!((found - expected).abs() < 1e-5, "{moved:?}");
+        }
+    }
+}

@@ -25,5 +25,5 @@ pub use error::TrainError;
 pub use fit::{TrainProgress, TrainReport, train_residual};
 pub use measure::{HeldOut, NOMINAL_WITHIN_TWO_SIGMA};
 pub use net::{LEVELS, NetShape};
-pub use recipe::{ModelName, Recipe, Synthetic, Training};
 pub use network::{Planes, ResidualNetwork};
+pub use recipe::{ModelName, Recipe, Synthetic, Training};

@@ -36,6 +36,20 @@ pub struct NetShape {
     pub hidden: [usize; 2],
 }
 
+impl NetShape {
+    /// Most channels of a layer.
+    const MOST_CHANNELS: usize = 512;
+    /// Widest matching window, half-width.
+    const WIDEST_RADIUS: usize = 8;
+
+    /// True when every size is within what the network can be built with.
+    pub(super) fn is_possible(&self) -> bool {
+        let channels = self.features.iter().chain(&self.hidden);
+        channels.into_iter().all(|c| (1..=Self::MOST_CHANNELS).contains(c))
+            && self.radius.iter().all(|r| (1..=Self::WIDEST_RADIUS).contains(r))
+    }
+}
+
 /// Which layer a weight belongs to and how it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ConvSpec {

@@ -66,7 +66,8 @@ impl ResidualNetwork {
         let model = Model::decode(bytes.as_slice()).map_err(|e| fault(&format!("a readable structure ({e})")))?;
         let word = |key: &str| model.metadata_props.iter().find(|e| e.key == key).map(|e| e.value.clone());
         let shape = word("network").and_then(|w| serde_json::from_str(&w).ok());
-        let shape = shape.ok_or_else(|| fault("metadata `network`"))?;
+        let shape =
+            shape.filter(NetShape::is_possible).ok_or_else(|| fault("metadata `network` with possible sizes"))?;
         let offset = word("calibration.log_var_offset").and_then(|w| w.parse().ok());
         let mut network = Self::seeded(shape, 0)?;
         network.log_var_offset = offset.ok_or_else(|| fault("metadata `calibration.log_var_offset`"))?;

@@ -99,9 +99,7 @@ impl Recipe {
         let share = |v: f64| (0.0..=1.0).contains(&v);
         let small = |v: usize, limit: usize| (1..=limit).contains(&v);
         let checks = [
-            ("network.features", format!("{:?}", n.features), n.features.iter().all(|&v| small(v, 512)), "1 to 512 each"),
-            ("network.radius", format!("{:?}", n.radius), n.radius.iter().all(|&v| small(v, 8)), "1 to 8 each"),
-            ("network.hidden", format!("{:?}", n.hidden), n.hidden.iter().all(|&v| small(v, 512)), "1 to 512 each"),
+            ("network", format!("{n:?}"), n.is_possible(), "1 to 512 features and hidden channels, radius 1 to 8"),
             (
                 "synthetic.side_px",
                 s.side_px.to_string(),

@@ -252,9 +252,11 @@ mod tests {
                     values.push((f64::from(pairs.predicted[n * area + i]), f64::from(top * (1.0 - ay) + low * ay)));
                 }
                 let count = values.len() as f64;
-                let (ma, mb) = (values.iter().map(|v| v.0).sum::<f64>() / count, values.iter().map(|v| v.1).sum::<f64>() / count);
+                let (ma, mb) =
+                    (values.iter().map(|v| v.0).sum::<f64>() / count, values.iter().map(|v| v.1).sum::<f64>() / count);
                 let dot = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>();
-                let (ab, aa, bb) = (dot(&|v| (v.0 - ma) * (v.1 - mb)), dot(&|v| (v.0 - ma).powi(2)), dot(&|v| (v.1 - mb).powi(2)));
+                let (ab, aa, bb) =
+                    (dot(&|v| (v.0 - ma) * (v.1 - mb)), dot(&|v| (v.0 - ma).powi(2)), dot(&|v| (v.1 - mb).powi(2)));
                 sum += ab / (aa * bb).sqrt().max(1e-9);
                 items += 1.0;
             }

@@ -108,7 +108,9 @@ impl Texture {
                 };
                 depth * line(x * cos + y * sin).max(line(y * cos - x * sin))
             }
-            Pattern::Stickers { centres, depth } => centres.iter().map(|c| depth * sticker(x - c.0, y - c.1, c.2)).sum(),
+            Pattern::Stickers { centres, depth } => {
+                centres.iter().map(|c| depth * sticker(x - c.0, y - c.1, c.2)).sum()
+            }
         };
         self.base + smooth + sharp
     }
