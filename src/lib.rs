@@ -4,10 +4,14 @@
 //! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
 
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod export;
 pub mod geom;
+pub mod infer;
 pub mod ingest;
 pub mod jobs;
+pub mod report;
 pub mod review;
+pub mod train;
 pub mod vision;

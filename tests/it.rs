@@ -1,5 +1,6 @@
-//! All integration tests, one binary: it links once.
+//! The integration tests: one binary, one module a file.
 
+mod engine;
 mod export_review;
 mod ingest_foreign;
 mod ingest_images;
@@ -7,5 +8,9 @@ mod ingest_probe;
 mod ingest_record;
 mod ingest_shared;
 mod ingest_vtkhdf;
+mod layers;
+mod parity;
+mod report_review;
 mod scene;
 mod support;
+mod training;

@@ -19,7 +19,7 @@ pub use deviation::FrameField;
 pub use film::{CameraRecord, Channel, Frame, TestRecord};
 pub use flag::{BoundingBox, Flag, FlagId, FlagKind, Verdict};
 pub use mesh::{CellType, Mesh, Part, PartId};
-pub use model::{ExecutionProvider, ModelDigest};
+pub use model::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
 pub use review::{
     InputDigest, NoiseFloor, PartSeries, PartSummary, Review, RigidMotion, SCHEMA_VERSION, StageTiming, Tolerances,
 };

@@ -1,0 +1,37 @@
+# What a person types. Every target sets the machine up first; a part that is there is skipped (see scripts/setup.sh).
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+CRUMPLE := $(TARGET)/release/crumple
+EXAMPLE := fixtures/example
+
+.PHONY: help setup build run test train bench lint nextest
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+setup: ## install what this machine lacks
+	@bash scripts/setup.sh
+
+build: setup ## build the release binary
+	cargo build --release
+
+run: build ## review the shipped example, print the findings, say where the report is
+	$(CRUMPLE) review $(EXAMPLE)/simulation.vtkhdf $(EXAMPLE)/test.h5 --out out/example
+	@echo "report: $(CURDIR)/out/example/report.html"
+
+test: setup ## run all tests under the release profile
+	bash scripts/test.sh
+
+train: build ## make the shipped model again from its recipe
+	nice -n 15 $(CRUMPLE) train models/residual-small.toml --out models/residual-small.onnx
+
+bench: setup ## run the benches
+	cargo bench
+
+lint: setup ## format check, clippy and documentation, all warnings are errors
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
+
+nextest: setup ## install the faster test runner
+	cargo install cargo-nextest --locked

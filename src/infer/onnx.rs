@@ -1,0 +1,257 @@
+//! [`OnnxBackend`]: a residual model file run by ONNX Runtime.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{Array4, ArrayView4, Axis, Ix4};
+use ort::environment::Environment;
+use ort::session::{Session, SessionOutputs};
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use sha2::{Digest, Sha256};
+
+use super::backend::{Backend, ResidualOutput, ResidualRequest};
+use super::error::InferError;
+use super::padding::{Fill, crop_plane, crop_planes, padded_length, stack};
+use super::provider::{ProviderRequest, missing_for, registrations};
+use crate::domain::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
+
+/// How many requests go into one run; more only cost memory, on the processor they gain nothing.
+const MAX_BATCH_CPU: usize = 4;
+/// The same on a GPU, which wants to be filled.
+const MAX_BATCH_GPU: usize = 16;
+
+/// The library of this process and its environment: ONNX Runtime can be loaded once only.
+static RUNTIME: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
+/// A residual model run by ONNX Runtime.
+#[derive(Debug)]
+pub struct OnnxBackend {
+    session: Session,
+    spec: ModelSpec,
+    digest: ModelDigest,
+    provider: ExecutionProvider,
+}
+
+impl OnnxBackend {
+    /// Loads the model file `model` with the ONNX Runtime `library` and makes sure that it runs where it was asked to.
+    ///
+    /// `auto` tries CUDA and falls back to the processor with a warning in the log; [`OnnxBackend::provider`] says
+    /// which it became. Everything else runs exactly there or not at all.
+    ///
+    /// # Errors
+    /// When the library or the file cannot be loaded, the file is not a residual model, or the provider is missing
+    /// (the message names what was found instead).
+    pub fn open(model: &Path, provider: ProviderRequest, library: &Path) -> Result<Self, InferError> {
+        let bytes =
+            std::fs::read(model).map_err(|source| InferError::ModelFile { path: model.to_path_buf(), source })?;
+        let environment = load_runtime(library)?;
+        let (session, used) = open_session(&environment, &bytes, model, provider, library)?;
+        let spec = ModelSpec::residual();
+        check_contract(&session, &spec, model)?;
+        let metadata = session.metadata()?;
+        let name = metadata.custom("name").unwrap_or_else(|| file_stem(model));
+        let version = metadata.custom("version").unwrap_or_else(|| "unknown".to_owned());
+        let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        tracing::info!(model = %name, %version, provider = %used, "model loaded");
+        drop(metadata);
+        Ok(Self { session, spec, digest: ModelDigest { name, version, sha256 }, provider: used })
+    }
+
+    /// Name, version and SHA-256 of the model file.
+    #[must_use]
+    pub fn digest(&self) -> ModelDigest {
+        self.digest.clone()
+    }
+
+    /// What really executes the model.
+    #[must_use]
+    pub fn provider(&self) -> ExecutionProvider {
+        self.provider
+    }
+
+    /// A value of the model's own metadata (lineage, calibration), when it has `key`.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<String> {
+        self.session.metadata().ok().and_then(|m| m.custom(key))
+    }
+}
+
+impl Backend for OnnxBackend {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn max_batch(&self) -> usize {
+        match self.provider {
+            ExecutionProvider::Cuda | ExecutionProvider::Tensorrt => MAX_BATCH_GPU,
+            ExecutionProvider::Cpu | ExecutionProvider::OpencvDis => MAX_BATCH_CPU,
+        }
+    }
+
+    fn run(&mut self, batch: &[ResidualRequest]) -> Result<Vec<ResidualOutput>, InferError> {
+        let Some(first) = batch.first() else { return Ok(Vec::new()) };
+        let size = first.size();
+        let multiple = self.spec.size_multiple;
+        let (height, width) = (padded_length(size.0, multiple), padded_length(size.1, multiple));
+        let plane = |of: fn(&ResidualRequest) -> &ndarray::Array2<f32>, fill| {
+            stack(&batch.iter().map(|r| vec![of(r).view()]).collect::<Vec<_>>(), height, width, fill)
+        };
+        let predicted = plane(|r| &r.predicted, Fill::Edge);
+        let real = plane(|r| &r.real, Fill::Edge);
+        let visible = plane(|r| &r.visible, Fill::Zero);
+        let carried: Vec<_> =
+            batch.iter().map(|r| vec![r.carried.index_axis(Axis(0), 0), r.carried.index_axis(Axis(0), 1)]).collect();
+        let carried = stack(&carried, height, width, Fill::Edge);
+        let outputs = self.session.run(ort::inputs! {
+            "predicted" => view(&predicted)?,
+            "real" => view(&real)?,
+            "visible" => view(&visible)?,
+            "carried" => view(&carried)?,
+        })?;
+        let flow = output(&outputs, "flow", (batch.len(), 2, height, width))?;
+        let log_var = output(&outputs, "log_var", (batch.len(), 1, height, width))?;
+        let present = output(&outputs, "present", (batch.len(), 1, height, width))?;
+        let answers = (0..batch.len()).map(|b| ResidualOutput {
+            flow: crop_planes(&flow, b, size),
+            log_var: crop_plane(&log_var, b, 0, size),
+            present: crop_plane(&present, b, 0, size),
+        });
+        Ok(answers.collect())
+    }
+
+    fn health(&mut self) -> Result<(), InferError> {
+        let side = self.spec.size_multiple;
+        self.warm_up((side, side))
+    }
+}
+
+fn file_stem(path: &Path) -> String {
+    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn view(tensor: &Array4<f32>) -> Result<TensorRef<'_, f32>, InferError> {
+    Ok(TensorRef::from_array_view(tensor.view())?)
+}
+
+/// Output `name` as an array, after its shape and its numbers were checked.
+fn output<'o>(
+    outputs: &'o SessionOutputs<'_>,
+    name: &'static str,
+    expected: (usize, usize, usize, usize),
+) -> Result<ArrayView4<'o, f32>, InferError> {
+    let fault = |found: String| InferError::Output { output: name, found, expected: format!("finite {expected:?}") };
+    let value = outputs.get(name).ok_or_else(|| fault("missing".to_owned()))?;
+    let array = value.try_extract_array::<f32>()?;
+    let shape = format!("{:?}", array.shape());
+    let array = array.into_dimensionality::<Ix4>().map_err(|_| fault(shape.clone()))?;
+    if array.dim() != expected {
+        return Err(fault(shape));
+    }
+    if !array.iter().all(|v| v.is_finite()) {
+        return Err(fault("NaN or infinite in places".to_owned()));
+    }
+    Ok(array)
+}
+
+/// The process-wide environment of `library`.
+fn load_runtime(library: &Path) -> Result<Environment, InferError> {
+    let wanted = library.canonicalize().unwrap_or_else(|_| library.to_path_buf());
+    let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((loaded, environment)) = runtime.as_ref() {
+        if *loaded != wanted {
+            return Err(InferError::SecondLibrary { loaded: loaded.clone(), wanted });
+        }
+        return Ok(environment.clone());
+    }
+    let builder =
+        ort::init_from(&wanted).map_err(|source| InferError::Library { path: library.to_path_buf(), source })?;
+    let environment = builder.with_name("crumple").with_telemetry(false).build()?;
+    *runtime = Some((wanted, environment.clone()));
+    Ok(environment)
+}
+
+/// A session on the provider that was asked for, and which one that became.
+fn open_session(
+    environment: &Environment,
+    bytes: &[u8],
+    path: &Path,
+    wanted: ProviderRequest,
+    library: &Path,
+) -> Result<(Session, ExecutionProvider), InferError> {
+    let exactly = |request: ProviderRequest, used: ExecutionProvider| {
+        if let Some(found) = missing_for(request, library) {
+            return Err(InferError::Provider { wanted: request, found });
+        }
+        // A provider that cannot start says so when it is registered or when the model is placed on it. A model that
+        // is broken in itself is told from that by loading it on the processor.
+        let on_cpu = commit(environment, bytes, ExecutionProvider::Cpu)
+            .map_err(|source| InferError::ModelRefused { path: path.to_path_buf(), source })?;
+        if used == ExecutionProvider::Cpu {
+            return Ok((on_cpu, used));
+        }
+        commit(environment, bytes, used)
+            .map(|session| (session, used))
+            .map_err(|e| InferError::Provider { wanted: request, found: format!("ONNX Runtime says: {e}") })
+    };
+    match wanted {
+        ProviderRequest::Cpu => exactly(wanted, ExecutionProvider::Cpu),
+        ProviderRequest::Cuda => exactly(wanted, ExecutionProvider::Cuda),
+        ProviderRequest::Tensorrt => exactly(wanted, ExecutionProvider::Tensorrt),
+        ProviderRequest::Auto => match exactly(ProviderRequest::Cuda, ExecutionProvider::Cuda) {
+            Err(InferError::Provider { found, .. }) => {
+                tracing::warn!(%found, "CUDA is not available, the model runs on the processor");
+                exactly(ProviderRequest::Cpu, ExecutionProvider::Cpu)
+            }
+            other => other,
+        },
+    }
+}
+
+fn commit(environment: &Environment, bytes: &[u8], provider: ExecutionProvider) -> Result<Session, ort::Error> {
+    let session = Session::builder(environment)?
+        // Waiting threads that spin would take the cores from the rasteriser, which shares them.
+        .with_intra_op_spinning(false)?
+        .with_execution_providers(registrations(provider))?
+        .commit_from_memory(bytes)?;
+    Ok(session)
+}
+
+/// Compares the graph's inputs and outputs with the contract.
+fn check_contract(session: &Session, spec: &ModelSpec, path: &Path) -> Result<(), InferError> {
+    for (kind, found, expected) in
+        [("inputs", session.inputs(), &spec.inputs), ("outputs", session.outputs(), &spec.outputs)]
+    {
+        let fits = found.len() == expected.len() && expected.iter().all(|e| found.iter().any(|f| outlet_fits(f, e)));
+        if !fits {
+            return Err(InferError::Contract {
+                path: path.to_path_buf(),
+                contract: spec.contract.clone(),
+                found: format!("{kind} are {}", words(found.iter().map(describe))),
+                expected: words(expected.iter().map(|e| format!("{} f32 [B, {}, H, W]", e.name, e.channels))),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn outlet_fits(found: &Outlet, expected: &TensorSpec) -> bool {
+    let ValueType::Tensor { ty, shape, .. } = found.dtype() else { return false };
+    let channels = i64::try_from(expected.channels).unwrap_or(i64::MAX);
+    found.name() == expected.name
+        && *ty == TensorElementType::Float32
+        && shape.len() == 4
+        && (shape[1] == channels || shape[1] == -1)
+        && [shape[0], shape[2], shape[3]].iter().all(|d| *d == -1)
+}
+
+fn describe(outlet: &Outlet) -> String {
+    match outlet.dtype() {
+        ValueType::Tensor { ty, shape, .. } => format!("{} {ty} {:?}", outlet.name(), &shape[..]),
+        other => format!("{} {other}", outlet.name()),
+    }
+}
+
+fn words(all: impl Iterator<Item = String>) -> String {
+    let all: Vec<String> = all.collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}

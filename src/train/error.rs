@@ -1,0 +1,89 @@
+//! What can go wrong while a model is defined, trained or exported.
+
+use std::path::PathBuf;
+
+/// A recipe that makes no sense, a failed computation, or a file that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The recipe file cannot be read.
+    #[error("recipe {path} cannot be read: {source}")]
+    RecipeFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The recipe file is not a recipe.
+    #[error("recipe {path} is not understood: {source}")]
+    RecipeSyntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A value in the recipe is out of its range.
+    #[error("recipe: {field} is {found}, expected {expected}")]
+    Recipe {
+        /// Section and key.
+        field: &'static str,
+        /// What it says.
+        found: String,
+        /// What is possible.
+        expected: &'static str,
+    },
+    /// The model file cannot be written.
+    #[error("model file {path} cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A model file cannot be read.
+    #[error("model file {path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A model file that this program did not write.
+    #[error("{path} is not a residual model exported by crumple: it lacks {missing}")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        missing: String,
+    },
+    /// candle failed.
+    #[error("the network cannot be computed: {source}")]
+    Compute {
+        /// Why.
+        #[from]
+        source: candle_core::Error,
+    },
+    /// The loss became NaN or infinite.
+    #[error("training diverged at step {step}: the loss is {loss}; lower training.learning_rate in the recipe")]
+    Diverged {
+        /// Step at which it was seen.
+        step: usize,
+        /// Its value.
+        loss: f32,
+    },
+}
+
+impl TrainError {
+    /// True when another recipe would have worked.
+    #[must_use]
+    pub fn is_input_error(&self) -> bool {
+        match self {
+            Self::RecipeFile { .. }
+            | Self::RecipeSyntax { .. }
+            | Self::Recipe { .. }
+            | Self::Diverged { .. }
+            | Self::Read { .. }
+            | Self::NotOurs { .. } => true,
+            Self::Write { .. } | Self::Compute { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! [`ResidualNetwork`]: the network with its parameters, run by candle or written as a model file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use ndarray::{Array4, Ix4};
+use prost::Message as _;
+use sha2::{Digest, Sha256};
+
+use super::candle_ops::CandleOps;
+use super::error::TrainError;
+use super::export::{model_bytes, write_whole};
+use super::net::{NetInput, NetOutput, NetShape, residual_net};
+use super::proto::Model;
+use super::weights::{Weights, hex};
+use crate::domain::{ModelDigest, ModelSpec};
+
+/// The network's inputs or outputs as plain arrays, `[B, C, H, W]`.
+pub type Planes = Array4<f32>;
+
+/// A residual network and its parameters.
+#[derive(Debug)]
+pub struct ResidualNetwork {
+    pub(super) shape: NetShape,
+    pub(super) weights: Weights,
+    /// Calibration, added to the predicted ln variance.
+    pub(super) log_var_offset: f64,
+}
+
+impl ResidualNetwork {
+    /// An untrained network; its parameters follow from `seed` alone.
+    ///
+    /// # Errors
+    /// When candle fails.
+    pub fn seeded(shape: NetShape, seed: u64) -> Result<Self, TrainError> {
+        let mut network = Self { shape, weights: Weights::seeded(seed), log_var_offset: 0.0 };
+        // One small run makes every layer known.
+        let zeros = |channels| Tensor::zeros((1, channels, 8, 8), candle_core::DType::F32, &Device::Cpu);
+        let input = NetInput { predicted: zeros(1)?, real: zeros(1)?, visible: zeros(1)?, carried: zeros(2)? };
+        network.forward(&input)?;
+        Ok(network)
+    }
+
+    /// How many parameters there are.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.weights.count()
+    }
+
+    /// SHA-256 over all parameters, hex: equal for networks that compute the same.
+    ///
+    /// # Errors
+    /// When candle fails.
+    pub fn weights_digest(&self) -> Result<String, TrainError> {
+        Ok(self.weights.digest()?)
+    }
+
+    /// Reads back a model file that [`ResidualNetwork::export`] wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no such file, or lacks parameters; the message names what is missing.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let bytes = std::fs::read(path).map_err(|source| TrainError::Read { path: path.to_path_buf(), source })?;
+        let fault = |missing: &str| TrainError::NotOurs { path: path.to_path_buf(), missing: missing.to_owned() };
+        let model = Model::decode(bytes.as_slice()).map_err(|e| fault(&format!("a readable structure ({e})")))?;
+        let word = |key: &str| model.metadata_props.iter().find(|e| e.key == key).map(|e| e.value.clone());
+        let shape = word("network").and_then(|w| serde_json::from_str(&w).ok());
+        let shape =
+            shape.filter(NetShape::is_possible).ok_or_else(|| fault("metadata `network` with possible sizes"))?;
+        let offset = word("calibration.log_var_offset").and_then(|w| w.parse().ok());
+        let mut network = Self::seeded(shape, 0)?;
+        network.log_var_offset = offset.ok_or_else(|| fault("metadata `calibration.log_var_offset`"))?;
+        let stored = model.graph.map(|g| g.initializer).unwrap_or_default();
+        for (name, var) in network.weights.all() {
+            let tensor = stored.iter().find(|t| t.name == name && t.raw_data.len() == 4 * var.elem_count());
+            let tensor = tensor.ok_or_else(|| fault(&format!("parameter `{name}` of {:?}", var.dims())))?;
+            let values = tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            var.set(&Tensor::from_vec(values.collect(), var.dims(), &Device::Cpu)?)?;
+        }
+        Ok(network)
+    }
+
+    pub(super) fn forward(&mut self, input: &NetInput<Tensor>) -> Result<NetOutput<Tensor>, TrainError> {
+        let mut ops = CandleOps { weights: &mut self.weights };
+        Ok(residual_net(&mut ops, &self.shape, input, self.log_var_offset)?)
+    }
+
+    /// Runs the network with candle: `[predicted, real, visible, carried]` to `[flow, log_var, present]`.
+    ///
+    /// Height and width must be multiples of [`ModelSpec::size_multiple`]. This is the reference that the exported
+    /// file is compared with; reviews run the file through `infer`.
+    ///
+    /// # Errors
+    /// When candle fails, for example because the sizes do not fit.
+    pub fn run(&mut self, inputs: [&Planes; 4]) -> Result<[Planes; 3], TrainError> {
+        let [predicted, real, visible, carried] = inputs.map(tensor);
+        let input = NetInput { predicted: predicted?, real: real?, visible: visible?, carried: carried? };
+        let output = self.forward(&input)?;
+        Ok([planes(&output.flow)?, planes(&output.log_var)?, planes(&output.present)?])
+    }
+
+    /// Writes the network to `path` as one self-contained ONNX file with `metadata` (lineage, calibration); what every
+    /// model file must say (contract, normalisation, size multiple) is added.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing half-written is left under its name.
+    pub fn export(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<ModelDigest, TrainError> {
+        let spec = ModelSpec::residual();
+        let mut all = metadata.clone();
+        all.insert("contract".to_owned(), spec.contract);
+        all.insert("size_multiple".to_owned(), spec.size_multiple.to_string());
+        all.insert(
+            "normalisation".to_owned(),
+            "inside the graph: luma minus its 8 px block mean, over its local spread; inputs are luma 0-1".to_owned(),
+        );
+        all.insert("calibration.log_var_offset".to_owned(), self.log_var_offset.to_string());
+        all.insert("network".to_owned(), shape_words(&self.shape));
+        all.insert("weights_sha256".to_owned(), self.weights.digest()?);
+        all.insert("program_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        let bytes = model_bytes(&self.shape, &self.weights, self.log_var_offset, &all)?;
+        write_whole(path, &bytes)?;
+        let word = |key: &str| all.get(key).cloned().unwrap_or_else(|| "unknown".to_owned());
+        Ok(ModelDigest { name: word("name"), version: word("version"), sha256: hex(&Sha256::digest(&bytes)) })
+    }
+}
+
+/// The sizes as the metadata states them.
+fn shape_words(shape: &NetShape) -> String {
+    serde_json::to_string(shape).expect("sizes are always writable: anything else is a bug")
+}
+
+fn tensor(planes: &Planes) -> Result<Tensor, TrainError> {
+    let values: Vec<f32> = planes.iter().copied().collect();
+    Ok(Tensor::from_vec(values, planes.dim(), &Device::Cpu)?)
+}
+
+fn planes(tensor: &Tensor) -> Result<Planes, TrainError> {
+    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+    let array = ndarray::ArrayD::from_shape_vec(tensor.dims(), values)
+        .expect("as many values as the shape says: anything else is a bug");
+    Ok(array.into_dimensionality::<Ix4>().expect("the network's tensors have rank 4: anything else is a bug"))
+}
