@@ -10,7 +10,6 @@ mod ingest_shared;
 mod ingest_vtkhdf;
 mod layers;
 mod parity;
-mod report_review;
 mod scene;
 mod support;
 mod training;

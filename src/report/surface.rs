@@ -1,0 +1,203 @@
+//! The measured surface as a camera's picture shows it: per pixel the element and the value under it.
+//!
+//! The rasteriser knows no lens, so the mesh is drawn on a lens-free canvas that covers the wanted window and each
+//! pixel of the window looks up its place there.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::palette::{UNSEEN, viridis};
+use crate::domain::{Distortion, FrameField};
+use crate::geom::{Camera, PinholeView, Skin, rasterise};
+
+/// "No element here".
+pub(super) const NOTHING: u32 = u32::MAX;
+
+/// A rectangle of a camera's picture, enlarged or reduced.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Window {
+    /// Left and top edge in the picture, px (edges of pixels, so the whole picture starts at 0).
+    pub left: f64,
+    pub top: f64,
+    /// Pixels of the window for one pixel of the picture.
+    pub scale: f64,
+    /// Size of the window, px.
+    pub width: usize,
+    pub height: usize,
+}
+
+impl Window {
+    /// The whole picture, as large as fits into `width` × `height`.
+    pub(super) fn whole(camera: &Camera, width: usize, height: usize) -> Self {
+        let scale = (width as f64 / camera.width as f64).min(height as f64 / camera.height as f64);
+        let size = |n: usize, most: usize| ((n as f64 * scale).round() as usize).clamp(1, most);
+        Self { left: 0.0, top: 0.0, scale, width: size(camera.width, width), height: size(camera.height, height) }
+    }
+
+    /// The place in the picture (pixel centres are whole numbers) under the window's pixel.
+    pub(super) fn picture_from_window(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        [self.left + (x + 0.5) / self.scale - 0.5, self.top + (y + 0.5) / self.scale - 0.5]
+    }
+
+    /// The window's pixel that shows a place of the picture.
+    pub(super) fn window_from_picture(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        [(x + 0.5 - self.left) * self.scale - 0.5, (y + 0.5 - self.top) * self.scale - 0.5]
+    }
+
+    /// The camera whose picture is this window.
+    fn camera(&self, camera: &Camera) -> Camera {
+        let mut cut = *camera;
+        let [cx, cy] = self.window_from_picture([camera.intrinsics.cx, camera.intrinsics.cy]);
+        cut.intrinsics.fx *= self.scale;
+        cut.intrinsics.fy *= self.scale;
+        (cut.intrinsics.cx, cut.intrinsics.cy) = (cx, cy);
+        (cut.width, cut.height) = (self.width, self.height);
+        cut
+    }
+
+    /// The picture in this window, bilinear when enlarged and averaged when reduced; 0–1, `[height, width]`.
+    pub(super) fn cut_out(&self, luma: &Array2<f32>) -> Array2<f32> {
+        let (h, w) = luma.dim();
+        let at = |x: f64, y: f64| {
+            let (x, y) = (x.clamp(0.0, (w - 1) as f64), y.clamp(0.0, (h - 1) as f64));
+            let (c, r) = ((x as usize).min(w.saturating_sub(2)), (y as usize).min(h.saturating_sub(2)));
+            let (u, v) = ((x - c as f64) as f32, (y - r as f64) as f32);
+            let (c1, r1) = ((c + 1).min(w - 1), (r + 1).min(h - 1));
+            let top = luma[(r, c)] * (1.0 - u) + luma[(r, c1)] * u;
+            let bottom = luma[(r1, c)] * (1.0 - u) + luma[(r1, c1)] * u;
+            top * (1.0 - v) + bottom * v
+        };
+        // Below scale 1 each pixel covers several of the picture: take as many samples along each axis.
+        let samples = (1.0 / self.scale).ceil().max(1.0) as usize;
+        let mut cut = Array2::zeros((self.height, self.width));
+        let rows: Vec<_> = cut.outer_iter_mut().enumerate().collect();
+        rows.into_par_iter().for_each(|(row, mut line)| {
+            for (column, value) in line.iter_mut().enumerate() {
+                let mut sum = 0.0;
+                for i in 0..samples * samples {
+                    let part = |n: usize| (n as f64 + 0.5) / samples as f64 - 0.5;
+                    let [x, y] =
+                        self.picture_from_window([column as f64 + part(i % samples), row as f64 + part(i / samples)]);
+                    sum += at(x, y);
+                }
+                *value = sum / (samples * samples) as f32;
+            }
+        });
+        cut
+    }
+}
+
+/// What each pixel of a window sees.
+#[derive(Debug, Clone)]
+pub(super) struct SurfaceMap {
+    /// Element, [`NOTHING`] beside the mesh.
+    pub element: Array2<u32>,
+    /// Value interpolated between the nodes; NaN where a node has none.
+    pub value: Array2<f32>,
+    /// |cosine| between the ray and the surface's normal.
+    pub facing: Array2<f32>,
+}
+
+/// Draws `skin` at `positions_mm` through `camera`'s lens into `window`, with one value a node.
+pub(super) fn surface_map(
+    camera: &Camera,
+    window: &Window,
+    skin: &Skin,
+    positions_mm: &[[f32; 3]],
+    node_values: &[f32],
+) -> SurfaceMap {
+    let view = canvas_of(window.camera(camera));
+    let raster = rasterise(&view.camera, skin, positions_mm);
+    let straight = view.is_identity();
+    let pixel = |row: usize, column: usize| {
+        let place = [column as f64, row as f64];
+        let [x, y] = if straight { place } else { view.canvas_from_picture(place) };
+        let (c, r) = (x.round(), y.round());
+        if c < 0.0 || r < 0.0 || c >= view.camera.width as f64 || r >= view.camera.height as f64 {
+            return (NOTHING, f32::NAN, 0.0);
+        }
+        let Some(point) = raster.surface_point(&view.camera, skin, r as usize, c as usize) else {
+            return (NOTHING, f32::NAN, 0.0);
+        };
+        let nodes = skin.triangles[point.triangle as usize];
+        let value = (0..3).map(|i| point.barycentric[i] * node_values[nodes[i] as usize]).sum();
+        (skin.element_of[point.triangle as usize], value, point.facing.abs())
+    };
+    let pixels: Vec<(u32, f32, f32)> = (0..window.height * window.width)
+        .into_par_iter()
+        .with_min_len(window.width)
+        .map(|i| pixel(i / window.width, i % window.width))
+        .collect();
+    let part = |get: fn(&(u32, f32, f32)) -> f32| {
+        Array2::from_shape_fn((window.height, window.width), |(r, c)| get(&pixels[r * window.width + c]))
+    };
+    SurfaceMap {
+        element: Array2::from_shape_fn((window.height, window.width), |(r, c)| pixels[r * window.width + c].0),
+        value: part(|p| p.1),
+        facing: part(|p| p.2),
+    }
+}
+
+/// A lens-free canvas just large enough for the whole picture of `real`, which may be a window far off the axis.
+fn canvas_of(real: Camera) -> PinholeView {
+    let camera = Camera { distortion: Distortion::default(), ..real };
+    let empty = || Array2::zeros((0, 0));
+    let mut view = PinholeView { camera, real, source_x: empty(), source_y: empty() };
+    if view.is_identity() {
+        return view;
+    }
+    let (w, h) = ((real.width - 1) as f64, (real.height - 1) as f64);
+    let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+    for i in 0..=32 {
+        let s = f64::from(i) / 32.0;
+        for place in [[s * w, 0.0], [s * w, h], [0.0, s * h], [w, s * h]] {
+            let p = view.canvas_from_picture(place);
+            for axis in 0..2 {
+                low[axis] = low[axis].min(p[axis]);
+                high[axis] = high[axis].max(p[axis]);
+            }
+        }
+    }
+    // A lens that its own model folds over would ask for an endless canvas: hold it to three pictures.
+    let size = |axis: usize, n: usize| ((high[axis] - low[axis]).ceil() as usize + 3).min(3 * n + 3);
+    view.camera.intrinsics.cx -= low[0].floor() - 1.0;
+    view.camera.intrinsics.cy -= low[1].floor() - 1.0;
+    (view.camera.width, view.camera.height) = (size(0, real.width), size(1, real.height));
+    view
+}
+
+/// The measured shape: the simulation moved by the deviation, mm. A node that was not observed moves with its observed
+/// neighbours, so that the rim of a measured region is not torn.
+pub(super) fn measured_positions(skin: &Skin, positions_mm: &[[f32; 3]], field: &FrameField) -> Vec<[f32; 3]> {
+    let seen = |n: usize| field.deviation_mm[n].iter().all(|v| v.is_finite());
+    let mut moved = vec![[0.0_f32; 3]; positions_mm.len()];
+    let mut count = vec![0.0_f32; positions_mm.len()];
+    for nodes in &skin.triangles {
+        for n in nodes.iter().map(|n| *n as usize).filter(|n| !seen(*n)) {
+            for m in nodes.iter().map(|m| *m as usize).filter(|m| seen(*m)) {
+                count[n] += 1.0;
+                for axis in 0..3 {
+                    moved[n][axis] += field.deviation_mm[m][axis];
+                }
+            }
+        }
+    }
+    (0..positions_mm.len())
+        .map(|n| {
+            let deviation = if seen(n) { field.deviation_mm[n] } else { moved[n].map(|v| v / count[n].max(1.0)) };
+            std::array::from_fn(|axis| positions_mm[n][axis] + deviation[axis])
+        })
+        .collect()
+}
+
+/// Deviation of each node, mm; NaN where it was not observed.
+pub(super) fn magnitudes_mm(field: &FrameField) -> Vec<f32> {
+    (0..field.deviation_mm.len()).map(|n| field.magnitude_mm(n)).collect()
+}
+
+/// The colour (0–255) of a shaded surface for the three-dimensional view.
+pub(super) fn shaded(value: f32, top_mm: f64, facing: f32) -> [f32; 3] {
+    let colour = if value.is_finite() { viridis(value / top_mm as f32) } else { UNSEEN };
+    let light = 0.62 + 0.38 * facing;
+    colour.map(|c| c * light)
+}
