@@ -435,10 +435,9 @@ fn record_step(
     };
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
-    let inflate = step.misfit.max(1.0).powi(2);
     for node in 0..n {
         let clock = speed[node] * offset_sigma_s;
-        let covariance: Matrix3<f64> = step.covariance_mm2[node] * inflate + clock * clock.transpose();
+        let covariance: Matrix3<f64> = step.covariance_mm2[node] + clock * clock.transpose();
         let mut worst: Option<f64> = None;
         for (track, seen) in tracks.iter().zip(seen) {
             if !seen[node] {

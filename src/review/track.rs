@@ -66,6 +66,8 @@ pub struct Tracker<'a> {
 
 /// How much the deviation of neighbours changes differently from frame to frame, 1-sigma, mm.
 const MEMBRANE_MM: f64 = 0.7;
+/// How much the deviations of neighbours differ, 1-sigma, mm: folds at other places differ by mm from node to node.
+const ROUGHNESS_MM: f64 = 1.5;
 /// How much a node's deviation changes from frame to frame, 1-sigma, mm.
 const CHANGE_MM: f64 = 4.0;
 /// Nothing is less known than this, mm.
@@ -125,7 +127,6 @@ impl<'a> Tracker<'a> {
             rebase(&mut c.sighting, &moved);
             (!covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))).then_some(c)
         }));
-        let base = self.deviation.clone();
         // The anchor belongs to the deviation before this frame: re-expressed here by lifting the whole increment.
         let whole: Vec<Sighting> = fine
             .iter()
@@ -137,7 +138,6 @@ impl<'a> Tracker<'a> {
             .collect();
         let lifted = self.lift(whole, &before, &anchor)?;
         self.apply(&before, &lifted);
-        let _ = base;
         self.finish(simulated_mm, pictures, &fine, lifted)
     }
 
@@ -160,8 +160,14 @@ impl<'a> Tracker<'a> {
         Ok(all)
     }
 
-    fn lift(&self, sightings: Vec<Sighting>, _before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
-        let prior = LiftPrior { edges: &self.edges, membrane_mm: MEMBRANE_MM, anchor_mm: anchor };
+    fn lift(&self, sightings: Vec<Sighting>, before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
+        let prior = LiftPrior {
+            edges: &self.edges,
+            membrane_mm: MEMBRANE_MM,
+            roughness_mm: ROUGHNESS_MM,
+            before_mm: before,
+            anchor_mm: anchor,
+        };
         lift(&self.on_skin, &sightings, &prior)
     }
 
@@ -201,16 +207,44 @@ impl<'a> Tracker<'a> {
             look.trusted = self.trusted(p.camera, fine, &lifted.weights, p.picture.dim());
             self.cameras[p.camera].last = Some(look);
         }
-        for (s, c) in self.sigma_mm.iter_mut().zip(&lifted.covariance_mm2) {
-            *s = (c.trace() / 3.0).sqrt().min(LARGEST_SIGMA_MM);
-        }
+        let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
+        let covariance_mm2 = self.grow_doubt(simulated_mm, &observed, fine, &lifted);
         Ok(TrackedStep {
             deviation_mm: self.deviation.clone(),
-            covariance_mm2: lifted.covariance_mm2,
-            observed: seen_by.iter().map(|b| b.count_ones() as u8).collect(),
+            covariance_mm2,
+            observed,
             residuals_px,
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
         })
+    }
+
+    /// Covariance of the deviation: what the lift says of this frame's increment, more where sightings disagree, and
+    /// the doubt of the frames before where nothing was measured – but no more than the distance to the nearest
+    /// measured node allows.
+    fn grow_doubt(
+        &mut self,
+        simulated_mm: &[[f32; 3]],
+        observed: &[u8],
+        fine: &[Candidate],
+        lifted: &Lifted,
+    ) -> Vec<Matrix3<f64>> {
+        let chi2 = local_chi2(observed.len(), fine, lifted);
+        let own = |node: usize| lifted.covariance_mm2[node] * chi2[node];
+        let mut sigma: Vec<f64> = (0..observed.len())
+            .map(|n| {
+                let now = own(n).trace() / 3.0;
+                if observed[n] > 0 { now.sqrt() } else { (now + self.sigma_mm[n].powi(2)).sqrt() }
+            })
+            .collect();
+        limit_by_distance(&mut sigma, observed, &self.edges, simulated_mm);
+        let grown = (0..observed.len())
+            .map(|n| {
+                let own = own(n);
+                own + Matrix3::identity() * (sigma[n].powi(2) - own.trace() / 3.0).max(0.0)
+            })
+            .collect();
+        self.sigma_mm = sigma.into_iter().map(|s| s.min(LARGEST_SIGMA_MM)).collect();
+        grown
     }
 
     /// Pixels around believed points: there the picture really shows the specimen.
@@ -253,4 +287,57 @@ fn at_point(s: &Sighting, field: &[Vector3<f64>]) -> Vector3<f64> {
 
 fn keep_believed(candidates: Vec<Candidate>, lifted: &Lifted) -> Vec<Candidate> {
     candidates.into_iter().zip(&lifted.weights).filter(|(_, w)| **w >= BELIEVED).map(|(c, _)| c).collect()
+}
+
+/// How much the sightings around each node scatter more than their covariances say; at least 1.
+///
+/// Lost matches count up to [`LOST`] sigma each: where every second match is lost, the others are in doubt.
+fn local_chi2(nodes: usize, fine: &[Candidate], lifted: &Lifted) -> Vec<f64> {
+    const LOST: f64 = 4.0;
+    let mut sum = vec![[0.0f64; 2]; nodes];
+    for (c, misfit) in fine.iter().zip(&lifted.misfit) {
+        for (n, w) in c.sighting.nodes.iter().zip(c.sighting.weights) {
+            let w = f64::from(w.max(0.0));
+            sum[*n as usize][0] += w * misfit.min(LOST).powi(2) / 2.0;
+            sum[*n as usize][1] += w;
+        }
+    }
+    sum.iter().map(|[chi2, w]| ((chi2 + 1.0) / (w + 1.0)).max(1.0)).collect()
+}
+
+/// Lowers each sigma to what the nearest measured nodes allow: theirs, grown by [`SLOPE`] with the distance.
+fn limit_by_distance(sigma: &mut [f64], observed: &[u8], edges: &[[u32; 2]], positions_mm: &[[f32; 3]]) {
+    /// Deviation changes by about so much per mm along the surface where structures fold differently.
+    const SLOPE: f64 = 0.35;
+    let length = |a: u32, b: u32| {
+        let (p, q) = (positions_mm[a as usize], positions_mm[b as usize]);
+        (0..3).map(|i| f64::from(p[i] - q[i]).powi(2)).sum::<f64>().sqrt()
+    };
+    let mut reach: Vec<f64> =
+        sigma.iter().zip(observed).map(|(s, o)| if *o > 0 { *s } else { f64::INFINITY }).collect();
+    // Waves over the edges in both orders settle in a few rounds; what they have not reached keeps its sigma.
+    for round in 0..24 {
+        let mut changed = false;
+        let mut relax = |e: &[u32; 2]| {
+            let step = SLOPE * length(e[0], e[1]);
+            for (a, b) in [(e[0], e[1]), (e[1], e[0])] {
+                let through = reach[b as usize] + step;
+                if observed[a as usize] == 0 && through < reach[a as usize] {
+                    reach[a as usize] = through;
+                    changed = true;
+                }
+            }
+        };
+        if round % 2 == 0 {
+            edges.iter().for_each(&mut relax)
+        } else {
+            edges.iter().rev().for_each(&mut relax)
+        }
+        if !changed {
+            break;
+        }
+    }
+    for (s, r) in sigma.iter_mut().zip(reach) {
+        *s = s.min(r);
+    }
 }
