@@ -10,8 +10,8 @@ use ndarray::Array2;
 
 use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
 use super::measure::{CameraTrack, Candidate, Look, measure};
-use crate::geom::{Skin, node_neighbours};
-use crate::vision::{Appearance, ResidualEstimator, VisionError};
+use crate::geom::{NO_TRIANGLE, Skin, node_neighbours};
+use crate::vision::{Appearance, ResidualEstimator, Support, VisionError};
 
 /// Tracking that could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,8 @@ const CHANGE_MM: f64 = 4.0;
 const LARGEST_SIGMA_MM: f64 = 30.0;
 /// Shared error of sightings against frame 0 and against the frame before, px.
 const NOISE_PX: [f64; 2] = [0.06, 0.15];
+/// A surface whose place is known to this many mm may lend its look.
+const PLACED_MM: f64 = 3.0;
 /// A sighting with less robust weight is not believed.
 const BELIEVED: f64 = 0.3;
 /// Half the side of the square around a believed point whose look is trusted, px.
@@ -114,12 +116,12 @@ impl<'a> Tracker<'a> {
         let before = self.deviation.clone();
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
-            rough = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
+            (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
             let lifted = self.lift(rough.iter().map(|c| c.sighting.clone()).collect(), &before, &anchor)?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
-        let mut fine = self.measure_all(Look::First, simulated_mm, pictures, estimator)?;
+        let (mut fine, unseen) = self.measure_all(Look::First, simulated_mm, pictures, estimator)?;
         let covered: std::collections::HashSet<(usize, usize, usize)> =
             fine.iter().map(|c| (c.sighting.camera, c.row / 8, c.column / 8)).collect();
         let moved: Vec<Vector3<f64>> = self.deviation.iter().zip(&before).map(|(a, b)| a - b).collect();
@@ -138,7 +140,7 @@ impl<'a> Tracker<'a> {
             .collect();
         let lifted = self.lift(whole, &before, &anchor)?;
         self.apply(&before, &lifted);
-        self.finish(simulated_mm, pictures, &fine, lifted)
+        self.finish(simulated_mm, pictures, &fine, &unseen, lifted)
     }
 
     fn measure_all(
@@ -147,17 +149,18 @@ impl<'a> Tracker<'a> {
         simulated_mm: &[[f32; 3]],
         pictures: &[StepPicture],
         estimator: &dyn ResidualEstimator,
-    ) -> Result<Vec<Candidate>, TrackError> {
+    ) -> Result<(Vec<Candidate>, Vec<Array2<bool>>), TrackError> {
         let positions = deviated(simulated_mm, &self.deviation);
         let noise = NOISE_PX[usize::from(look == Look::Last)];
-        let mut all = Vec::new();
+        let (mut all, mut unseen) = (Vec::new(), Vec::new());
         for p in pictures {
-            let (_, found) =
+            let (predicted, found) =
                 measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, &p.picture, estimator, noise)
                     .map_err(|source| TrackError::Vision { camera: p.camera, source })?;
             all.extend(found);
+            unseen.push(predicted.support.mapv(|s| s == Support::Unseen));
         }
-        Ok(all)
+        Ok((all, unseen))
     }
 
     fn lift(&self, sightings: Vec<Sighting>, before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
@@ -182,9 +185,11 @@ impl<'a> Tracker<'a> {
         simulated_mm: &[[f32; 3]],
         pictures: &[StepPicture],
         fine: &[Candidate],
+        unseen: &[Array2<bool>],
         lifted: Lifted,
     ) -> Result<TrackedStep, TrackError> {
         let mut seen_by = vec![0u64; self.deviation.len()];
+        let mut anchored = vec![false; self.deviation.len()];
         let mut residuals_px = Vec::new();
         let (mut misfit, mut believed) = (0.0, 0usize);
         for ((c, weight), left) in fine.iter().zip(&lifted.weights).zip(&lifted.misfit) {
@@ -197,18 +202,20 @@ impl<'a> Tracker<'a> {
             for (n, w) in c.sighting.nodes.iter().zip(c.sighting.weights) {
                 if w > 0.15 {
                     seen_by[*n as usize] |= 1 << c.sighting.camera.min(63);
+                    anchored[*n as usize] |= c.look == Look::First;
                 }
             }
         }
+        let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
+        let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, &lifted);
         let positions = deviated(simulated_mm, &self.deviation);
-        for p in pictures {
+        for (p, unseen) in pictures.iter().zip(unseen) {
             let mut look =
                 Appearance::new(&self.cameras[p.camera].view.camera, self.skin, positions.clone(), p.picture.clone());
             look.trusted = self.trusted(p.camera, fine, &lifted.weights, p.picture.dim());
+            self.trust_new_surfaces(&mut look, unseen);
             self.cameras[p.camera].last = Some(look);
         }
-        let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
-        let covariance_mm2 = self.grow_doubt(simulated_mm, &observed, fine, &lifted);
         Ok(TrackedStep {
             deviation_mm: self.deviation.clone(),
             covariance_mm2,
@@ -218,26 +225,38 @@ impl<'a> Tracker<'a> {
         })
     }
 
+    /// Trusts the look of surfaces that frame 0 did not show, once their place is known: from now on they are followed
+    /// from frame to frame. Their sigma stays what it was, since nothing ties them to frame 0.
+    fn trust_new_surfaces(&self, look: &mut Appearance, unseen: &Array2<bool>) {
+        for ((at, trusted), unseen) in look.trusted.indexed_iter_mut().zip(unseen) {
+            let triangle = look.raster.triangle[at];
+            if *unseen && triangle != NO_TRIANGLE {
+                *trusted |=
+                    self.skin.triangles[triangle as usize].iter().all(|n| self.sigma_mm[*n as usize] < PLACED_MM);
+            }
+        }
+    }
+
     /// Covariance of the deviation: what the lift says of this frame's increment, more where sightings disagree, and
     /// the doubt of the frames before where nothing was measured – but no more than the distance to the nearest
     /// measured node allows.
     fn grow_doubt(
         &mut self,
         simulated_mm: &[[f32; 3]],
-        observed: &[u8],
+        anchored: &[bool],
         fine: &[Candidate],
         lifted: &Lifted,
     ) -> Vec<Matrix3<f64>> {
-        let chi2 = local_chi2(observed.len(), fine, lifted);
+        let chi2 = local_chi2(anchored.len(), fine, lifted);
         let own = |node: usize| lifted.covariance_mm2[node] * chi2[node];
-        let mut sigma: Vec<f64> = (0..observed.len())
+        let mut sigma: Vec<f64> = (0..anchored.len())
             .map(|n| {
                 let now = own(n).trace() / 3.0;
-                if observed[n] > 0 { now.sqrt() } else { (now + self.sigma_mm[n].powi(2)).sqrt() }
+                if anchored[n] { now.sqrt() } else { (now + self.sigma_mm[n].powi(2)).sqrt() }
             })
             .collect();
-        limit_by_distance(&mut sigma, observed, &self.edges, simulated_mm);
-        let grown = (0..observed.len())
+        limit_by_distance(&mut sigma, anchored, &self.edges, simulated_mm);
+        let grown = (0..anchored.len())
             .map(|n| {
                 let own = own(n);
                 own + Matrix3::identity() * (sigma[n].powi(2) - own.trace() / 3.0).max(0.0)
@@ -306,15 +325,14 @@ fn local_chi2(nodes: usize, fine: &[Candidate], lifted: &Lifted) -> Vec<f64> {
 }
 
 /// Lowers each sigma to what the nearest measured nodes allow: theirs, grown by [`SLOPE`] with the distance.
-fn limit_by_distance(sigma: &mut [f64], observed: &[u8], edges: &[[u32; 2]], positions_mm: &[[f32; 3]]) {
+fn limit_by_distance(sigma: &mut [f64], anchored: &[bool], edges: &[[u32; 2]], positions_mm: &[[f32; 3]]) {
     /// Deviation changes by about so much per mm along the surface where structures fold differently.
     const SLOPE: f64 = 0.35;
     let length = |a: u32, b: u32| {
         let (p, q) = (positions_mm[a as usize], positions_mm[b as usize]);
         (0..3).map(|i| f64::from(p[i] - q[i]).powi(2)).sum::<f64>().sqrt()
     };
-    let mut reach: Vec<f64> =
-        sigma.iter().zip(observed).map(|(s, o)| if *o > 0 { *s } else { f64::INFINITY }).collect();
+    let mut reach: Vec<f64> = sigma.iter().zip(anchored).map(|(s, o)| if *o { *s } else { f64::INFINITY }).collect();
     // Waves over the edges in both orders settle in a few rounds; what they have not reached keeps its sigma.
     for round in 0..24 {
         let mut changed = false;
@@ -322,7 +340,7 @@ fn limit_by_distance(sigma: &mut [f64], observed: &[u8], edges: &[[u32; 2]], pos
             let step = SLOPE * length(e[0], e[1]);
             for (a, b) in [(e[0], e[1]), (e[1], e[0])] {
                 let through = reach[b as usize] + step;
-                if observed[a as usize] == 0 && through < reach[a as usize] {
+                if !anchored[a as usize] && through < reach[a as usize] {
                     reach[a as usize] = through;
                     changed = true;
                 }
