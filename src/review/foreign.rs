@@ -45,7 +45,7 @@ pub(super) fn trusted_at_rest(
             let moves = dense.present[(row, column)] > 0.5 && flow[0].hypot(flow[1]) > MOVED_PX;
             // A patch without texture is neither: its look says nothing, so it does no harm.
             let has_texture = matcher.contrast(row, column) > 0.03;
-            if has_texture && (moves || !rests) {
+            if has_texture && moves && !rests {
                 spread(&mut trusted, row, column);
             }
         }

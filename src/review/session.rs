@@ -435,11 +435,11 @@ fn record_step(
     };
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
-    let inflate = step.misfit.max(1.0).powi(2);
     for node in 0..n {
         let clock = speed[node] * offset_sigma_s;
-        let covariance: Matrix3<f64> = step.covariance_mm2[node] * inflate + clock * clock.transpose();
+        let covariance: Matrix3<f64> = step.covariance_mm2[node] + clock * clock.transpose();
         let mut worst: Option<f64> = None;
+        let mut rays = Vec::new();
         for (track, seen) in tracks.iter().zip(seen) {
             if !seen[node] {
                 continue;
@@ -451,13 +451,18 @@ fn record_step(
             let mm = depth / track.view.camera.intrinsics.fx;
             let plane = j * covariance * j.transpose() * mm * mm;
             let sigma = plane.trace().max(0.0).sqrt();
+            rays.push((p - track.view.camera.centre_mm()).normalize());
             worst = Some(worst.map_or(sigma, |w: f64| w.max(sigma)));
         }
         let Some(sigma) = worst else { continue };
         if sigma > LARGEST_REPORTED_SIGMA_MM {
             continue;
         }
-        let d = step.deviation_mm[node];
+        let mut d = step.deviation_mm[node];
+        if let [ray] = rays[..] {
+            // One camera: what lies along its ray is the neighbours' guess, not a measurement.
+            d -= ray * ray.dot(&d);
+        }
         field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
         field.sigma_mm[node] = sigma as f32;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
