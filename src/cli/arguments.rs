@@ -52,6 +52,9 @@ pub(super) struct ReviewArguments {
     /// Point array that is added to points that do not move [default: Displacement, where it is there]
     #[arg(long, value_name = "NAME")]
     pub(super) displacement: Option<String>,
+    /// The mesh is only a part of what was filmed: do not look for its outline in frame 0
+    #[arg(long)]
+    pub(super) partial_mesh: bool,
     /// What measures the difference between the predicted and the real picture
     #[arg(long, value_enum, default_value_t = Residual::Dis)]
     pub(super) residual: Residual,

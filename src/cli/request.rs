@@ -41,6 +41,7 @@ pub(super) fn review_order(arguments: ReviewArguments) -> Result<ReviewOrder, To
             test: arguments.test,
             out: arguments.out,
             tolerances,
+            partial_mesh: arguments.partial_mesh,
             report: !arguments.no_report,
         },
         estimator,

@@ -23,11 +23,15 @@ pub(super) fn caveats(
         found.extend(camera(record, alignment));
     }
     if setup.cameras.len() == 1 {
-        found.push("there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into());
+        found.push(
+            "there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into(),
+        );
     }
     found.extend(parts(review));
     if simulation.record().units.is_empty() {
-        found.push("no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into());
+        found.push(
+            "no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into(),
+        );
     }
     found
 }
@@ -36,12 +40,12 @@ fn times(states_s: &[f64], cameras: &[CameraRecord], measured: &Measured) -> Vec
     let mut found = Vec::new();
     let offset_s = measured.alignment.first().map_or(0.0, |a| a.time_offset_s);
     let offset_sigma_s = measured.alignment.first().map_or(0.0, |a| a.time_offset_sigma_s);
-    let spacing_s = cameras
-        .iter()
-        .flat_map(|c| c.times_s.windows(2).map(|w| w[1] - w[0]))
-        .fold(f64::INFINITY, f64::min);
+    let spacing_s =
+        cameras.iter().flat_map(|c| c.times_s.windows(2).map(|w| w[1] - w[0])).fold(f64::INFINITY, f64::min);
     if measured.trigger.is_none() && states_s.len() > 1 {
-        found.push("the trigger offset was not found (too little moves in the first frames): it was taken as 0 ms".into());
+        found.push(
+            "the trigger offset was not found (too little moves in the first frames): it was taken as 0 ms".into(),
+        );
     } else if offset_s.abs() > 0.95 * LARGEST_OFFSET_S {
         found.push(format!(
             "the trigger offset of {:.2} ms lies at the end of what is searched (\u{b1}{:.0} ms): check the film's times",

@@ -29,6 +29,27 @@ pub enum ReviewError {
         /// Why.
         source: SessionError,
     },
+    /// The mesh is not what frame 0 shows.
+    #[error(
+        "the mesh of {} is not what {} shows: of {edges} edges near its outline in frame 0 only {share_percent:.0} % lie \
+         within {close_px} px of it, expected at least {least_percent:.0} %; check that this structure was tested, its \
+         position and its unit, or say --partial-mesh where the mesh is only a part of what was filmed",
+        simulation.display(), test.display()
+    )]
+    OtherMesh {
+        /// The simulation.
+        simulation: PathBuf,
+        /// The test.
+        test: PathBuf,
+        /// How many edges the pictures show near the outline.
+        edges: usize,
+        /// How many of them lie on it, %.
+        share_percent: f64,
+        /// How near that is, px.
+        close_px: f64,
+        /// How many it should be, %.
+        least_percent: f64,
+    },
     /// The tolerances do not fit the simulation.
     #[error("the tolerances are refused")]
     Tolerances {
@@ -66,7 +87,7 @@ impl ReviewError {
                 e.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
             }
             Self::Session { source, .. } => source.is_input_error(),
-            Self::Tolerances { .. } => true,
+            Self::OtherMesh { .. } | Self::Tolerances { .. } => true,
             Self::Export { source } => match source {
                 ExportError::Positions { source, .. } => {
                     source.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)

@@ -3,6 +3,7 @@
 mod caveats;
 mod error;
 mod file_source;
+mod outline_check;
 mod review_test;
 mod tolerances;
 mod watched;

@@ -10,6 +10,7 @@ use ndarray::Array2;
 use super::caveats::caveats;
 use super::error::ReviewError;
 use super::file_source::FileSource;
+use super::outline_check::check_outline;
 use super::tolerances::ToleranceRequest;
 use super::watched::{Stopped, Watch, Watched};
 use crate::domain::{InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
@@ -51,6 +52,8 @@ pub struct ReviewRequest {
     pub out: PathBuf,
     /// How far off is too far.
     pub tolerances: ToleranceRequest,
+    /// The mesh is only a part of what was filmed: its outline need not be seen in frame 0.
+    pub partial_mesh: bool,
     /// Whether to draw the report.
     pub report: bool,
 }
@@ -112,12 +115,12 @@ fn run(
         cameras: &test.record().cameras,
         estimator,
     };
+    if !request.partial_mesh {
+        check_outline(request, &setup, &source)?;
+    }
     clock.lap("open");
-    let compared = |source| ReviewError::Session {
-        test: request.test.clone(),
-        simulation: request.simulation.clone(),
-        source,
-    };
+    let compared =
+        |source| ReviewError::Session { test: request.test.clone(), simulation: request.simulation.clone(), source };
     let measured = measure_deviation(&setup, &source, &mut |p| watch.report(p)).map_err(compared)?;
     clock.lap("measure");
     watch.begin("judge")?;
@@ -137,8 +140,7 @@ fn run(
         let cameras = report_cameras(&setup, &measured);
         let mesh = simulation.mesh();
         let (review, fields) = (&review, measured.fields.as_slice());
-        let input =
-            ReportInput { review, mesh, skin: &skin, fields, flag_ids: &flag_ids, cameras, source: &shown };
+        let input = ReportInput { review, mesh, skin: &skin, fields, flag_ids: &flag_ids, cameras, source: &shown };
         write_report(folder.path(), &input)?;
         clock.lap("report");
     }
@@ -178,11 +180,7 @@ fn digests(request: &ReviewRequest) -> Result<Vec<InputDigest>, IngestError> {
     [("simulation", &request.simulation), ("test", &request.test)]
         .into_iter()
         .map(|(role, path)| {
-            Ok(InputDigest {
-                role: role.into(),
-                path: path.display().to_string(),
-                sha256: digest_sha256(path)?,
-            })
+            Ok(InputDigest { role: role.into(), path: path.display().to_string(), sha256: digest_sha256(path)? })
         })
         .collect()
 }

@@ -91,8 +91,8 @@ impl ToleranceRequest {
     /// # Errors
     /// When the file cannot be read or is no tolerance file.
     pub fn load(path: &Path, default_mm: f64) -> Result<Self, ToleranceError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ToleranceError::File { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ToleranceError::File { path: path.to_owned(), source })?;
         let file: ToleranceFile = toml::from_str(&text)
             .map_err(|source| ToleranceError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         Ok(Self { default_mm: file.default.unwrap_or(default_mm), per_part_mm: file.parts })

@@ -1,5 +1,7 @@
 //! Small writers of the formats that the readers read, for tests.
 
+pub(crate) mod plate;
+pub(crate) mod program;
 pub(crate) mod record_writer;
 pub(crate) mod vtkhdf_writer;
 
