@@ -53,7 +53,7 @@ pub(super) fn trusted_at_rest(
     Ok(trusted)
 }
 
-fn spread(trusted: &mut Array2<bool>, row: usize, column: usize) {
+pub(super) fn spread(trusted: &mut Array2<bool>, row: usize, column: usize) {
     let (h, w) = trusted.dim();
     for r in row.saturating_sub(SPREAD)..(row + SPREAD + 1).min(h) {
         for c in column.saturating_sub(SPREAD)..(column + SPREAD + 1).min(w) {
