@@ -21,7 +21,7 @@ const REACH_PX: f64 = 14.0;
 /// An edge that lies no farther than this from the outline is the outline's, px.
 const CLOSE_PX: f64 = 2.0;
 /// Fewer edges say nothing: the structure fills the picture, or does not stand out from what is behind it.
-const FEWEST_EDGES: usize = 60;
+const FEWEST_EDGES: usize = 40;
 /// Least share of close edges, over all cameras.
 const LEAST_SHARE: f64 = 0.33;
 

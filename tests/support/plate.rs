@@ -21,8 +21,6 @@ const FINER: usize = 3;
 pub(crate) const FRAMES: usize = 14;
 /// Film time plus this is simulation time, s.
 pub(crate) const OFFSET_S: f64 = 2e-4;
-/// What one px is at the plate, mm.
-pub(crate) const MM_PER_PX: f64 = 0.5;
 /// When the test begins to differ, film time in s.
 pub(crate) const ONSET_S: f64 = 3e-3;
 
@@ -79,6 +77,13 @@ impl Plate {
         let record = r#"{"units": {"length": "mm", "time": "s"}, "parts": [{"id": 1, "name": "plate"}]}"#;
         std::fs::write(folder.join("run.json"), record).expect("written");
         self.record.write(&folder.join("test.h5"));
+    }
+
+    /// Where the true camera shows `node` at a film time when it is `deviation_mm` off the simulation, px.
+    pub(crate) fn pixel(&self, node: usize, film_time_s: f64, deviation_mm: [f64; 3]) -> [f64; 2] {
+        let at = filmed_mm(plate().points[node], film_time_s, 0.0);
+        let p = camera().pixel_from_world([0, 1, 2].map(|i| at[i] + deviation_mm[i]));
+        [p.x, p.y]
     }
 
     /// Test minus simulation of each node at a film time, mm.
