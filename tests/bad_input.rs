@@ -238,6 +238,7 @@ fn options_that_fit_nothing() {
     refused(&SOUND, &["--tolerances", "t.toml"], no_toml, &["t.toml", "[parts]"]);
     refused(&SOUND, &["--tolerances", "missing.toml"], nothing, &["missing.toml"]);
     refused(&SOUND, &["--residual", "onnx", "--model", "missing.onnx"], nothing, &["missing.onnx"]);
+    refused(&SOUND, &["--provider", "cuda"], nothing, &["--provider is given", "--residual onnx"]);
     let text = |d: &Path| std::fs::write(d.join("m.onnx"), "no model").expect("written");
     let onnx = ["--residual", "onnx", "--provider", "cpu", "--model", "m.onnx"];
     refused(&SOUND, &onnx, text, &["m.onnx", "not a model"]);

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::parity::library;
 use crate::support::plate::{FRAMES, OFFSET_S, ONSET_S, Plate};
 use crate::support::program::{Desk, program, review};
+use crate::support::skipped;
 
 /// Median error that a sharp, quiet film allows, px.
 const MEDIAN_PX: f64 = 0.1;
@@ -133,7 +134,7 @@ fn a_network_run_by_onnx_runtime_passes_through_the_whole_way() {
 #[test]
 fn the_binary_asserts_the_provider() {
     if Path::new("/proc/driver/nvidia/version").exists() {
-        eprintln!("skipped: the_binary_asserts_the_provider is about machines without an NVIDIA GPU");
+        skipped("the_binary_asserts_the_provider is about machines without an NVIDIA GPU");
         return;
     }
     let desk = Desk::new(&Plate::new(0.0));
@@ -229,7 +230,7 @@ fn assert_outputs(out: &Path, said: &str) {
 /// VTK's own reader sees all film times and the arrays.
 fn assert_vtk_opens(path: &Path) {
     if !Command::new("python3").args(["-c", "import vtk"]).output().is_ok_and(|o| o.status.success()) {
-        eprintln!("skipped: reading review.vtkhdf needs python3 with the module vtk");
+        skipped("reading review.vtkhdf needs python3 with the module vtk");
         return;
     }
     let script = "

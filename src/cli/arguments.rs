@@ -58,12 +58,12 @@ pub(super) struct ReviewArguments {
     /// What measures the difference between the predicted and the real picture
     #[arg(long, value_enum, default_value_t = Residual::Dis)]
     pub(super) residual: Residual,
-    /// Residual model, for --residual onnx
-    #[arg(long, value_name = "FILE", default_value = "models/residual-small.onnx")]
-    pub(super) model: PathBuf,
-    /// Where the model must run, for --residual onnx; `auto` falls back to the processor and says so
-    #[arg(long, value_enum, default_value_t = Provider::Auto)]
-    pub(super) provider: Provider,
+    /// Residual model, for --residual onnx [default: models/residual-small.onnx]
+    #[arg(long, value_name = "FILE")]
+    pub(super) model: Option<PathBuf>,
+    /// Where the model must run, for --residual onnx; `auto` falls back to the processor and says so [default: auto]
+    #[arg(long, value_enum)]
+    pub(super) provider: Option<Provider>,
     /// Threads of the rasteriser and the matching [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,

@@ -19,10 +19,11 @@ use anyhow::Context as _;
 pub use arguments::Arguments;
 
 use self::arguments::Command;
+use self::request::UsageError;
 use crate::config::ConfigError;
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
-use crate::jobs::{EstimatorChoice, ReviewError, ToleranceError};
+use crate::jobs::{EstimatorChoice, ReviewError};
 use crate::train::TrainError;
 use crate::vision::ResidualEstimator;
 
@@ -95,7 +96,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<IngestError>().map(IngestError::is_input_error),
         error.downcast_ref::<EstimatorError>().map(EstimatorError::is_input_error),
         error.downcast_ref::<TrainError>().map(TrainError::is_input_error),
-        error.downcast_ref::<ToleranceError>().map(|_| true),
+        error.downcast_ref::<UsageError>().map(|_| true),
     ];
     if input.into_iter().flatten().any(|at_fault| at_fault) { INPUT_REFUSED } else { OUR_FAULT }
 }
