@@ -45,7 +45,7 @@ pub(super) fn trusted_at_rest(
             let moves = dense.present[(row, column)] > 0.5 && flow[0].hypot(flow[1]) > MOVED_PX;
             // A patch without texture is neither: its look says nothing, so it does no harm.
             let has_texture = matcher.contrast(row, column) > 0.03;
-            if has_texture && (moves || !rests) {
+            if has_texture && moves && !rests {
                 spread(&mut trusted, row, column);
             }
         }
@@ -53,7 +53,7 @@ pub(super) fn trusted_at_rest(
     Ok(trusted)
 }
 
-fn spread(trusted: &mut Array2<bool>, row: usize, column: usize) {
+pub(super) fn spread(trusted: &mut Array2<bool>, row: usize, column: usize) {
     let (h, w) = trusted.dim();
     for r in row.saturating_sub(SPREAD)..(row + SPREAD + 1).min(h) {
         for c in column.saturating_sub(SPREAD)..(column + SPREAD + 1).min(w) {

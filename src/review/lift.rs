@@ -35,6 +35,11 @@ pub struct LiftPrior<'a> {
     pub edges: &'a [[u32; 2]],
     /// How much the increments of neighbours differ, 1-sigma, mm.
     pub membrane_mm: f64,
+    /// How much the whole deviations of neighbours differ, 1-sigma, mm: what keeps the errors of many small steps from
+    /// piling up into a rough field.
+    pub roughness_mm: f64,
+    /// The deviation before the increment, mm.
+    pub before_mm: &'a [Vector3<f64>],
     /// How far each node's increment may be from zero, 1-sigma, mm; `f64::INFINITY` is not allowed.
     pub anchor_mm: &'a [f64],
 }
@@ -156,9 +161,15 @@ impl System {
                 system.add_scaled_identity(r, r, anchor.powi(-2));
             }
         }
-        let stiffness = prior.membrane_mm.powi(-2);
-        for [a, b] in prior.edges {
-            if let (Some(a), Some(b)) = (numbering.row(*a), numbering.row(*b)) {
+        let whole = prior.roughness_mm.powi(-2);
+        let stiffness = prior.membrane_mm.powi(-2) + whole;
+        for [node_a, node_b] in prior.edges {
+            if let (Some(a), Some(b)) = (numbering.row(*node_a), numbering.row(*node_b)) {
+                let pull = (prior.before_mm[*node_b as usize] - prior.before_mm[*node_a as usize]) * whole;
+                for i in 0..3 {
+                    system.right_hand_side[(a + i, 0)] += pull[i];
+                    system.right_hand_side[(b + i, 0)] -= pull[i];
+                }
                 system.add_scaled_identity(a, a, stiffness);
                 system.add_scaled_identity(b, b, stiffness);
                 system.add_scaled_identity(a.max(b), a.min(b), -stiffness);
@@ -229,7 +240,7 @@ impl System {
             for [a, b] in prior.edges {
                 if let (Some(a), Some(b)) = (numbering.row(*a), numbering.row(*b)) {
                     for i in 0..3 {
-                        let e = noise.gauss() / prior.membrane_mm;
+                        let e = noise.gauss() * (prior.membrane_mm.powi(-2) + prior.roughness_mm.powi(-2)).sqrt();
                         right[(a + i, column)] += e;
                         right[(b + i, column)] -= e;
                     }
@@ -315,7 +326,13 @@ mod tests {
         let mut sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), truth)).collect();
         sightings.extend((0..20).map(|n| seen(1, n, side(), truth)));
         let anchor = vec![5.0; 20];
-        let prior = LiftPrior { edges: &edges, membrane_mm: 1.0, anchor_mm: &anchor };
+        let prior = LiftPrior {
+            edges: &edges,
+            membrane_mm: 1.0,
+            roughness_mm: 10.0,
+            before_mm: &vec![Vector3::zeros(); on.len()],
+            anchor_mm: &anchor,
+        };
         let found = lift(&on, &sightings, &prior).expect("anchored");
         assert!((found.increment_mm[10] - truth).norm() < 0.02, "{:?}", found.increment_mm[10]);
         assert!(found.covariance_mm2[10][(1, 1)].sqrt() < 0.15);
@@ -326,7 +343,13 @@ mod tests {
         let (on, edges) = strip(20);
         let sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), Vector3::new(4.0, -3.0, 2.0))).collect();
         let anchor = vec![5.0; 20];
-        let prior = LiftPrior { edges: &edges, membrane_mm: 1.0, anchor_mm: &anchor };
+        let prior = LiftPrior {
+            edges: &edges,
+            membrane_mm: 1.0,
+            roughness_mm: 10.0,
+            before_mm: &vec![Vector3::zeros(); on.len()],
+            anchor_mm: &anchor,
+        };
         let found = lift(&on, &sightings, &prior).expect("anchored");
         let d = found.increment_mm[10];
         assert!((d.x - 4.0).abs() < 0.02 && d.y.abs() < 1e-9 && (d.z - 2.0).abs() < 0.02, "{d:?}");
@@ -340,7 +363,13 @@ mod tests {
         let mut sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), truth)).collect();
         sightings[10].residual_px += Vector2::new(25.0, -10.0);
         let anchor = vec![5.0; 40];
-        let prior = LiftPrior { edges: &edges, membrane_mm: 0.5, anchor_mm: &anchor };
+        let prior = LiftPrior {
+            edges: &edges,
+            membrane_mm: 0.5,
+            roughness_mm: 10.0,
+            before_mm: &vec![Vector3::zeros(); on.len()],
+            anchor_mm: &anchor,
+        };
         let found = lift(&on, &sightings, &prior).expect("anchored");
         assert!(found.weights[10] < 0.01 && found.weights[5] > 0.9);
         assert!((found.increment_mm[10].x - 2.0).abs() < 0.1);

@@ -8,7 +8,7 @@ use super::lift::Sighting;
 use crate::geom::{PinholeView, Skin, SurfacePoint};
 use crate::vision::{
     Appearance, PatchMatch, PatchMatcher, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
-    predict,
+    local_contrast, predict,
 };
 
 /// Distance between measured pixels, px.
@@ -22,7 +22,7 @@ const AGREE_PX: f32 = 1.5;
 /// A patch that correlates less than this shows something else.
 const LOWEST_ZNCC: f32 = 0.6;
 /// Below this contrast (share of the toned scale) sensor noise alone correlates.
-const LOWEST_CONTRAST: f32 = 0.012;
+const LOWEST_CONTRAST: f32 = 0.03;
 
 /// Which frame lent the look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,8 @@ pub fn measure(
     let predicted = predict(&track.view.camera, skin, positions_mm, from);
     let visible = predicted.support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
     let dense = estimator.estimate(PicturePair { predicted: &predicted.picture, real, visible: &visible })?;
-    let matcher = PatchMatcher::new(&predicted.picture, real);
+    let (paint, real_paint) = (local_contrast(&predicted.picture)?, local_contrast(real)?);
+    let matcher = PatchMatcher::new(&paint, &real_paint);
     let (h, w) = real.dim();
     let rows: Vec<usize> = (STRIDE..h.saturating_sub(STRIDE)).step_by(STRIDE).collect();
     let candidates = rows

@@ -3,6 +3,7 @@
 mod align;
 mod flags;
 mod foreign;
+mod impactor;
 mod judge;
 mod lift;
 mod measure;

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::align::{AlignError, align_camera};
 use super::foreign::{both, trusted_at_rest};
+use super::impactor::trusted_beside_impactor;
 use super::measure::CameraTrack;
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError, TrackedStep, Tracker};
@@ -140,7 +141,8 @@ pub fn measure_deviation(
     let mut trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
     let offset_of = |t: Option<TriggerFit>| t.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s));
     let quiet = quiet_moments(source, &moments, &undeformed, offset_of(trigger).0, &alignment)?;
-    if distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)? {
+    let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
+    if distrust_impactor(setup, source, &moments, &quiet, &mut tracks)? || moved {
         report("trigger", 0)?;
         trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
     }
@@ -222,8 +224,6 @@ fn distrust_what_moves(
     quiet: &[bool],
     tracks: &mut [CameraTrack],
 ) -> Result<bool, SessionError> {
-    /// Below this share of the mesh's pixels it is not worth a second look at the trigger.
-    const MANY: f64 = 0.005;
     let mut many = false;
     for (moment, _) in moments.iter().zip(quiet).filter(|(_, quiet)| **quiet) {
         let pictures = load_pictures(source, tracks, moment)?;
@@ -234,12 +234,51 @@ fn distrust_what_moves(
             let first = &mut tracks[p.camera].first;
             let covered = first.raster.triangle.mapv(|t| t != NO_TRIANGLE);
             let at_rest = trusted_at_rest(&first.picture, &p.picture, &covered, setup.estimator)?;
-            let lost = Zip::from(&at_rest).and(&covered).fold(0usize, |n, rest, c| n + usize::from(*c && !*rest));
-            many |= lost as f64 > MANY * first.raster.covered() as f64;
-            both(&mut first.trusted, &at_rest);
+            many |= distrust(first, &covered, &at_rest);
         }
     }
     Ok(many)
+}
+
+/// The same for an impactor that rests until the contact: it is found in the first frames in which it has moved.
+fn distrust_impactor(
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    moments: &[Moment],
+    quiet: &[bool],
+    tracks: &mut [CameraTrack],
+) -> Result<bool, SessionError> {
+    /// Frames after the first contact that are looked at.
+    const LOOKED_AT: usize = 6;
+    let mut done = vec![false; tracks.len()];
+    let mut many = false;
+    let after = moments.iter().zip(quiet).filter(|(_, quiet)| !**quiet).map(|(m, _)| m);
+    for moment in after.take(LOOKED_AT) {
+        if done.iter().all(|d| *d) {
+            break;
+        }
+        for p in load_pictures(source, tracks, moment)? {
+            if done[p.camera] {
+                continue;
+            }
+            let first = &mut tracks[p.camera].first;
+            let covered = first.raster.triangle.mapv(|t| t != NO_TRIANGLE);
+            if let Some(trusted) = trusted_beside_impactor(&first.picture, &p.picture, &covered, setup.estimator)? {
+                done[p.camera] = true;
+                many |= distrust(first, &covered, &trusted);
+            }
+        }
+    }
+    Ok(many)
+}
+
+/// Takes the trust from what `trusted` leaves out; true when that is a noticeable share of the mesh's pixels, so that
+/// a second look at the trigger is worth its time.
+fn distrust(first: &mut Appearance, covered: &Array2<bool>, trusted: &Array2<bool>) -> bool {
+    const NOTICEABLE: f64 = 0.005;
+    let lost = Zip::from(trusted).and(covered).fold(0usize, |n, trusted, c| n + usize::from(*c && !*trusted));
+    both(&mut first.trusted, trusted);
+    lost as f64 > NOTICEABLE * first.raster.covered() as f64
 }
 
 /// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen.
@@ -412,8 +451,8 @@ fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
     at.depth_mm as f32 <= farthest * 1.005 + 1.5
 }
 
-/// Beyond this the film says nothing about a node, mm.
-const LARGEST_REPORTED_SIGMA_MM: f64 = 6.0;
+/// Beyond this sigma the film says nothing about a node: in mm, and in px of the camera.
+const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.4, 1.5);
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
 fn record_step(
@@ -435,11 +474,12 @@ fn record_step(
     };
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
-    let inflate = step.misfit.max(1.0).powi(2);
     for node in 0..n {
         let clock = speed[node] * offset_sigma_s;
-        let covariance: Matrix3<f64> = step.covariance_mm2[node] * inflate + clock * clock.transpose();
+        let covariance: Matrix3<f64> = step.covariance_mm2[node] + clock * clock.transpose();
         let mut worst: Option<f64> = None;
+        let mut rays = Vec::new();
+        let mut mm_per_px = 0.0f64;
         for (track, seen) in tracks.iter().zip(seen) {
             if !seen[node] {
                 continue;
@@ -449,15 +489,21 @@ fn record_step(
             let j = track.view.camera.pixel_per_world(p.into());
             let depth = track.view.camera.pinhole_pixel_from_world(p.into()).depth_mm;
             let mm = depth / track.view.camera.intrinsics.fx;
+            mm_per_px = mm_per_px.max(mm);
             let plane = j * covariance * j.transpose() * mm * mm;
             let sigma = plane.trace().max(0.0).sqrt();
+            rays.push((p - track.view.camera.centre_mm()).normalize());
             worst = Some(worst.map_or(sigma, |w: f64| w.max(sigma)));
         }
         let Some(sigma) = worst else { continue };
-        if sigma > LARGEST_REPORTED_SIGMA_MM {
+        if sigma > LARGEST_REPORTED_SIGMA.0.max(LARGEST_REPORTED_SIGMA.1 * mm_per_px) {
             continue;
         }
-        let d = step.deviation_mm[node];
+        let mut d = step.deviation_mm[node];
+        if let [ray] = rays[..] {
+            // One camera: what lies along its ray is the neighbours' guess, not a measurement.
+            d -= ray * ray.dot(&d);
+        }
         field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
         field.sigma_mm[node] = sigma as f32;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);

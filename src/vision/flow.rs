@@ -7,6 +7,7 @@ use opencv::prelude::*;
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_MEDIUM};
 
 use super::VisionError;
+use super::picture::local_contrast;
 use crate::domain::{ExecutionProvider, ModelDigest};
 
 /// What an estimator sees.
@@ -55,7 +56,7 @@ impl ResidualEstimator for DisFlow {
             return Err(VisionError::SizesDiffer { predicted: pair.predicted.dim(), real: pair.real.dim() });
         }
         let failed = |source| VisionError::OpenCv { during: "computing DIS optical flow", source };
-        let (predicted, real) = (bytes(pair.predicted), bytes(pair.real));
+        let (predicted, real) = (bytes(&local_contrast(pair.predicted)?), bytes(&local_contrast(pair.real)?));
         let rows = pair.real.nrows();
         let forward = dis(&predicted, &real, rows).map_err(failed)?;
         let backward = dis(&real, &predicted, rows).map_err(failed)?;

@@ -1,8 +1,8 @@
 //! Pictures as arrays: undistorting, tone, sub-pixel sampling.
 
 use ndarray::{Array2, ArrayView2};
-use opencv::core::{Mat, Scalar};
-use opencv::imgproc::{INTER_CUBIC, remap};
+use opencv::core::{Mat, Scalar, Size};
+use opencv::imgproc::{INTER_CUBIC, gaussian_blur_def, remap};
 use opencv::prelude::*;
 
 use super::VisionError;
@@ -30,6 +30,35 @@ pub fn canvas_picture(view: &PinholeView, picture: &Array2<f32>) -> Result<Array
         flat.copy_from_slice(target.data_typed::<f32>().map_err(failed)?);
     }
     Ok(out)
+}
+
+/// `picture` with its local mean taken out and its local contrast brought to one level, around 0.5.
+///
+/// Folding turns a surface in the light: shading changes by more than the paint's own contrast. What is left after this
+/// is the paint. Noise is not lifted to full contrast, because [`CONTRAST_FLOOR`] is added to the local one.
+///
+/// # Errors
+/// When OpenCV refuses.
+pub fn local_contrast(picture: &Array2<f32>) -> Result<Array2<f32>, VisionError> {
+    /// Scale of shading, and of the neighbourhood whose contrast is taken, px (standard deviations).
+    const SCALES_PX: [f64; 2] = [6.0, 12.0];
+    /// Contrast that is added to the local one (share of the toned scale).
+    const CONTRAST_FLOOR: f32 = 0.015;
+    /// Contrast of the result.
+    const LEVEL: f32 = 0.15;
+    let failed = |source| VisionError::OpenCv { during: "normalising a picture", source };
+    let mean = blurred(picture, SCALES_PX[0]).map_err(failed)?;
+    let detail = picture - &mean;
+    let power = blurred(&detail.mapv(|d| d * d), SCALES_PX[1]).map_err(failed)?;
+    Ok(ndarray::Zip::from(&detail).and(&power).map_collect(|d, p| 0.5 + LEVEL * d / (p.sqrt() + CONTRAST_FLOOR)))
+}
+
+fn blurred(picture: &Array2<f32>, sigma_px: f64) -> opencv::Result<Array2<f32>> {
+    let source = mat_from_f32(picture)?;
+    let mut target = Mat::default();
+    gaussian_blur_def(&source, &mut target, Size::new(0, 0), sigma_px)?;
+    Ok(Array2::from_shape_vec(picture.dim(), target.data_typed::<f32>()?.to_vec())
+        .expect("a blur keeps the size, else a bug"))
 }
 
 /// A view of `picture` as OpenCV sees it.

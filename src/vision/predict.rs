@@ -37,6 +37,8 @@ pub enum Support {
     Background,
     /// A surface that the appearance did not show.
     Unseen,
+    /// A surface in whose place the appearance showed something else.
+    Foreign,
     /// A surface with a known look.
     Known,
 }
@@ -70,8 +72,11 @@ pub fn predict(camera: &Camera, skin: &Skin, positions_mm: &[[f32; 3]], from: &A
                     if raster.triangle[(row, column)] == NO_TRIANGLE {
                         return (from.picture[(row, column)], Support::Background);
                     }
-                    carried_look(camera, skin, &raster, from, row, column)
-                        .map_or((from.picture[(row, column)], Support::Unseen), |v| (v, Support::Known))
+                    match carried_look(camera, skin, &raster, from, row, column) {
+                        Carried::Look(v) => (v, Support::Known),
+                        Carried::Foreign => (from.picture[(row, column)], Support::Foreign),
+                        Carried::Unseen => (from.picture[(row, column)], Support::Unseen),
+                    }
                 })
                 .unzip()
         })
@@ -84,6 +89,13 @@ pub fn predict(camera: &Camera, skin: &Skin, positions_mm: &[[f32; 3]], from: &A
     }
 }
 
+/// What an appearance knows of a surface point.
+enum Carried {
+    Look(f32),
+    Foreign,
+    Unseen,
+}
+
 /// The look of the surface under a pixel, from where `from` shows the same material point.
 fn carried_look(
     camera: &Camera,
@@ -92,29 +104,29 @@ fn carried_look(
     from: &Appearance,
     row: usize,
     column: usize,
-) -> Option<f32> {
-    let point = raster.surface_point(camera, skin, row, column)?;
+) -> Carried {
+    let Some(point) = raster.surface_point(camera, skin, row, column) else { return Carried::Unseen };
     let nodes = skin.triangles[point.triangle as usize];
     let material = blend(&from.positions_mm, nodes, point.barycentric);
     let there = camera.pinhole_pixel_from_world(material);
-    if !(there.depth_mm > 0.0) {
-        return None;
-    }
     let (h, w) = from.picture.dim();
     let (r, c) = (there.y.round(), there.x.round());
-    if !(r >= 1.0 && c >= 1.0 && r < h as f64 - 1.0 && c < w as f64 - 1.0) {
-        return None;
+    if !(there.depth_mm > 0.0 && r >= 1.0 && c >= 1.0 && r < h as f64 - 1.0 && c < w as f64 - 1.0) {
+        return Carried::Unseen;
     }
     let (r, c) = (r as usize, c as usize);
-    if !from.trusted[(r, c)] || !is_visible(&from.raster, r, c, there.depth_mm as f32) {
-        return None;
+    if !is_visible(&from.raster, r, c, there.depth_mm as f32) {
+        return Carried::Unseen;
     }
     // The same side must be seen: the back of a sheet has another look than its front.
     let facing_then = facing_at(camera, from, nodes, material);
     if facing_then.abs() < GRAZING || facing_then.signum() != point.facing.signum() {
-        return None;
+        return Carried::Unseen;
     }
-    sample_bicubic(&from.picture.view(), there.x as f32, there.y as f32)
+    if !from.trusted[(r, c)] {
+        return Carried::Foreign;
+    }
+    sample_bicubic(&from.picture.view(), there.x as f32, there.y as f32).map_or(Carried::Unseen, Carried::Look)
 }
 
 /// True when nothing nearer covers all of the 3×3 pixels around a point at depth `depth_mm`.
