@@ -204,11 +204,10 @@ fn peak_size(mesh: &Mesh, measured: &Measured, moment: usize, elements: &[u32]) 
     let mut nodes: Vec<u32> = elements.iter().flat_map(|e| mesh.nodes_of(*e as usize).iter().copied()).collect();
     nodes.sort_unstable();
     nodes.dedup();
-    let field = &measured.fields[moment];
     let mut found: Vec<(f64, f64)> = nodes
         .iter()
         .map(|n| *n as usize)
-        .map(|n| (f64::from(field.magnitude_mm(n)), f64::from(measured.along_sigma_mm[moment][n])))
+        .map(|n| (f64::from(measured.size_mm[moment][n]), f64::from(measured.along_sigma_mm[moment][n])))
         .filter(|(d, s)| d.is_finite() && s.is_finite())
         .collect();
     if found.is_empty() {

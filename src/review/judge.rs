@@ -47,7 +47,7 @@ pub(super) fn element_states(
     index: usize,
     tolerances: &Tolerances,
 ) -> Vec<ElementState> {
-    let (field, along) = (&measured.fields[index], &measured.along_sigma_mm[index]);
+    let (sizes, along) = (&measured.size_mm[index], &measured.along_sigma_mm[index]);
     (0..mesh.element_count())
         .map(|element| {
             let nodes = mesh.nodes_of(element);
@@ -56,7 +56,7 @@ pub(super) fn element_states(
             }
             let tolerance = tolerances.of_mm(mesh.part_of[element]);
             let count = nodes.len() as f64;
-            let size: f64 = nodes.iter().map(|n| f64::from(field.magnitude_mm(*n as usize))).sum::<f64>() / count;
+            let size: f64 = nodes.iter().map(|n| f64::from(sizes[*n as usize])).sum::<f64>() / count;
             let sigma: f64 = nodes.iter().map(|n| f64::from(along[*n as usize])).sum::<f64>() / count;
             if !(size.is_finite() && sigma.is_finite()) {
                 return ElementState::Undecided;

@@ -51,7 +51,7 @@ pub(super) fn grow_series(
     let mut points: Vec<MeasuredNode> = Vec::new();
     for n in nodes.iter().map(|n| *n as usize) {
         let sigma = f64::from(along[n]);
-        if !sigma.is_finite() {
+        if !field.sigma_mm[n].is_finite() {
             continue;
         }
         let deviation_mm = Vector3::from(field.deviation_mm[n].map(f64::from));

@@ -107,7 +107,10 @@ pub struct Measured {
     pub trigger: Option<TriggerFit>,
     /// One field a moment.
     pub fields: Vec<FrameField>,
-    /// Sigma of the deviation along its own direction, mm, one vector a moment: what the judgement rests on.
+    /// Length of every visible node's estimated deviation, mm, one vector a moment: what the judgement rests on. Unlike
+    /// `fields` it holds estimates of any sigma, since a large deviation is one even when it is not known to the mm.
+    pub size_mm: Vec<Vec<f32>>,
+    /// Sigma of the deviation along its own direction, mm, beside `size_mm`; NaN where no camera should see the node.
     pub along_sigma_mm: Vec<Vec<f32>>,
     /// Nodes that a camera should see, one vector a moment.
     pub in_view: Vec<Vec<bool>>,
@@ -156,6 +159,7 @@ pub fn measure_deviation(
         alignment,
         trigger,
         fields: Vec::new(),
+        size_mm: Vec::new(),
         along_sigma_mm: Vec::new(),
         in_view: Vec::new(),
         residuals_px: Vec::new(),
@@ -452,7 +456,7 @@ fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
 }
 
 /// Beyond this sigma the film says nothing about a node: in mm, and in px of the camera.
-const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.4, 1.5);
+const LARGEST_REPORTED_SIGMA: (f64, f64) = (6.0, 1.5);
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
 fn record_step(
@@ -472,6 +476,7 @@ fn record_step(
         sigma_mm: vec![f32::NAN; n],
         observed: step.observed.clone(),
     };
+    let mut size = vec![f32::NAN; n];
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
     for node in 0..n {
@@ -496,20 +501,21 @@ fn record_step(
             worst = Some(worst.map_or(sigma, |w: f64| w.max(sigma)));
         }
         let Some(sigma) = worst else { continue };
-        if sigma > LARGEST_REPORTED_SIGMA.0.max(LARGEST_REPORTED_SIGMA.1 * mm_per_px) {
-            continue;
-        }
         let mut d = step.deviation_mm[node];
         if let [ray] = rays[..] {
             // One camera: what lies along its ray is the neighbours' guess, not a measurement.
             d -= ray * ray.dot(&d);
         }
-        field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
-        field.sigma_mm[node] = sigma as f32;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
+        size[node] = d.norm() as f32;
         along[node] = unit.dot(&(covariance * unit)).max(0.0).sqrt() as f32;
+        if sigma <= LARGEST_REPORTED_SIGMA.0.max(LARGEST_REPORTED_SIGMA.1 * mm_per_px) {
+            field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
+            field.sigma_mm[node] = sigma as f32;
+        }
     }
     measured.fields.push(field);
+    measured.size_mm.push(size);
     measured.along_sigma_mm.push(along);
     measured.in_view.push(in_view);
     measured.residuals_px.push(step.residuals_px.clone());
