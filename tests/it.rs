@@ -13,6 +13,8 @@ mod ingest_shared;
 mod ingest_vtkhdf;
 mod layers;
 mod parity;
+mod raster_vtk;
+mod real_photographs;
 mod scene;
 mod support;
 mod training;

@@ -6,10 +6,12 @@
 //! alike, and an anchor that keeps what nothing measures where it was. With one camera the component along the ray is
 //! determined by the anchor alone, so nothing is invented there.
 
-use faer::Side;
+mod normal;
+
 use faer::prelude::Solve;
-use faer::sparse::{SparseColMat, Triplet};
 use nalgebra::{Matrix2, Matrix2x3, Matrix3, Vector2, Vector3};
+
+use self::normal::Normal;
 
 /// One measured shift of a surface point in one camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,14 +82,14 @@ pub fn lift(on_skin: &[bool], sightings: &[Sighting], prior: &LiftPrior<'_>) -> 
     let numbering = Numbering::new(on_skin);
     let mut weights = vec![1.0; sightings.len()];
     let mut increment = vec![Vector3::zeros(); on_skin.len()];
+    let normal = Normal::new(&numbering, sightings, prior)?;
     for round in 0..ROUNDS {
-        let system = System::assemble(&numbering, sightings, &weights, prior);
-        let factor = system.factor()?;
-        let solution = factor.solve(&system.right_hand_side);
+        let (factor, right) = normal.factor(&weights)?;
+        let solution = factor.solve(&right);
         numbering.scatter(&solution, 0, &mut increment);
         let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
         if round + 1 == ROUNDS {
-            let draws = factor.solve(&system.draws(&numbering, sightings, &weights, prior));
+            let draws = normal.draws(&factor, &numbering, sightings, &weights, prior);
             let covariance_mm2 = covariance_from_draws(&numbering, &draws, on_skin.len());
             return Ok(Lifted { increment_mm: increment, covariance_mm2, weights, misfit });
         }
@@ -142,125 +144,6 @@ impl Numbering {
     }
 }
 
-struct System {
-    lower: Vec<Triplet<usize, usize, f64>>,
-    right_hand_side: faer::Mat<f64>,
-    unknowns: usize,
-}
-
-impl System {
-    fn assemble(numbering: &Numbering, sightings: &[Sighting], weights: &[f64], prior: &LiftPrior<'_>) -> Self {
-        let unknowns = 3 * numbering.count;
-        let mut system = Self {
-            lower: Vec::with_capacity(54 * sightings.len() + 9 * prior.edges.len() + unknowns),
-            right_hand_side: faer::Mat::zeros(unknowns, 1),
-            unknowns,
-        };
-        for (node, anchor) in prior.anchor_mm.iter().enumerate() {
-            if let Some(r) = numbering.row(node as u32) {
-                system.add_scaled_identity(r, r, anchor.powi(-2));
-            }
-        }
-        let whole = prior.roughness_mm.powi(-2);
-        let stiffness = prior.membrane_mm.powi(-2) + whole;
-        for [node_a, node_b] in prior.edges {
-            if let (Some(a), Some(b)) = (numbering.row(*node_a), numbering.row(*node_b)) {
-                let pull = (prior.before_mm[*node_b as usize] - prior.before_mm[*node_a as usize]) * whole;
-                for i in 0..3 {
-                    system.right_hand_side[(a + i, 0)] += pull[i];
-                    system.right_hand_side[(b + i, 0)] -= pull[i];
-                }
-                system.add_scaled_identity(a, a, stiffness);
-                system.add_scaled_identity(b, b, stiffness);
-                system.add_scaled_identity(a.max(b), a.min(b), -stiffness);
-            }
-        }
-        for (s, weight) in sightings.iter().zip(weights) {
-            system.add_sighting(numbering, s, *weight);
-        }
-        system
-    }
-
-    fn add_scaled_identity(&mut self, row: usize, column: usize, value: f64) {
-        for i in 0..3 {
-            self.lower.push(Triplet::new(row + i, column + i, value));
-        }
-    }
-
-    fn add_sighting(&mut self, numbering: &Numbering, s: &Sighting, weight: f64) {
-        let projected = s.pixel_per_world.transpose() * s.information * weight;
-        let block = projected * s.pixel_per_world;
-        let pull = projected * s.residual_px;
-        for (na, wa) in s.nodes.iter().zip(s.weights) {
-            let Some(a) = numbering.row(*na) else { continue };
-            for i in 0..3 {
-                self.right_hand_side[(a + i, 0)] += f64::from(wa) * pull[i];
-            }
-            for (nb, wb) in s.nodes.iter().zip(s.weights) {
-                let Some(b) = numbering.row(*nb) else { continue };
-                if a < b {
-                    continue;
-                }
-                let scale = f64::from(wa) * f64::from(wb);
-                for i in 0..3 {
-                    for j in 0..(if a == b { i + 1 } else { 3 }) {
-                        self.lower.push(Triplet::new(a + i, b + j, scale * block[(i, j)]));
-                    }
-                }
-            }
-        }
-    }
-
-    fn factor(&self) -> Result<faer::sparse::linalg::solvers::Llt<usize, f64>, LiftError> {
-        let singular = || LiftError { unknowns: self.unknowns };
-        let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(self.unknowns, self.unknowns, &self.lower)
-            .map_err(|_| singular())?;
-        matrix.sp_cholesky(Side::Lower).map_err(|_| singular())
-    }
-
-    /// Right-hand sides whose solutions are draws from the posterior: every term of the objective, perturbed by its
-    /// own noise (Papandreou and Yuille, NIPS 2010).
-    fn draws(
-        &self,
-        numbering: &Numbering,
-        sightings: &[Sighting],
-        weights: &[f64],
-        prior: &LiftPrior<'_>,
-    ) -> faer::Mat<f64> {
-        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
-        let mut right = faer::Mat::zeros(self.unknowns, DRAWS);
-        for column in 0..DRAWS {
-            for (node, anchor) in prior.anchor_mm.iter().enumerate() {
-                if let Some(r) = numbering.row(node as u32) {
-                    for i in 0..3 {
-                        right[(r + i, column)] += noise.gauss() / anchor;
-                    }
-                }
-            }
-            for [a, b] in prior.edges {
-                if let (Some(a), Some(b)) = (numbering.row(*a), numbering.row(*b)) {
-                    for i in 0..3 {
-                        let e = noise.gauss() * (prior.membrane_mm.powi(-2) + prior.roughness_mm.powi(-2)).sqrt();
-                        right[(a + i, column)] += e;
-                        right[(b + i, column)] -= e;
-                    }
-                }
-            }
-            for (s, weight) in sightings.iter().zip(weights) {
-                let Some(root) = (s.information * *weight).cholesky() else { continue };
-                let e = s.pixel_per_world.transpose() * (root.l() * Vector2::new(noise.gauss(), noise.gauss()));
-                for (n, w) in s.nodes.iter().zip(s.weights) {
-                    let Some(r) = numbering.row(*n) else { continue };
-                    for i in 0..3 {
-                        right[(r + i, column)] += f64::from(w) * e[i];
-                    }
-                }
-            }
-        }
-        right
-    }
-}
-
 fn covariance_from_draws(numbering: &Numbering, draws: &faer::Mat<f64>, nodes: usize) -> Vec<Matrix3<f64>> {
     let mut sum = vec![Matrix3::zeros(); nodes];
     let mut draw = vec![Vector3::zeros(); nodes];
@@ -277,6 +160,12 @@ fn covariance_from_draws(numbering: &Numbering, draws: &faer::Mat<f64>, nodes: u
 struct Noise(u64);
 
 impl Noise {
+    /// The stream after `numbers` Gaussian ones were taken from its beginning.
+    fn after(numbers: usize) -> Self {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        Self(STEP.wrapping_add(STEP.wrapping_mul(2 * numbers as u64)))
+    }
+
     fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -375,5 +264,67 @@ mod tests {
         assert!((found.increment_mm[10].x - 2.0).abs() < 0.1);
         let sigma = |n: usize| found.covariance_mm2[n][(0, 0)].sqrt();
         assert!(sigma(39) > 2.0 * sigma(22) && sigma(22) > sigma(10), "{} {} {}", sigma(39), sigma(22), sigma(10));
+    }
+
+    /// The blocks, their places and the prior against a dense matrix that is summed term by term.
+    #[test]
+    fn the_sparse_equations_are_the_dense_ones() {
+        let on: Vec<bool> = (0..9).map(|n| n != 4).collect();
+        let edges = [[0, 1], [1, 2], [0, 3], [3, 5], [5, 6], [6, 7], [2, 7], [7, 8], [4, 5], [0, 8]];
+        let mut noise = Noise(5);
+        let mut sightings = Vec::new();
+        for nodes in [[0, 1, 2], [8, 3, 0], [5, 4, 6], [7, 7, 2], [6, 1, 8]] {
+            sightings.push(Sighting {
+                camera: 0,
+                nodes,
+                weights: [0.5, 0.3, 0.2],
+                pixel_per_world: Matrix2x3::from_fn(|_, _| noise.gauss()),
+                residual_px: Vector2::new(0.1 * noise.gauss(), 0.1 * noise.gauss()),
+                information: Matrix2::new(30.0, 5.0, 5.0, 20.0),
+            });
+        }
+        let before: Vec<_> = (0..9).map(|n| Vector3::new(f64::from(n), 1.0, -0.5 * f64::from(n))).collect();
+        let anchor: Vec<f64> = (0..9).map(|n| 2.0 + 0.3 * f64::from(n)).collect();
+        let prior =
+            LiftPrior { edges: &edges, membrane_mm: 0.8, roughness_mm: 3.0, before_mm: &before, anchor_mm: &anchor };
+        let found = lift(&on, &sightings, &prior).expect("anchored");
+
+        let mut matrix = nalgebra::DMatrix::<f64>::zeros(27, 27);
+        let mut right = nalgebra::DVector::<f64>::zeros(27);
+        (0..27).for_each(|i| matrix[(i, i)] += anchor[i / 3].powi(-2));
+        for [a, b] in edges.map(|e| e.map(|n: u32| n as usize)).iter().filter(|e| !e.contains(&4)) {
+            for i in 0..3 {
+                let (k, pull) = (0.8f64.powi(-2) + 3.0f64.powi(-2), (before[*b] - before[*a])[i] / 9.0);
+                let (p, q) = (3 * a + i, 3 * b + i);
+                matrix[(p, p)] += k;
+                matrix[(q, q)] += k;
+                matrix[(p, q)] -= k;
+                matrix[(q, p)] -= k;
+                right[p] += pull;
+                right[q] -= pull;
+            }
+        }
+        for (s, weight) in sightings.iter().zip(&found.weights) {
+            let mut row = nalgebra::Matrix2xX::<f64>::zeros(27);
+            for (n, w) in s.nodes.iter().zip(s.weights).filter(|(n, _)| **n != 4) {
+                let mut columns = row.columns_mut(3 * *n as usize, 3);
+                columns += s.pixel_per_world * f64::from(w);
+            }
+            matrix += row.transpose() * s.information * &row * *weight;
+            right += row.transpose() * s.information * s.residual_px * *weight;
+        }
+        let solution = matrix.cholesky().expect("positive").solve(&right);
+        for node in (0..9).filter(|n| on[*n]) {
+            let expected = Vector3::new(solution[3 * node], solution[3 * node + 1], solution[3 * node + 2]);
+            assert!((found.increment_mm[node] - expected).norm() < 1e-9, "node {node}");
+        }
+    }
+
+    #[test]
+    fn a_stream_of_noise_can_be_entered_anywhere() {
+        let mut all = Noise::after(0);
+        let first: Vec<f64> = (0..40).map(|_| all.gauss()).collect();
+        let mut later = Noise::after(17);
+        assert!((17..40).all(|i| later.gauss() == first[i]));
     }
 }

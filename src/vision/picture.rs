@@ -103,18 +103,25 @@ impl Tone {
 #[inline]
 pub fn sample_bicubic(picture: &ArrayView2<'_, f32>, x: f32, y: f32) -> Option<f32> {
     let (h, w) = picture.dim();
-    let (x0, y0) = (x.floor(), y.floor());
-    if !(x0 >= 1.0 && y0 >= 1.0 && x0 + 2.0 < w as f32 && y0 + 2.0 < h as f32) {
+    // The rims are whole numbers, so comparing before or after rounding down is the same.
+    if !(x >= 1.0 && y >= 1.0 && x + 2.0 < w as f32 && y + 2.0 < h as f32) {
         return None;
     }
-    let (wx, wy) = (catmull_rom(x - x0), catmull_rom(y - y0));
-    let (column, row) = (x0 as usize - 1, y0 as usize - 1);
+    // Positive here: cutting off the fraction rounds down, without a call into the C library for each pixel.
+    let (x0, y0) = (x as usize, y as usize);
+    let (wx, wy) = (catmull_rom(x - x0 as f32), catmull_rom(y - y0 as f32));
+    let (column, row) = (x0 - 1, y0 - 1);
     let mut sum = 0.0;
-    for (j, wy) in wy.iter().enumerate() {
-        let mut line = 0.0;
-        for (i, wx) in wx.iter().enumerate() {
-            line += wx * picture[(row + j, column + i)];
+    if let Some(flat) = picture.as_slice() {
+        for (j, wy) in wy.iter().enumerate() {
+            let start = (row + j) * w + column;
+            let line = &flat[start..start + 4];
+            sum += wy * (wx[0] * line[0] + wx[1] * line[1] + wx[2] * line[2] + wx[3] * line[3]);
         }
+        return Some(sum);
+    }
+    for (j, wy) in wy.iter().enumerate() {
+        let line: f32 = (0..4).map(|i| wx[i] * picture[(row + j, column + i)]).sum();
         sum += wy * line;
     }
     Some(sum)
@@ -122,7 +129,7 @@ pub fn sample_bicubic(picture: &ArrayView2<'_, f32>, x: f32, y: f32) -> Option<f
 
 /// Weights of the four neighbours at fraction `t` between the middle two (Keys 1981, a = -1/2).
 #[inline]
-fn catmull_rom(t: f32) -> [f32; 4] {
+pub(super) fn catmull_rom(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     [0.5 * (-t3 + 2.0 * t2 - t), 0.5 * (3.0 * t3 - 5.0 * t2 + 2.0), 0.5 * (-3.0 * t3 + 4.0 * t2 + t), 0.5 * (t3 - t2)]
 }

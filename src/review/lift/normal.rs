@@ -1,0 +1,268 @@
+//! The normal equations of the lift: their pattern is found once, their numbers are renewed in every round.
+//!
+//! Nodes come in blocks of three unknowns, so the pattern is that of the nodes: each node with itself, with its
+//! neighbours, and the nodes of one sighting with each other. A fill-reducing order of the unknowns costs as much as a
+//! factorisation and depends on the pattern alone.
+
+use faer::Side;
+use faer::prelude::Solve;
+use faer::sparse::linalg::solvers::{Llt, SymbolicLlt};
+use faer::sparse::{SparseColMatRef, SymbolicSparseColMat};
+use nalgebra::{Matrix3, Matrix3x2, Vector2, Vector3};
+use rayon::prelude::*;
+
+use super::{DRAWS, LiftError, LiftPrior, Noise, Numbering, Sighting};
+
+/// Right-hand sides that one task solves for.
+const COLUMNS_A_TASK: usize = 6;
+
+/// Where the 3 × 3 block of two nodes lies in the column-major values: the lower triangle of the matrix is stored,
+/// so the second and third column of a node are one and two entries shorter.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// Place of entry (0, 0), or where it would be.
+    first: usize,
+    /// Entries of the node's first column; 0 marks a block that is not stored.
+    height: usize,
+}
+
+impl Slot {
+    /// Place of entry (`i`, `j`).
+    fn at(self, i: usize, j: usize) -> usize {
+        self.first + i + j * self.height - [0, 1, 3][j]
+    }
+}
+
+/// A sighting as the equations see it, before its robust weight.
+struct Term {
+    /// Unknown of each node; `None` off the skin.
+    rows: [Option<usize>; 3],
+    weights: [f64; 3],
+    /// Blocks of the pairs of nodes, row by row.
+    slots: [[Slot; 3]; 3],
+    block: Matrix3<f64>,
+    pull: Vector3<f64>,
+}
+
+/// The equations of one lift.
+pub(super) struct Normal {
+    pattern: SymbolicSparseColMat<usize>,
+    order: SymbolicLlt<usize>,
+    terms: Vec<Term>,
+    /// What the prior adds to the matrix and to the right-hand side.
+    prior_values: Vec<f64>,
+    prior_right: Vec<f64>,
+    unknowns: usize,
+}
+
+/// The pattern of nodes: the nodes below each node's diagonal, itself first.
+struct Blocks {
+    rows: Vec<u32>,
+    starts: Vec<usize>,
+}
+
+impl Blocks {
+    fn new(numbering: &Numbering, sightings: &[Sighting], edges: &[[u32; 2]]) -> Self {
+        let node = |n: u32| numbering.row_of[n as usize];
+        let key = |a: u32, b: u32| u64::from(a.min(b)) << 32 | u64::from(a.max(b));
+        let mut keys: Vec<u64> = (0..numbering.count as u32).map(|n| key(n, n)).collect();
+        keys.extend(edges.iter().filter_map(|[a, b]| Some(key(node(*a)?, node(*b)?))));
+        for s in sightings {
+            let [a, b, c] = s.nodes.map(node);
+            keys.extend([(a, b), (b, c), (c, a)].into_iter().filter_map(|(a, b)| Some(key(a?, b?))));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let mut starts = vec![0; numbering.count + 1];
+        for k in &keys {
+            starts[(k >> 32) as usize + 1] += 1;
+        }
+        for n in 0..numbering.count {
+            starts[n + 1] += starts[n];
+        }
+        Self { rows: keys.iter().map(|k| *k as u32).collect(), starts }
+    }
+
+    fn height(&self, node: usize) -> usize {
+        3 * (self.starts[node + 1] - self.starts[node])
+    }
+
+    /// Place of a node's first value: nine a block, less the three above the diagonal of each node before.
+    fn first_value(&self, node: usize) -> usize {
+        9 * self.starts[node] - 3 * node
+    }
+
+    /// The block of unknowns `a` and `b` (multiples of 3); not stored above the diagonal.
+    fn slot(&self, a: usize, b: usize) -> Slot {
+        let (row, column) = (a / 3, b / 3);
+        if row < column {
+            return Slot::default();
+        }
+        let below = &self.rows[self.starts[column]..self.starts[column + 1]];
+        let k = below.binary_search(&(row as u32)).expect("the pattern holds every pair of a term, else a bug");
+        Slot { first: self.first_value(column) + 3 * k, height: self.height(column) }
+    }
+
+    fn pattern(&self) -> SymbolicSparseColMat<usize> {
+        let nodes = self.starts.len() - 1;
+        let mut starts = Vec::with_capacity(3 * nodes + 1);
+        let mut rows = Vec::with_capacity(self.first_value(nodes));
+        for node in 0..nodes {
+            for j in 0..3 {
+                starts.push(rows.len());
+                let below = self.rows[self.starts[node]..self.starts[node + 1]].iter();
+                rows.extend(below.flat_map(|r| (0..3).map(move |i| 3 * *r as usize + i)).skip(j));
+            }
+        }
+        starts.push(rows.len());
+        SymbolicSparseColMat::new_checked(3 * nodes, 3 * nodes, starts, None, rows)
+    }
+}
+
+impl Normal {
+    /// Finds pattern and order, and the prior's part.
+    pub(super) fn new(numbering: &Numbering, sightings: &[Sighting], prior: &LiftPrior<'_>) -> Result<Self, LiftError> {
+        let unknowns = 3 * numbering.count;
+        let blocks = Blocks::new(numbering, sightings, prior.edges);
+        let pattern = blocks.pattern();
+        let order = SymbolicLlt::try_new(pattern.as_ref(), Side::Lower).map_err(|_| LiftError { unknowns })?;
+        let terms = sightings.par_iter().map(|s| Term::new(numbering, &blocks, s)).collect();
+        let mut normal = Self {
+            prior_values: vec![0.0; blocks.first_value(numbering.count)],
+            prior_right: vec![0.0; unknowns],
+            pattern,
+            order,
+            terms,
+            unknowns,
+        };
+        normal.add_prior(numbering, &blocks, prior);
+        Ok(normal)
+    }
+
+    fn add_prior(&mut self, numbering: &Numbering, blocks: &Blocks, prior: &LiftPrior<'_>) {
+        let mut add = |slot: Slot, value: f64| (0..3).for_each(|i| self.prior_values[slot.at(i, i)] += value);
+        for (node, anchor) in prior.anchor_mm.iter().enumerate() {
+            if let Some(r) = numbering.row(node as u32) {
+                add(blocks.slot(r, r), anchor.powi(-2));
+            }
+        }
+        let whole = prior.roughness_mm.powi(-2);
+        let stiffness = prior.membrane_mm.powi(-2) + whole;
+        for [node_a, node_b] in prior.edges {
+            if let (Some(a), Some(b)) = (numbering.row(*node_a), numbering.row(*node_b)) {
+                let pull = (prior.before_mm[*node_b as usize] - prior.before_mm[*node_a as usize]) * whole;
+                for i in 0..3 {
+                    self.prior_right[a + i] += pull[i];
+                    self.prior_right[b + i] -= pull[i];
+                }
+                add(blocks.slot(a, a), stiffness);
+                add(blocks.slot(b, b), stiffness);
+                add(blocks.slot(a.max(b), a.min(b)), -stiffness);
+            }
+        }
+    }
+
+    /// Factor and right-hand side with the robust weights of a round.
+    pub(super) fn factor(&self, weights: &[f64]) -> Result<(Llt<usize, f64>, faer::Mat<f64>), LiftError> {
+        let (mut values, mut right) = (self.prior_values.clone(), self.prior_right.clone());
+        for (term, weight) in self.terms.iter().zip(weights) {
+            term.add(*weight, &mut values, &mut right);
+        }
+        let matrix = SparseColMatRef::new(self.pattern.as_ref(), &values);
+        let factor = Llt::try_new_with_symbolic(self.order.clone(), matrix, Side::Lower)
+            .map_err(|_| LiftError { unknowns: self.unknowns })?;
+        Ok((factor, faer::Mat::from_fn(self.unknowns, 1, |r, _| right[r])))
+    }
+
+    /// Draws from the posterior, one a column: solutions for right-hand sides in which every term of the objective is
+    /// perturbed by its own noise (Papandreou and Yuille, NIPS 2010).
+    pub(super) fn draws(
+        &self,
+        factor: &Llt<usize, f64>,
+        numbering: &Numbering,
+        sightings: &[Sighting],
+        weights: &[f64],
+        prior: &LiftPrior<'_>,
+    ) -> faer::Mat<f64> {
+        let roots: Vec<Option<Matrix3x2<f64>>> = sightings
+            .iter()
+            .zip(weights)
+            .map(|(s, w)| Some(s.pixel_per_world.transpose() * (s.information * *w).cholesky()?.l()))
+            .collect();
+        let edges: Vec<[usize; 2]> =
+            prior.edges.iter().filter_map(|[a, b]| Some([numbering.row(*a)?, numbering.row(*b)?])).collect();
+        let anchors: Vec<(usize, f64)> = prior
+            .anchor_mm
+            .iter()
+            .enumerate()
+            .filter_map(|(node, anchor)| Some((numbering.row(node as u32)?, *anchor)))
+            .collect();
+        let rough = (prior.membrane_mm.powi(-2) + prior.roughness_mm.powi(-2)).sqrt();
+        let numbers = 3 * (anchors.len() + edges.len()) + 2 * roots.iter().flatten().count();
+        let mut right = vec![0.0; self.unknowns * DRAWS];
+        right.par_chunks_mut(self.unknowns.max(1)).enumerate().for_each(|(column, right)| {
+            let mut noise = Noise::after(column * numbers);
+            for (r, anchor) in &anchors {
+                (0..3).for_each(|i| right[r + i] += noise.gauss() / anchor);
+            }
+            for [a, b] in &edges {
+                for i in 0..3 {
+                    let e = noise.gauss() * rough;
+                    right[a + i] += e;
+                    right[b + i] -= e;
+                }
+            }
+            for (term, root) in self.terms.iter().zip(&roots) {
+                let Some(root) = root else { continue };
+                let e = root * Vector2::new(noise.gauss(), noise.gauss());
+                for (r, w) in term.rows.iter().zip(term.weights) {
+                    let Some(r) = r else { continue };
+                    (0..3).for_each(|i| right[r + i] += w * e[i]);
+                }
+            }
+        });
+        let solved: Vec<faer::Mat<f64>> = right
+            .par_chunks(COLUMNS_A_TASK * self.unknowns.max(1))
+            .map(|part| factor.solve(faer::MatRef::from_column_major_slice(part, self.unknowns, COLUMNS_A_TASK)))
+            .collect();
+        faer::Mat::from_fn(self.unknowns, DRAWS, |r, c| solved[c / COLUMNS_A_TASK][(r, c % COLUMNS_A_TASK)])
+    }
+}
+
+impl Term {
+    fn new(numbering: &Numbering, blocks: &Blocks, s: &Sighting) -> Self {
+        let rows = s.nodes.map(|n| numbering.row(n));
+        let slot = |a: Option<usize>, b: Option<usize>| match (a, b) {
+            (Some(a), Some(b)) => blocks.slot(a, b),
+            _ => Slot::default(),
+        };
+        let projected = s.pixel_per_world.transpose() * s.information;
+        Self {
+            rows,
+            weights: s.weights.map(f64::from),
+            slots: rows.map(|a| rows.map(|b| slot(a, b))),
+            block: projected * s.pixel_per_world,
+            pull: projected * s.residual_px,
+        }
+    }
+
+    fn add(&self, weight: f64, values: &mut [f64], right: &mut [f64]) {
+        for (p, wa) in self.weights.iter().enumerate() {
+            let Some(a) = self.rows[p] else { continue };
+            (0..3).for_each(|i| right[a + i] += weight * wa * self.pull[i]);
+            for (q, wb) in self.weights.iter().enumerate() {
+                let slot = self.slots[p][q];
+                if slot.height == 0 {
+                    continue;
+                }
+                let scale = weight * wa * wb;
+                let diagonal = self.rows[q] == Some(a);
+                for j in 0..3 {
+                    for i in (if diagonal { j } else { 0 })..3 {
+                        values[slot.at(i, j)] += scale * self.block[(i, j)];
+                    }
+                }
+            }
+        }
+    }
+}
