@@ -1,4 +1,5 @@
 //! All integration tests, one binary: it links once.
 
 mod export_review;
+mod report_page;
 mod scene;
