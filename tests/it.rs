@@ -15,6 +15,7 @@ mod layers;
 mod parity;
 mod raster_vtk;
 mod real_photographs;
+mod report_page;
 mod scene;
 mod support;
 mod training;
