@@ -176,8 +176,8 @@ pub(super) fn measured_positions(skin: &Skin, positions_mm: &[[f32; 3]], field: 
         for n in nodes.iter().map(|n| *n as usize).filter(|n| !seen(*n)) {
             for m in nodes.iter().map(|m| *m as usize).filter(|m| seen(*m)) {
                 count[n] += 1.0;
-                for axis in 0..3 {
-                    moved[n][axis] += field.deviation_mm[m][axis];
+                for (sum, component) in moved[n].iter_mut().zip(field.deviation_mm[m]) {
+                    *sum += component;
                 }
             }
         }
