@@ -15,7 +15,7 @@ pub(super) fn find_trigger(
     tracks: &[CameraTrack],
 ) -> Result<Option<TriggerFit>, SessionError> {
     /// Moving frames that are looked at; later ones differ for other reasons than the clock.
-    const EARLY: usize = 5;
+    const EARLY: usize = 3;
     /// Nodes that are compared at most.
     const NODES: usize = 1500;
     if setup.state_times_s.len() < 2 {

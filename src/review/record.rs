@@ -52,7 +52,7 @@ fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
 }
 
 /// Beyond this sigma the film says nothing about a node: in mm, and in px of the camera.
-const LARGEST_REPORTED_SIGMA: (f64, f64) = (6.0, 1.5);
+const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.5, 0.75);
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
 pub(super) fn record_step(
