@@ -17,7 +17,6 @@ build: setup ## build the release binary
 
 run: build ## review the shipped example, print the findings, say where the report is
 	$(CRUMPLE) review $(EXAMPLE)/simulation.vtkhdf $(EXAMPLE)/test.h5 --out out/example
-	@echo "report: $(CURDIR)/out/example/report.html"
 
 test: setup ## run all tests under the release profile
 	bash scripts/test.sh

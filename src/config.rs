@@ -71,6 +71,13 @@ impl Settings {
         }
     }
 
+    /// A file that the project ships: `path` as it is, else below the nearest search folder that has it.
+    #[must_use]
+    pub fn find_shipped(&self, path: &Path) -> Option<PathBuf> {
+        let below = self.search_folders.iter().map(|folder| folder.join(path));
+        std::iter::once(path.to_path_buf()).chain(below).find(|candidate| candidate.is_file())
+    }
+
     /// The ONNX Runtime library to load: the one that the environment names, else the newest in a `.ort/` folder.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
 
 pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod domain;
 pub mod export;

@@ -1,7 +1,9 @@
-//! The `crumple` program.
+//! The `crumple` program: words in, exit code out. Everything else is the library's.
 
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    crumple::cli::run(crumple::cli::Arguments::parse())
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    crumple::cli::run(crumple::cli::Arguments::parse(), &crumple::compose::app())
 }

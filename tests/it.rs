@@ -1,5 +1,8 @@
 //! The integration tests: one binary, one module a file.
 
+mod bad_input;
+mod cli_help;
+mod end_to_end;
 mod engine;
 mod export_review;
 mod ingest_foreign;
@@ -12,6 +15,7 @@ mod layers;
 mod parity;
 mod raster_vtk;
 mod real_photographs;
+mod report_page;
 mod scene;
 mod support;
 mod training;

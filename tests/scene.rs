@@ -66,7 +66,7 @@ impl Scene {
                 *id = u32::from(self.mesh.nodes_of(element).iter().all(off));
             }
         }
-        let flagged = |i: usize| self.flag_ids[i].iter().any(|id| *id == 1);
+        let flagged = |i: usize| self.flag_ids[i].contains(&1);
         self.review.parts = self.mesh.parts.iter().map(|p| summary(self, p)).collect();
         if let Some(onset) = (0..FRAMES).find(|i| flagged(*i)) {
             let element_ids =

@@ -1,83 +1,137 @@
-//! The command line: flags become a typed request, a result becomes a table.
+//! The command line: words become a typed request, an answer becomes a table, an error an exit code.
 
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+mod arguments;
+mod progress;
+mod request;
+mod review;
+mod summary;
+mod table;
+mod train;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::domain::Tolerances;
-use crate::ingest::SimulationOptions;
-use crate::jobs::{ReviewRequest, review_test};
-use crate::vision::DisFlow;
+use anyhow::Context as _;
 
-/// Crumple.
-#[derive(Debug, Parser)]
-pub struct Arguments {
-    #[command(subcommand)]
-    command: Command,
+pub use arguments::Arguments;
+
+use self::arguments::Command;
+use self::request::UsageError;
+use crate::config::ConfigError;
+use crate::infer::InferError;
+use crate::ingest::{IngestError, probe};
+use crate::jobs::{EstimatorChoice, ReviewError};
+use crate::train::TrainError;
+use crate::vision::ResidualEstimator;
+
+/// What the program is made of; `compose` builds it.
+#[derive(Clone, Copy)]
+pub struct App {
+    /// Makes what measures the residual.
+    pub build_estimator: fn(&EstimatorChoice) -> Result<Box<dyn ResidualEstimator>, EstimatorError>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Review.
-    Review {
-        /// simulation
-        simulation: PathBuf,
-        /// test
-        test: PathBuf,
-        /// out
-        #[arg(long)]
-        out: PathBuf,
-        /// tolerance
-        #[arg(long, default_value_t = 5.0)]
-        tolerance_mm: f64,
+/// What measures could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum EstimatorError {
+    /// The ONNX Runtime library is not there.
+    #[error("the residual model cannot be run")]
+    Config {
+        /// Where was looked.
+        #[from]
+        source: ConfigError,
+    },
+    /// The model cannot be loaded, or not where it was asked to run.
+    #[error("the residual model cannot be run")]
+    Infer {
+        /// Why.
+        #[from]
+        source: InferError,
     },
 }
 
-/// Runs.
-///
-/// # Errors
-/// any
-pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Command::Review { simulation, test, out, tolerance_mm } = arguments.command;
-    let request = ReviewRequest {
-        simulation,
-        simulation_options: SimulationOptions::default(),
-        test,
-        out,
-        tolerances: Tolerances { default_mm: tolerance_mm, per_part_mm: Default::default() },
+impl EstimatorError {
+    /// True when another model or provider would have worked.
+    #[must_use]
+    pub fn is_input_error(&self) -> bool {
+        match self {
+            Self::Config { source } => source.is_input_error(),
+            Self::Infer { source } => source.is_input_error(),
+        }
+    }
+}
+
+/// Exit code when the program or the machine failed.
+const OUR_FAULT: u8 = 1;
+/// Exit code when an input was refused; clap uses the same for words that it does not understand.
+const INPUT_REFUSED: u8 = 2;
+/// Exit code after Ctrl-C: 128 and the number of SIGINT, as shells have it.
+const STOPPED: u8 = 130;
+
+/// Runs what the arguments ask for; tells errors on stderr.
+#[must_use]
+pub fn run(arguments: Arguments, app: &App) -> ExitCode {
+    let outcome = match arguments.command {
+        Command::Review(words) => review::run(words, app),
+        Command::Train(words) => train::run(&words),
+        Command::Probe { words } => probe(&words),
     };
-    let done = review_test(&request, &DisFlow, &mut |_| ControlFlow::Continue(()))?;
-    let r = &done.review;
-    for t in &r.timings {
-        eprintln!("{:?}", t);
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let code = exit_code(&error);
+    // Where stderr is closed there is nobody to tell; the exit code still does.
+    let _ = io::stderr().write_all(told(&error, code).as_bytes());
+    ExitCode::from(code)
+}
+
+/// The one place that turns an error into an exit code.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<ReviewError>().is_some_and(ReviewError::is_cancelled) {
+        return STOPPED;
     }
-    for (n, a) in &r.alignment {
-        eprintln!(
-            "{n} off {:.4} ms +- {:.4} rms {:?} moved {:.2} {:?}",
-            a.time_offset_s * 1e3,
-            a.time_offset_sigma_s * 1e3,
-            a.target_rms_px,
-            a.moved_px,
-            a.pose_source
-        );
+    let input = [
+        error.downcast_ref::<ReviewError>().map(ReviewError::is_input_error),
+        error.downcast_ref::<IngestError>().map(IngestError::is_input_error),
+        error.downcast_ref::<EstimatorError>().map(EstimatorError::is_input_error),
+        error.downcast_ref::<TrainError>().map(TrainError::is_input_error),
+        error.downcast_ref::<UsageError>().map(|_| true),
+    ];
+    if input.into_iter().flatten().any(|at_fault| at_fault) { INPUT_REFUSED } else { OUR_FAULT }
+}
+
+/// The message with its causes; a cause whose words the line above already has is left out.
+fn told(error: &anyhow::Error, code: u8) -> String {
+    if code == STOPPED {
+        return format!("crumple: {error}\n");
     }
-    for f in &r.flags {
-        eprintln!(
-            "flag {} {} {:?} onset {:.2} ms peak {:.1} mm +- {:.2} at {:.2} area {:.0} {:?} p {:.2} n {}",
-            f.id.0,
-            f.part_name,
-            f.verdict,
-            f.onset_s * 1e3,
-            f.peak_mm,
-            f.peak_sigma_mm,
-            f.peak_s * 1e3,
-            f.area_mm2,
-            f.kind,
-            f.probability,
-            f.element_ids.len()
-        );
+    let mut text = format!("error: {error}\n");
+    let mut above = error.to_string();
+    for cause in error.chain().skip(1) {
+        let words = cause.to_string();
+        if !above.contains(words.trim()) {
+            text.push_str(&format!("  because: {}\n", words.trim().replace('\n', "\n    ")));
+        }
+        above = words;
     }
-    eprintln!("{:.1} frames/s", r.frames_per_s);
+    text
+}
+
+/// The hidden subcommand: tries one file under limits, for the process that started this one.
+fn probe(words: &[OsString]) -> anyhow::Result<()> {
+    let (path, kind) = probe::kind_from_arguments(words).context("`crumple probe` is for the program itself")?;
+    // Ctrl-C reaches every process of the terminal. The parent stops the review; if this one died of it, the parent
+    // would take the file for one that crashes the library.
+    ctrlc::set_handler(|| {}).context("cannot ignore Ctrl-C")?;
+    probe::run_probe(&path, &kind, probe::ProbeLimits::default(), &mut io::stdout())?;
     Ok(())
+}
+
+/// A flag that Ctrl-C sets.
+fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    ctrlc::set_handler(move || told.store(true, Ordering::SeqCst)).context("cannot listen for Ctrl-C")?;
+    Ok(stop)
 }

@@ -2,7 +2,8 @@
 //!
 //! The engine is the only way to a model. It takes one request, batches those that wait, and answers each through a
 //! one-shot reply; when its queue is full it says [`InferError::Busy`] at once. `OnnxBackend` is the implementation
-//! over ONNX Runtime; this module is the only one that sees it.
+//! over ONNX Runtime; this module is the only one that sees it. `OnnxEstimator` puts an engine behind the seam that the
+//! review knows.
 //!
 //! ```no_run
 //! use crumple::{config::Settings, infer::{Engine, EngineOptions, OnnxBackend, ProviderRequest, ResidualRequest}};
@@ -20,6 +21,7 @@
 mod backend;
 mod engine;
 mod error;
+mod estimator;
 mod onnx;
 mod padding;
 mod provider;
@@ -27,5 +29,6 @@ mod provider;
 pub use backend::{Backend, ResidualOutput, ResidualRequest};
 pub use engine::{Engine, EngineOptions, Pending};
 pub use error::InferError;
+pub use estimator::OnnxEstimator;
 pub use onnx::OnnxBackend;
 pub use provider::{ParseProviderError, ProviderRequest};

@@ -5,31 +5,57 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use ndarray::Array2;
+
+use super::caveats::caveats;
+use super::error::ReviewError;
+use super::file_source::FileSource;
+use super::outline_check::check_outline;
+use super::tolerances::ToleranceRequest;
+use super::watched::{Stopped, Watch, Watched};
 use crate::domain::{InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
 use crate::export::{
-    ExportError, FLAGS_CSV, OutputFolder, REVIEW_JSON, REVIEW_VTKHDF, write_flags_csv, write_review_json,
-    write_review_vtkhdf,
+    ExtraArray, ExtraRows, FLAGS_CSV, OutputFolder, REVIEW_JSON, REVIEW_VTKHDF, Rows, write_flags_csv,
+    write_review_json, write_review_vtkhdf,
 };
-use crate::geom::Skin;
+use crate::geom::{Camera, Skin};
+use crate::infer::ProviderRequest;
 use crate::ingest::{IngestError, SimulationFile, SimulationOptions, TestFile, digest_sha256};
-use crate::review::{Judged, Measured, Progress, ReviewSetup, ReviewSource, SessionError, judge, measure_deviation};
+use crate::report::{PictureSource, ReportCamera, ReportInput, write_report};
+use crate::review::{Judged, Measured, Progress, ReviewSetup, ReviewSource, SourceError, judge, measure_deviation};
 use crate::vision::ResidualEstimator;
 
-use super::file_source::FileSource;
+/// What is to measure the residual.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EstimatorChoice {
+    /// OpenCV's dense inverse search.
+    Dis,
+    /// A residual model run by ONNX Runtime.
+    Onnx {
+        /// The model file.
+        model: PathBuf,
+        /// Where it must run.
+        provider: ProviderRequest,
+    },
+}
 
 /// What to review and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReviewRequest {
     /// The simulation (VTKHDF).
     pub simulation: PathBuf,
     /// How to read it.
     pub simulation_options: SimulationOptions,
-    /// The test record.
+    /// The test record, or one of its further sources.
     pub test: PathBuf,
     /// Folder of the findings.
     pub out: PathBuf,
     /// How far off is too far.
-    pub tolerances: Tolerances,
+    pub tolerances: ToleranceRequest,
+    /// The mesh is only a part of what was filmed: its outline need not be seen in frame 0.
+    pub partial_mesh: bool,
+    /// Whether to draw the report.
+    pub report: bool,
 }
 
 /// A finished review.
@@ -41,148 +67,198 @@ pub struct Reviewed {
     pub folder: PathBuf,
 }
 
-/// A review that could not be finished; nothing was written.
-#[derive(Debug, thiserror::Error)]
-pub enum ReviewError {
-    /// An input cannot be read.
-    #[error("could not read the input")]
-    Ingest(#[from] IngestError),
-    /// The test cannot be compared with the simulation.
-    #[error("could not compare the test with the simulation")]
-    Session(#[from] SessionError),
-    /// The findings cannot be written.
-    #[error("could not write the findings")]
-    Export(#[from] ExportError),
-    /// A tolerance names a part that the mesh does not have.
-    #[error("the tolerance file names part {part}, but the simulation has only the parts {known}: correct the file")]
-    UnknownPart {
-        /// What was named.
-        part: String,
-        /// What there is.
-        known: String,
-    },
-}
-
-impl ReviewError {
-    /// True when the input is at fault, not the program or the machine.
-    #[must_use]
-    pub fn is_input_error(&self) -> bool {
-        match self {
-            Self::Ingest(e) => e.is_input_error(),
-            Self::Session(SessionError::Source(e)) => {
-                e.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
-            }
-            Self::Session(e) => e.is_input_error(),
-            Self::Export(e) => e.is_input_error(),
-            Self::UnknownPart { .. } => true,
-        }
-    }
-
-    /// True when the caller asked to stop.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Session(SessionError::Cancelled))
-    }
-}
-
-/// Called with each step; says whether to go on.
-pub type StageProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
+/// Called with each step, and again in between from any thread; says whether to go on.
+pub type StageProgress<'a> = dyn Fn(Progress) -> ControlFlow<()> + Sync + 'a;
 
 /// Reviews one test and writes its folder, whole or not at all.
 ///
+/// `frames_per_s` of the answer counts the pictures of all cameras over the time from opening the files to the written
+/// field, without the drawing of the report; `timings` has both.
+///
 /// # Errors
-/// When an input is refused, cannot be compared, or the findings cannot be written.
+/// When an input is refused, cannot be compared, the findings cannot be written, or `progress` says stop; then nothing
+/// is left behind.
 pub fn review_test(
     request: &ReviewRequest,
     estimator: &dyn ResidualEstimator,
-    progress: &mut StageProgress<'_>,
+    progress: &StageProgress<'_>,
 ) -> Result<Reviewed, ReviewError> {
-    let begun = Instant::now();
-    let mut clock = StageClock::default();
+    run(request, estimator, progress).map_err(ReviewError::or_cancelled)
+}
+
+impl From<Stopped> for ReviewError {
+    fn from(_: Stopped) -> Self {
+        Self::Cancelled
+    }
+}
+
+fn run(
+    request: &ReviewRequest,
+    estimator: &dyn ResidualEstimator,
+    progress: &StageProgress<'_>,
+) -> Result<Reviewed, ReviewError> {
+    let watch = Watch::new(progress);
+    let mut clock = StageClock::new();
+    watch.begin("open")?;
     let simulation = SimulationFile::open(&request.simulation, &request.simulation_options)?;
     let test = TestFile::open(&request.test)?;
-    let mesh = simulation.mesh();
-    check_tolerances(mesh, &request.tolerances)?;
+    let tolerances = request.tolerances.resolve(simulation.mesh())?;
     let folder = OutputFolder::create(&request.out)?;
-    let source = FileSource::new(&simulation, &test);
-    let skin = Skin::from_mesh(mesh, None);
+    let inputs = digests(request)?;
+    let files = FileSource::new(&simulation, &test);
+    let source = Watched { files: &files, watch: &watch };
+    let skin = Skin::from_mesh(simulation.mesh(), None);
     let setup = ReviewSetup {
         skin: &skin,
-        node_count: mesh.node_count,
+        node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
         estimator,
     };
+    if !request.partial_mesh {
+        check_outline(request, &setup, &source)?;
+    }
     clock.lap("open");
-    let measured = measure_deviation(&setup, &source, progress)?;
+    let compared =
+        |source| ReviewError::Session { test: request.test.clone(), simulation: request.simulation.clone(), source };
+    let measured = measure_deviation(&setup, &source, &mut |p| watch.report(p)).map_err(compared)?;
     clock.lap("measure");
-    let judged = judge(mesh, &setup, &source, &measured, &request.tolerances)?;
+    watch.begin("judge")?;
+    let judged = judge(simulation.mesh(), &setup, &source, &measured, &tolerances).map_err(compared)?;
     clock.lap("judge");
-    let inputs = vec![
-        InputDigest {
-            role: "simulation".into(),
-            path: request.simulation.display().to_string(),
-            sha256: digest_sha256(&request.simulation)?,
-        },
-        InputDigest {
-            role: "test".into(),
-            path: request.test.display().to_string(),
-            sha256: digest_sha256(&request.test)?,
-        },
-    ];
-    clock.lap("digest");
-    let offset_s = measured.alignment.first().map_or(0.0, |a| a.time_offset_s);
-    write_review_vtkhdf(
-        &folder.path().join(REVIEW_VTKHDF),
-        mesh,
-        |i| source.simulated_mm(measured.fields[i].time_s + offset_s),
-        &measured.fields,
-        &judged.flag_ids,
-        &[],
-    )?;
+    watch.begin("write")?;
+    let shown = Shown::new(&source, &measured, simulation.times_s()[0]);
+    write_field(&folder, simulation.mesh(), &shown, &judged)?;
     clock.lap("write");
-    let mut review = assemble(request, &test, &setup, &measured, judged, inputs);
-    review.frames_per_s = review.frames_reviewed as f64 / begun.elapsed().as_secs_f64();
+    let flag_ids = judged.flag_ids.clone();
+    let mut review = assemble(tolerances, test.record().test_id.clone(), &setup, &measured, judged, inputs);
+    review.warnings = caveats(&simulation, &setup, &measured, &review);
+    review.frames_per_s = review.frames_reviewed as f64 / clock.total_s();
+    review.timings.clone_from(&clock.laps);
+    if request.report {
+        watch.begin("report")?;
+        let cameras = report_cameras(&setup, &measured);
+        let mesh = simulation.mesh();
+        let (review, fields) = (&review, measured.fields.as_slice());
+        let input = ReportInput { review, mesh, skin: &skin, fields, flag_ids: &flag_ids, cameras, source: &shown };
+        write_report(folder.path(), &input)?;
+        clock.lap("report");
+    }
     review.timings = clock.laps;
-    write_review_json(&folder.path().join(REVIEW_JSON), &review)?;
     write_flags_csv(&folder.path().join(FLAGS_CSV), &review)?;
+    write_review_json(&folder.path().join(REVIEW_JSON), &review)?;
+    watch.begin("write")?;
     let folder = folder.commit()?;
     Ok(Reviewed { review, folder })
 }
 
 /// Wall clock of the stages.
 struct StageClock {
+    begun: Instant,
     last: Instant,
     laps: Vec<StageTiming>,
 }
 
-impl Default for StageClock {
-    fn default() -> Self {
-        Self { last: Instant::now(), laps: Vec::new() }
-    }
-}
-
 impl StageClock {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { begun: now, last: now, laps: Vec::new() }
+    }
+
     fn lap(&mut self, stage: &str) {
         let now = Instant::now();
         self.laps.push(StageTiming { stage: stage.into(), seconds: (now - self.last).as_secs_f64() });
         self.last = now;
     }
+
+    fn total_s(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64().max(1e-9)
+    }
 }
 
-fn check_tolerances(mesh: &Mesh, tolerances: &Tolerances) -> Result<(), ReviewError> {
-    for id in tolerances.per_part_mm.keys() {
-        if !mesh.parts.iter().any(|p| p.id == *id) {
-            let known: Vec<String> = mesh.parts.iter().map(|p| format!("{} ({})", p.id, p.name)).collect();
-            return Err(ReviewError::UnknownPart { part: id.to_string(), known: known.join(", ") });
-        }
+fn digests(request: &ReviewRequest) -> Result<Vec<InputDigest>, IngestError> {
+    [("simulation", &request.simulation), ("test", &request.test)]
+        .into_iter()
+        .map(|(role, path)| {
+            Ok(InputDigest { role: role.into(), path: path.display().to_string(), sha256: digest_sha256(path)? })
+        })
+        .collect()
+}
+
+/// What the outputs show: the simulation at the times of the fields, pictures as filmed.
+struct Shown<'a> {
+    source: &'a Watched<'a>,
+    measured: &'a Measured,
+    offset_s: f64,
+    begin_s: f64,
+}
+
+impl<'a> Shown<'a> {
+    fn new(source: &'a Watched<'a>, measured: &'a Measured, begin_s: f64) -> Self {
+        // All cameras of a test share one trigger.
+        let offset_s = measured.alignment.first().map_or(0.0, |a| a.time_offset_s);
+        Self { source, measured, offset_s, begin_s }
     }
+
+    fn simulation_time_s(&self, field: usize) -> f64 {
+        self.measured.fields[field].time_s + self.offset_s
+    }
+}
+
+impl PictureSource for Shown<'_> {
+    fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {
+        self.source.picture(camera, frame)
+    }
+
+    fn positions_mm(&self, field: usize) -> Result<Vec<[f32; 3]>, SourceError> {
+        self.source.simulated_mm(self.simulation_time_s(field))
+    }
+
+    fn undeformed_mm(&self) -> Result<Vec<[f32; 3]>, SourceError> {
+        self.source.simulated_mm(self.begin_s)
+    }
+}
+
+/// Writes `review.vtkhdf`, with the simulation's plastic strain where it has one.
+fn write_field(folder: &OutputFolder, mesh: &Mesh, shown: &Shown<'_>, judged: &Judged) -> Result<(), ReviewError> {
+    let fields = &shown.measured.fields;
+    let strain: Option<Vec<Vec<f32>>> = (0..fields.len())
+        .map(|i| shown.source.files.plastic_strain(shown.simulation_time_s(i)))
+        .collect::<Result<_, _>>()?;
+    let extra: Vec<ExtraArray<'_>> = strain
+        .iter()
+        .map(|rows| ExtraArray { name: "PlasticStrain", rows: Rows::Elements, values: ExtraRows::ByFrame(rows) })
+        .collect();
+    let path = folder.path().join(REVIEW_VTKHDF);
+    write_review_vtkhdf(&path, mesh, |i| shown.positions_mm(i), fields, &judged.flag_ids, &extra)?;
     Ok(())
 }
 
+fn report_cameras<'a>(setup: &ReviewSetup<'a>, measured: &Measured) -> Vec<ReportCamera<'a>> {
+    let cameras = setup.cameras.iter().zip(&measured.alignment).enumerate();
+    cameras
+        .map(|(index, (record, alignment))| {
+            let mut field_of_frame = vec![None; record.times_s.len()];
+            for (field, moment) in measured.moments.iter().enumerate() {
+                for (_, frame) in moment.frames.iter().filter(|(camera, _)| *camera == index) {
+                    field_of_frame[*frame] = Some(field);
+                }
+            }
+            ReportCamera {
+                name: &record.name,
+                camera: Camera::from_record(record, alignment.pose),
+                times_s: &record.times_s,
+                field_of_frame,
+                targets: &record.targets,
+            }
+        })
+        .collect()
+}
+
+/// The answer, still without its warnings and its clock.
 fn assemble(
-    request: &ReviewRequest,
-    test: &TestFile,
+    tolerance: Tolerances,
+    test_id: String,
     setup: &ReviewSetup<'_>,
     measured: &Measured,
     judged: Judged,
@@ -193,12 +269,12 @@ fn assemble(
     Review {
         schema_version: SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION").into(),
-        test_id: test.record().test_id.clone(),
+        test_id,
         inputs,
         models: vec![setup.estimator.digest()],
         execution_provider: setup.estimator.provider(),
         alignment,
-        tolerance: request.tolerances.clone(),
+        tolerance,
         noise_floor: judged.noise_floor,
         parts: judged.parts,
         flags: judged.flags,

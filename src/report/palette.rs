@@ -7,6 +7,10 @@ use plotters::style::RGBColor;
 
 /// Text and axes.
 pub(super) const INK: RGBColor = RGBColor(0x1a, 0x1a, 0x1a);
+/// Ink on pictures, which stay light when the page is dark: a shade that the page's style sheet does not know.
+pub(super) const PICTURE_INK: RGBColor = RGBColor(0x1b, 0x1b, 0x1b);
+/// Paper on such pictures.
+pub(super) const PICTURE_PAPER: RGBColor = RGBColor(0xfe, 0xfe, 0xfe);
 /// Text of less weight.
 pub(super) const MUTED: RGBColor = RGBColor(0x5c, 0x5c, 0x5c);
 /// Grid lines.

@@ -176,8 +176,8 @@ pub(super) fn measured_positions(skin: &Skin, positions_mm: &[[f32; 3]], field: 
         for n in nodes.iter().map(|n| *n as usize).filter(|n| !seen(*n)) {
             for m in nodes.iter().map(|m| *m as usize).filter(|m| seen(*m)) {
                 count[n] += 1.0;
-                for axis in 0..3 {
-                    moved[n][axis] += field.deviation_mm[m][axis];
+                for (sum, component) in moved[n].iter_mut().zip(field.deviation_mm[m]) {
+                    *sum += component;
                 }
             }
         }
@@ -200,4 +200,82 @@ pub(super) fn shaded(value: f32, top_mm: f64, facing: f32) -> [f32; 3] {
     let colour = if value.is_finite() { viridis(value / top_mm as f32) } else { UNSEEN };
     let light = 0.62 + 0.38 * facing;
     colour.map(|c| c * light)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CellType, Intrinsics, Mesh, PartId, Pose};
+
+    /// A wall of 20 × 20 quads, 400 mm wide, 1 m before a camera with a strong lens.
+    fn wall() -> (Camera, Mesh, Vec<[f32; 3]>) {
+        let camera = Camera {
+            width: 640,
+            height: 480,
+            intrinsics: Intrinsics { fx: 900.0, fy: 900.0, cx: 330.0, cy: 230.0 },
+            distortion: Distortion([-0.25, 0.08, 1e-3, -5e-4, 0.0, 0.0, 0.0, 0.0]),
+            pose: Pose {
+                rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+                translation_mm: [0.0, 0.0, 1000.0],
+            },
+        };
+        let positions = (0..21 * 21).map(|i| [(i % 21) as f32 * 20.0 - 200.0, (i / 21) as f32 * 20.0 - 200.0, 0.0]);
+        let mut mesh = Mesh { node_count: 441, offsets: vec![0], ..Mesh::default() };
+        for e in 0..400_u32 {
+            let n = e / 20 * 21 + e % 20;
+            mesh.connectivity.extend([n, n + 1, n + 22, n + 21]);
+            mesh.offsets.push(mesh.connectivity.len() as u32);
+            mesh.cell_types.push(CellType::Quad);
+            mesh.part_of.push(PartId(1));
+        }
+        (camera, mesh, positions.collect())
+    }
+
+    #[test]
+    fn colour_lies_where_the_lens_shows_the_surface() {
+        let (camera, mesh, positions) = wall();
+        let skin = Skin::from_mesh(&mesh, None);
+        let values: Vec<f32> = positions.iter().map(|p| p[0]).collect();
+        let windows = [
+            Window::whole(&camera, 1080, 750),
+            Window { left: 160.0, top: 70.0, scale: 3.0, width: 300, height: 400 },
+            Window { left: 400.0, top: 300.0, scale: 0.7, width: 120, height: 100 },
+        ];
+        for window in windows {
+            let map = surface_map(&camera, &window, &skin, &positions, &values);
+            let mut seen = 0;
+            for element in 0..400 {
+                let [a, c] = [0, 2].map(|corner| positions[mesh.nodes_of(element)[corner] as usize]);
+                let centre: [f64; 3] = std::array::from_fn(|i| f64::from(a[i] + c[i]) / 2.0);
+                let p = camera.pixel_from_world(centre);
+                let [x, y] = window.window_from_picture([p.x, p.y]);
+                let (x, y) = (x.round(), y.round());
+                if x < 0.0 || y < 0.0 || x >= window.width as f64 || y >= window.height as f64 {
+                    continue;
+                }
+                let at = (y as usize, x as usize);
+                seen += 1;
+                assert_eq!(map.element[at], element as u32, "element at {at:?} of {window:?}");
+                // Rounding to the window's pixel and to the canvas' costs half a pixel each.
+                let pixel_mm = 1000.0 / 900.0 / window.scale;
+                assert!((f64::from(map.value[at]) - centre[0]).abs() < 1.1 * pixel_mm, "value at {at:?} of {window:?}");
+            }
+            assert!(seen > 10, "{window:?} shows next to nothing");
+        }
+    }
+
+    #[test]
+    fn the_rim_of_a_measured_region_moves_with_it() {
+        let (_, mesh, positions) = wall();
+        let skin = Skin::from_mesh(&mesh, None);
+        let mut field = FrameField {
+            time_s: 0.0,
+            deviation_mm: vec![[f32::NAN; 3]; 441],
+            sigma_mm: vec![f32::NAN; 441],
+            observed: vec![0; 441],
+        };
+        field.deviation_mm[220] = [0.0, 0.0, 8.0];
+        let moved = measured_positions(&skin, &positions, &field);
+        assert_eq!((moved[220][2], moved[221][2], moved[0][2]), (8.0, 8.0, 0.0));
+    }
 }

@@ -22,6 +22,11 @@ const AT_REST_PX: f64 = 2.0;
 const SHARED: (f64, f64) = (1.0, 0.08);
 /// Points of the specimen surely move otherwise from this on, px.
 const OTHERWISE_PX: f64 = 2.5;
+/// Distance from the outline at which a patch surely shows what lies under the mesh alone, px. The rim is taken with
+/// what is found beside it.
+const INSIDE_PX: usize = 7;
+/// A look must be so much more likely the body's than the specimen's (natural logarithm of the ratio).
+const EVIDENCE: f64 = 1.0;
 /// Fewer points are no body, and no sample of a look.
 const FEWEST_POINTS: usize = 40;
 /// Distance from the mesh's outline at which a point is surely beside it, px.
@@ -52,6 +57,7 @@ pub(super) fn trusted_beside_impactor(
     let paint = local_contrast(first)?;
     let (h, w) = first.dim();
     let near = grown(covered, BESIDE_PX);
+    let rim = grown(&covered.mapv(|c| !c), INSIDE_PX);
     let mut points = Vec::new();
     for row in (RADIUS + 1..h - RADIUS - 1).step_by(STRIDE) {
         for column in (RADIUS + 1..w - RADIUS - 1).step_by(STRIDE) {
@@ -78,7 +84,8 @@ pub(super) fn trusted_beside_impactor(
         let cell = (p.row / STRIDE, p.column / STRIDE);
         if !p.covered {
             seeds.push(cell);
-        } else if of_body.log_density(&p.look) > of_specimen.log_density(&p.look) {
+        } else if !rim[(p.row, p.column)] && of_body.log_density(&p.look) > of_specimen.log_density(&p.look) + EVIDENCE
+        {
             suspect[cell] = true;
         }
     }
@@ -168,9 +175,9 @@ impl Look {
     }
 }
 
-/// The suspect cells that hang together with the seeds, over gaps of up to three cells (the outline's margin).
+/// The suspect cells that hang together with the seeds, over gaps of up to four cells (the outline's margins).
 fn connected_to(seeds: &[(usize, usize)], suspect: &Array2<bool>) -> Array2<bool> {
-    const GAP: usize = 3;
+    const GAP: usize = 4;
     let (h, w) = suspect.dim();
     let mut taken = Array2::from_elem((h, w), false);
     let mut queue: Vec<(usize, usize)> = seeds.to_vec();

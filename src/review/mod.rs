@@ -1,6 +1,8 @@
 //! One test against one simulation: align, track the deviation on the mesh, judge it.
 
 mod align;
+mod distrust;
+mod early;
 mod flags;
 mod foreign;
 mod impactor;
@@ -8,6 +10,7 @@ mod judge;
 mod lift;
 mod measure;
 mod noise;
+mod record;
 mod rigid;
 mod series;
 mod session;

@@ -2,19 +2,20 @@
 
 use std::ops::ControlFlow;
 
-use nalgebra::{Matrix3, Vector3};
-use ndarray::{Array2, Zip};
+use nalgebra::Vector3;
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::align::{AlignError, align_camera};
-use super::foreign::{both, trusted_at_rest};
-use super::impactor::trusted_beside_impactor;
+use super::distrust::{distrust_impactor, distrust_what_moves};
+use super::early::find_trigger;
 use super::measure::CameraTrack;
+use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
-use super::track::{StepPicture, TrackError, TrackedStep, Tracker};
-use super::trigger::{EarlyStep, LARGEST_OFFSET_S, NodeHistory, TriggerFit, fit_trigger};
+use super::track::{StepPicture, TrackError, Tracker};
+use super::trigger::TriggerFit;
 use crate::domain::{CameraAlignment, CameraRecord, FrameField};
-use crate::geom::{Camera, NO_TRIANGLE, PinholeView, Raster, Skin, rasterise};
+use crate::geom::{Camera, PinholeView, Skin};
 use crate::vision::{Appearance, ResidualEstimator, Tone, VisionError, canvas_picture};
 
 /// An error of whoever supplies states and pictures.
@@ -204,7 +205,7 @@ fn align_all(
     Ok(both.into_iter().unzip())
 }
 
-fn load_pictures(
+pub(super) fn load_pictures(
     source: &dyn ReviewSource,
     tracks: &[CameraTrack],
     moment: &Moment,
@@ -220,165 +221,8 @@ fn load_pictures(
         .collect()
 }
 
-/// Takes the trust from the pixels of frame 0 that show something else than the specimen; true when there are many.
-fn distrust_what_moves(
-    setup: &ReviewSetup<'_>,
-    source: &dyn ReviewSource,
-    moments: &[Moment],
-    quiet: &[bool],
-    tracks: &mut [CameraTrack],
-) -> Result<bool, SessionError> {
-    let mut many = false;
-    for (moment, _) in moments.iter().zip(quiet).filter(|(_, quiet)| **quiet) {
-        let pictures = load_pictures(source, tracks, moment)?;
-        for (p, (_, frame)) in pictures.into_iter().zip(&moment.frames) {
-            if *frame == 0 {
-                continue;
-            }
-            let first = &mut tracks[p.camera].first;
-            let covered = first.raster.triangle.mapv(|t| t != NO_TRIANGLE);
-            let at_rest = trusted_at_rest(&first.picture, &p.picture, &covered, setup.estimator)?;
-            many |= distrust(first, &covered, &at_rest);
-        }
-    }
-    Ok(many)
-}
-
-/// The same for an impactor that rests until the contact: it is found in the first frames in which it has moved.
-fn distrust_impactor(
-    setup: &ReviewSetup<'_>,
-    source: &dyn ReviewSource,
-    moments: &[Moment],
-    quiet: &[bool],
-    tracks: &mut [CameraTrack],
-) -> Result<bool, SessionError> {
-    /// Frames after the first contact that are looked at.
-    const LOOKED_AT: usize = 6;
-    let mut done = vec![false; tracks.len()];
-    let mut many = false;
-    let after = moments.iter().zip(quiet).filter(|(_, quiet)| !**quiet).map(|(m, _)| m);
-    for moment in after.take(LOOKED_AT) {
-        if done.iter().all(|d| *d) {
-            break;
-        }
-        for p in load_pictures(source, tracks, moment)? {
-            if done[p.camera] {
-                continue;
-            }
-            let first = &mut tracks[p.camera].first;
-            let covered = first.raster.triangle.mapv(|t| t != NO_TRIANGLE);
-            if let Some(trusted) = trusted_beside_impactor(&first.picture, &p.picture, &covered, setup.estimator)? {
-                done[p.camera] = true;
-                many |= distrust(first, &covered, &trusted);
-            }
-        }
-    }
-    Ok(many)
-}
-
-/// Takes the trust from what `trusted` leaves out; true when that is a noticeable share of the mesh's pixels, so that
-/// a second look at the trigger is worth its time.
-fn distrust(first: &mut Appearance, covered: &Array2<bool>, trusted: &Array2<bool>) -> bool {
-    const NOTICEABLE: f64 = 0.005;
-    let lost = Zip::from(trusted).and(covered).fold(0usize, |n, trusted, c| n + usize::from(*c && !*trusted));
-    both(&mut first.trusted, trusted);
-    lost as f64 > NOTICEABLE * first.raster.covered() as f64
-}
-
-/// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen.
-fn find_trigger(
-    setup: &ReviewSetup<'_>,
-    source: &dyn ReviewSource,
-    undeformed: &[[f32; 3]],
-    moments: &[Moment],
-    tracks: &[CameraTrack],
-) -> Result<Option<TriggerFit>, SessionError> {
-    /// Moving frames that are looked at; later ones differ for other reasons than the clock.
-    const EARLY: usize = 5;
-    /// Nodes that are compared at most.
-    const NODES: usize = 1500;
-    if setup.state_times_s.len() < 2 {
-        return Ok(None);
-    }
-    let mut tracker = Tracker::new(setup.skin, setup.node_count, tracks.to_vec());
-    let mut steps: Vec<(f64, Vec<[f32; 3]>, TrackedStep)> = Vec::new();
-    let mut moving = 0;
-    for moment in moments {
-        let simulated = source.simulated_mm(moment.time_s).map_err(SessionError::Source)?;
-        let pictures = load_pictures(source, tracker.cameras(), moment)?;
-        let step = tracker.advance(&simulated, &pictures, setup.estimator)?;
-        moving += usize::from(motion_mm(undeformed, &simulated, &step) > 1.0);
-        steps.push((moment.time_s, simulated, step));
-        if moving >= EARLY {
-            break;
-        }
-    }
-    let last = steps.last().map_or(0.0, |s| s.0);
-    let nodes = most_moving_nodes(setup, source, undeformed, last + LARGEST_OFFSET_S, NODES)?;
-    let history = node_history(setup, source, &nodes, 1.6 * (last + LARGEST_OFFSET_S))?;
-    let early: Vec<EarlyStep> = steps.iter().map(|(time_s, x, step)| early_step(*time_s, x, step, &nodes)).collect();
-    Ok(fit_trigger(&history, &early))
-}
-
-/// 95th percentile of the measured motion since frame 0, mm.
-fn motion_mm(undeformed: &[[f32; 3]], simulated: &[[f32; 3]], step: &TrackedStep) -> f64 {
-    let mut lengths: Vec<f64> = (0..undeformed.len())
-        .filter(|n| step.observed[*n] > 0)
-        .map(|n| (vector(simulated[n]) + step.deviation_mm[n] - vector(undeformed[n])).norm())
-        .collect();
-    if lengths.is_empty() {
-        return 0.0;
-    }
-    let at = (lengths.len() * 95 / 100).min(lengths.len() - 1);
-    *lengths.select_nth_unstable_by(at, f64::total_cmp).1
-}
-
-fn most_moving_nodes(
-    setup: &ReviewSetup<'_>,
-    source: &dyn ReviewSource,
-    undeformed: &[[f32; 3]],
-    until_s: f64,
-    count: usize,
-) -> Result<Vec<usize>, SessionError> {
-    let late = source.simulated_mm(until_s).map_err(SessionError::Source)?;
-    let on_skin = setup.skin.is_on_skin(setup.node_count);
-    let mut nodes: Vec<usize> = (0..setup.node_count).filter(|n| on_skin[*n]).collect();
-    let moved = |n: &usize| (vector(late[*n]) - vector(undeformed[*n])).norm();
-    nodes.sort_by(|a, b| moved(b).total_cmp(&moved(a)).then(a.cmp(b)));
-    nodes.truncate((4 * count).min(nodes.len() / 2 + 1));
-    let stride = nodes.len().div_ceil(count).max(1);
-    Ok(nodes.into_iter().step_by(stride).collect())
-}
-
-fn node_history(
-    setup: &ReviewSetup<'_>,
-    source: &dyn ReviewSource,
-    nodes: &[usize],
-    until_s: f64,
-) -> Result<NodeHistory, SessionError> {
-    let needed = setup.state_times_s.partition_point(|t| *t <= until_s) + 1;
-    let times_s: Vec<f64> = setup.state_times_s.iter().copied().take(needed).collect();
-    let positions_mm = times_s
-        .iter()
-        .map(|t| {
-            let x = source.simulated_mm(*t).map_err(SessionError::Source)?;
-            Ok(nodes.iter().map(|n| vector(x[*n])).collect())
-        })
-        .collect::<Result<_, SessionError>>()?;
-    Ok(NodeHistory { times_s, positions_mm })
-}
-
-fn early_step(time_s: f64, simulated: &[[f32; 3]], step: &TrackedStep, nodes: &[usize]) -> EarlyStep {
-    let measured = nodes
-        .iter()
-        .map(|n| {
-            (step.observed[*n] > 0).then(|| (vector(simulated[*n]) + step.deviation_mm[*n], step.covariance_mm2[*n]))
-        })
-        .collect();
-    EarlyStep { time_s, measured }
-}
-
-fn vector(p: [f32; 3]) -> Vector3<f64> {
+/// A point as a vector, mm.
+pub(super) fn vector(p: [f32; 3]) -> Vector3<f64> {
     Vector3::from(p.map(f64::from))
 }
 
@@ -411,112 +255,4 @@ fn speed_mm_per_s(source: &dyn ReviewSource, time_s: f64) -> Result<Vec<Vector3<
     let a = source.simulated_mm(time_s - HALF_S).map_err(SessionError::Source)?;
     let b = source.simulated_mm(time_s + HALF_S).map_err(SessionError::Source)?;
     Ok(a.iter().zip(&b).map(|(a, b)| (vector(*b) - vector(*a)) / (2.0 * HALF_S)).collect())
-}
-
-/// For each camera, which nodes the mesh at its measured place would show.
-fn nodes_in_view(
-    setup: &ReviewSetup<'_>,
-    tracks: &[CameraTrack],
-    simulated: &[[f32; 3]],
-    deviation: &[Vector3<f64>],
-) -> Vec<Vec<bool>> {
-    let positions: Vec<[f32; 3]> = simulated
-        .iter()
-        .zip(deviation)
-        .map(|(x, d)| [x[0] + d.x as f32, x[1] + d.y as f32, x[2] + d.z as f32])
-        .collect();
-    tracks
-        .par_iter()
-        .map(|t| {
-            let raster = rasterise(&t.view.camera, setup.skin, &positions);
-            positions.iter().map(|p| sees(&t.view, &raster, *p)).collect()
-        })
-        .collect()
-}
-
-/// True when the node at `p` is the nearest surface at its pixel, within the slack of one pixel's slope.
-fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
-    let at = view.camera.pinhole_pixel_from_world(p.map(f64::from));
-    let (h, w) = raster.depth_mm.dim();
-    let (x, y) = (at.x.round(), at.y.round());
-    if !(at.depth_mm > 0.0 && x >= 1.0 && y >= 1.0 && x < w as f64 - 1.0 && y < h as f64 - 1.0) {
-        return false;
-    }
-    let (r, c) = (y as usize, x as usize);
-    if !view.is_inside(r, c) {
-        return false;
-    }
-    let mut farthest = f32::NEG_INFINITY;
-    for i in r - 1..=r + 1 {
-        for j in c - 1..=c + 1 {
-            farthest = farthest.max(raster.depth_mm[(i, j)]);
-        }
-    }
-    at.depth_mm as f32 <= farthest * 1.005 + 1.5
-}
-
-/// Beyond this sigma the film says nothing about a node: in mm, and in px of the camera.
-const LARGEST_REPORTED_SIGMA: (f64, f64) = (6.0, 1.5);
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
-fn record_step(
-    measured: &mut Measured,
-    time_s: f64,
-    step: &TrackedStep,
-    seen: &[Vec<bool>],
-    simulated: &[[f32; 3]],
-    speed: &[Vector3<f64>],
-    offset_sigma_s: f64,
-    tracks: &[CameraTrack],
-) {
-    let n = simulated.len();
-    let mut field = FrameField {
-        time_s,
-        deviation_mm: vec![[f32::NAN; 3]; n],
-        sigma_mm: vec![f32::NAN; n],
-        observed: step.observed.clone(),
-    };
-    let mut size = vec![f32::NAN; n];
-    let mut along = vec![f32::NAN; n];
-    let mut in_view = vec![false; n];
-    for node in 0..n {
-        let clock = speed[node] * offset_sigma_s;
-        let covariance: Matrix3<f64> = step.covariance_mm2[node] + clock * clock.transpose();
-        let mut worst: Option<f64> = None;
-        let mut rays = Vec::new();
-        let mut mm_per_px = 0.0f64;
-        for (track, seen) in tracks.iter().zip(seen) {
-            if !seen[node] {
-                continue;
-            }
-            in_view[node] = true;
-            let p = vector(simulated[node]) + step.deviation_mm[node];
-            let j = track.view.camera.pixel_per_world(p.into());
-            let depth = track.view.camera.pinhole_pixel_from_world(p.into()).depth_mm;
-            let mm = depth / track.view.camera.intrinsics.fx;
-            mm_per_px = mm_per_px.max(mm);
-            let plane = j * covariance * j.transpose() * mm * mm;
-            let sigma = plane.trace().max(0.0).sqrt();
-            rays.push((p - track.view.camera.centre_mm()).normalize());
-            worst = Some(worst.map_or(sigma, |w: f64| w.max(sigma)));
-        }
-        let Some(sigma) = worst else { continue };
-        let mut d = step.deviation_mm[node];
-        if let [ray] = rays[..] {
-            // One camera: what lies along its ray is the neighbours' guess, not a measurement.
-            d -= ray * ray.dot(&d);
-        }
-        let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
-        size[node] = d.norm() as f32;
-        along[node] = unit.dot(&(covariance * unit)).max(0.0).sqrt() as f32;
-        if sigma <= LARGEST_REPORTED_SIGMA.0.max(LARGEST_REPORTED_SIGMA.1 * mm_per_px) {
-            field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
-            field.sigma_mm[node] = sigma as f32;
-        }
-    }
-    measured.fields.push(field);
-    measured.size_mm.push(size);
-    measured.along_sigma_mm.push(along);
-    measured.in_view.push(in_view);
-    measured.residuals_px.push(step.residuals_px.clone());
 }

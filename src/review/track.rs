@@ -127,20 +127,13 @@ impl<'a> Tracker<'a> {
         let (mut fine, unseen) = self.measure_all(Look::First, simulated_mm, pictures, estimator)?;
         let covered: std::collections::HashSet<(usize, usize, usize)> =
             fine.iter().map(|c| (c.sighting.camera, c.row / 8, c.column / 8)).collect();
+        // Every sighting is told against the deviation before this frame, to which the anchor belongs.
         let moved: Vec<Vector3<f64>> = self.deviation.iter().zip(&before).map(|(a, b)| a - b).collect();
-        fine.extend(rough.into_iter().filter_map(|mut c| {
-            rebase(&mut c.sighting, &moved);
-            (!covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))).then_some(c)
-        }));
-        // The anchor belongs to the deviation before this frame: re-expressed here by lifting the whole increment.
-        let whole: Vec<Sighting> = fine
-            .iter()
-            .map(|c| {
-                let mut s = c.sighting.clone();
-                add_back(&mut s, &moved);
-                s
-            })
-            .collect();
+        for c in &mut fine {
+            add_back(&mut c.sighting, &moved);
+        }
+        fine.extend(rough.into_iter().filter(|c| !covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))));
+        let whole: Vec<Sighting> = fine.iter().map(|c| c.sighting.clone()).collect();
         let lifted = self.lift(whole, &before, &anchor)?;
         self.apply(&before, &lifted);
         self.finish(simulated_mm, pictures, &fine, &unseen, lifted)
@@ -293,12 +286,7 @@ fn deviated(simulated_mm: &[[f32; 3]], deviation: &[Vector3<f64>]) -> Vec<[f32; 
     simulated_mm.iter().zip(deviation).map(|(x, d)| [x[0] + d.x as f32, x[1] + d.y as f32, x[2] + d.z as f32]).collect()
 }
 
-/// Re-expresses a sighting for a mesh that has since been moved by `moved`.
-fn rebase(s: &mut Sighting, moved: &[Vector3<f64>]) {
-    s.residual_px -= s.pixel_per_world * at_point(s, moved);
-}
-
-/// The inverse of [`rebase`].
+/// Re-expresses a sighting of a mesh that had been moved by `moved` for the mesh before.
 fn add_back(s: &mut Sighting, moved: &[Vector3<f64>]) {
     s.residual_px += s.pixel_per_world * at_point(s, moved);
 }

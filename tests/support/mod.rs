@@ -1,5 +1,7 @@
 //! Small writers of the formats that the readers read, for tests.
 
+pub(crate) mod plate;
+pub(crate) mod program;
 pub(crate) mod record_writer;
 pub(crate) mod vtkhdf_writer;
 
@@ -11,9 +13,14 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     if full.exists() {
         return Some(full);
     }
+    skipped(&format!("{} is not on this machine", full.display()));
+    None
+}
+
+/// Says aloud that a test, or a part of it, is left out.
+pub(crate) fn skipped(why: &str) {
     #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     {
-        eprintln!("skipped: {} is not on this machine", full.display());
+        eprintln!("skipped: {why}");
     }
-    None
 }

@@ -31,7 +31,8 @@ pub fn headline(review: &Review) -> String {
             return format!("Nothing was measured: no part was seen well enough to compare.{doubt}");
         }
         return format!(
-            "No mismatch: every measured part stays within its tolerance ({tolerance} mm by default).{doubt}"
+            "No mismatch: nowhere does the measured deviation exceed the tolerance ({tolerance} mm by default) with the \
+             wanted confidence.{doubt}"
         );
     };
     let count =

@@ -12,7 +12,7 @@ use crate::report::lettering::{
     Anchor, CONTENT_TOP, MARGIN, SMALL, WIDE, bold, filled, line, style, title, trimmed, write,
 };
 use crate::report::paint::{grey_picture, mix};
-use crate::report::palette::{INK, MISMATCH, MUTED, PAPER, nice_above};
+use crate::report::palette::{INK, MISMATCH, MUTED, PAPER, PICTURE_INK, nice_above};
 use crate::report::scene::{Scene, Shot};
 use crate::report::sheet::{Area, DrawError, Sheet};
 use crate::report::surface::Window;
@@ -104,7 +104,7 @@ fn arrows(
         let [x, y] = panel.window.window_from_picture(target.image_px);
         let from = (panel.at.0 + x.round() as i32, panel.at.1 + y.round() as i32);
         let to = (from.0 + (residual[0] * enlarged).round() as i32, from.1 + (residual[1] * enlarged).round() as i32);
-        area.draw(&Circle::new(from, 9, ShapeStyle::from(&INK).stroke_width(2)))?;
+        area.draw(&Circle::new(from, 9, ShapeStyle::from(&PICTURE_INK).stroke_width(2)))?;
         arrow(area, from, to)?;
         let text = format!("{:.2}", residual[0].hypot(residual[1]));
         // Beside the target, on the side that the arrow does not take, inside the picture.

@@ -27,7 +27,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     let step = nice_above(right / 8.0);
     let axes = Axes {
         left: MARGIN + 100,
-        top: 150,
+        top: 164,
         right: WIDE.0 as i32 - MARGIN - 20,
         bottom: WIDE.1 as i32 - 84,
         x: Span::Linear(0.0, (right / step).ceil() * step),
@@ -105,7 +105,8 @@ fn steps(
         return Ok(());
     }
     let mut points = vec![(axes.left, axes.bottom)];
-    for (i, share) in shares.iter().enumerate() {
+    let end = shares.iter().rposition(|s| *s > 0.0).map_or(0, |last| last + 1);
+    for (i, share) in shares[..end].iter().enumerate() {
         let y = axes.at(0.0, *share).1.min(axes.bottom);
         for edge in [i, i + 1] {
             points.push((axes.at(edge as f64 * NoiseFloor::BIN_PX, 1.0).0, y));
@@ -135,8 +136,8 @@ fn floor_line(area: &Area<'_>, axes: &Axes, noise: &NoiseFloor) -> Result<(), Dr
         return Ok(());
     }
     let x = axes.at(noise.p95_px, 1.0).0.min(axes.right);
-    dashed(area, (x, axes.top - 20), (x, axes.bottom), LIMIT_LINE, 3)?;
-    write(area, &format!("noise floor {:.3} px", noise.p95_px), &bold(SMALL, INK), (x + 10, axes.top - 8))
+    dashed(area, (x, axes.top - 36), (x, axes.bottom), LIMIT_LINE, 3)?;
+    write(area, &format!("noise floor {:.3} px", noise.p95_px), &bold(SMALL, INK), (x + 10, axes.top - 24))
 }
 
 #[cfg(test)]
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_long_tail_is_folded_into_the_last_bin_without_loss() {
-        let mut counts = vec![1000_u64, 500, 100, 20];
+        let mut counts = vec![1000_u64, 500, 100, 60];
         counts.extend([0; 200]);
         counts.push(2);
         let all = shares(&counts);

@@ -11,12 +11,12 @@ use crate::report::lettering::{
     write,
 };
 use crate::report::paint::mix;
-use crate::report::palette::{INK, MISMATCH, MUTED};
+use crate::report::palette::{MISMATCH, PICTURE_INK, PICTURE_PAPER};
 use crate::report::scene::Scene;
 use crate::report::sheet::{Area, DrawError, Sheet};
 use crate::report::surface::{NOTHING, SurfaceMap, Window, shaded, surface_map};
 use crate::report::viewpoint::{camera_from, centre_of, extents, orientation};
-use plotters::element::Circle;
+use plotters::element::{Circle, Rectangle};
 use plotters::style::{Color, RGBColor};
 
 /// Room for the two views, px.
@@ -53,7 +53,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         let headline = format!("{} · largest deviation over time", scene.review.test_id);
         title(&area, &headline, "On the undeformed structure: where the test left the simulation, and by how much")?;
         for ((at, camera), name) in captions.iter().zip(["from the cameras' side", "from behind"]) {
-            write(&area, name, &bold(SMALL, MUTED), (at.0 + 6, at.1 + 16))?;
+            write(&area, name, &bold(SMALL, PICTURE_INK), (at.0 + 6, at.1 + 16))?;
             name_parts(scene, &area, camera, *at, &largest)?;
         }
         let right = MARGIN + ROOM.0 + 40;
@@ -190,13 +190,16 @@ fn label(
     at: (i32, i32),
     on_right: bool,
 ) -> Result<(), DrawError> {
-    let name = fitted(area, name, &bold(SMALL, INK), 170)?;
+    let name = fitted(area, name, &bold(SMALL, PICTURE_INK), 170)?;
     let size = peak_mm.map_or_else(String::new, |mm| format!("p95 {mm:.1} mm"));
-    let (width, _) = area.estimate_text_size(&name, &bold(SMALL, INK))?;
+    let (width, _) = area.estimate_text_size(&name, &bold(SMALL, PICTURE_INK))?;
     let edge = if on_right { at.0 - width as i32 - 8 } else { at.0 + width as i32 + 8 };
-    line(area, vec![(edge, at.1), place], INK, 1)?;
-    area.draw(&Circle::new(place, 4, INK.filled()))?;
-    for (words, letters, y) in [(&name, bold(SMALL, INK), at.1), (&size, style(SMALL, MUTED), at.1 + 25)] {
+    line(area, vec![(edge, at.1), place], PICTURE_INK, 1)?;
+    area.draw(&Circle::new(place, 4, PICTURE_INK.filled()))?;
+    let (from, to) = if on_right { (edge + 2, at.0 + 6) } else { (at.0 - 6, edge - 2) };
+    area.draw(&Rectangle::new([(from, at.1 - 15), (to, at.1 + 40)], PICTURE_PAPER.mix(0.85).filled()))?;
+    for (words, letters, y) in [(&name, bold(SMALL, PICTURE_INK), at.1), (&size, style(SMALL, PICTURE_INK), at.1 + 25)]
+    {
         write(area, words, &if on_right { letters.to_the_right() } else { letters }, (at.0, y))?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Deviation over time, one panel a part: 95th percentile, its two-sigma band, the tolerance, the onset.
 
-use plotters::element::{Polygon, Rectangle};
+use plotters::element::Polygon;
 use plotters::style::Color;
 
 use super::{Plot, failed, ms};
@@ -8,7 +8,8 @@ use crate::domain::PartSummary;
 use crate::report::ReportError;
 use crate::report::axes::{Axes, Span};
 use crate::report::lettering::{
-    Anchor, LIMIT_LINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, filled, fitted, legend, line, style, title, write,
+    Anchor, LIMIT_LINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, filled, fitted, legend, line, style, title, trimmed,
+    write,
 };
 use crate::report::palette::{INK, MEASURED, MISMATCH, MUTED, PAPER, nice_above};
 use crate::report::scene::Scene;
@@ -76,7 +77,9 @@ fn columns_for(panels: usize) -> usize {
 
 fn key(area: &Area<'_>) -> Result<(), DrawError> {
     let entries = [(Swatch::Stroke(MEASURED), "95th percentile"), (Swatch::Box(band_colour()), "± 2 sigma")];
-    legend(area, (WIDE.0 as i32 - 300, 42), &entries)
+    legend(area, (WIDE.0 as i32 - 280, 42), &entries)?;
+    dashed(area, (WIDE.0 as i32 - 480, 42), (WIDE.0 as i32 - 446, 42), LIMIT_LINE, 3)?;
+    write(area, "tolerance", &style(SMALL, INK), (WIDE.0 as i32 - 434, 42))
 }
 
 /// The band's colour as it looks on paper.
@@ -112,8 +115,15 @@ fn panel(columns: usize, rows: usize, column: usize, row: usize, x: Span, y: Spa
 
 fn curve(area: &Area<'_>, axes: &Axes, part: &PartSummary) -> Result<(), DrawError> {
     let width = axes.right - axes.left;
-    let name = fitted(area, &part.part_name, &bold(SMALL, INK), width - 10)?;
+    // The tolerance's value stands beside the name, where no curve can run through it.
+    let limit = format!("tolerance {} mm", trimmed(part.tolerance_mm));
+    let (wide, _) = area.estimate_text_size(&limit, &style(SMALL, MUTED))?;
+    let beside = width > 2 * wide as i32;
+    let name = fitted(area, &part.part_name, &bold(SMALL, INK), if beside { width - wide as i32 - 16 } else { width })?;
     write(area, &name, &bold(SMALL, INK), (axes.left, axes.top - 24))?;
+    if beside {
+        write(area, &limit, &style(SMALL, MUTED).to_the_right(), (axes.right, axes.top - 24))?;
+    }
     for run in runs(part) {
         let upper = run.iter().map(|(t, v, s)| axes.at(*t, v + BAND * s));
         let lower = run.iter().rev().map(|(t, v, s)| axes.at(*t, (v - BAND * s).max(0.0)));
@@ -122,14 +132,6 @@ fn curve(area: &Area<'_>, axes: &Axes, part: &PartSummary) -> Result<(), DrawErr
     }
     let level = axes.at(0.0, part.tolerance_mm).1;
     dashed(area, (axes.left, level), (axes.right, level), LIMIT_LINE, 2)?;
-    let words = format!("tolerance {} mm", crate::report::lettering::trimmed(part.tolerance_mm));
-    let (wide, _) = area.estimate_text_size(&words, &style(SMALL, MUTED))?;
-    let right = axes.right - 6;
-    area.draw(&Rectangle::new(
-        [(right - wide as i32 - 6, level - 29), (right + 6, level - 3)],
-        PAPER.mix(0.8).filled(),
-    ))?;
-    write(area, &words, &style(SMALL, MUTED).to_the_right(), (right, level - 15))?;
     let Some(onset) = part.onset_s else { return Ok(()) };
     let x = axes.at(onset * 1e3, 0.0).0;
     line(area, vec![(x, axes.top), (x, axes.bottom)], MISMATCH, 2)?;

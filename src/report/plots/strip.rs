@@ -26,6 +26,8 @@ const LEFT: i32 = MARGIN + 36;
 const ROWS: [i32; 2] = [CONTENT_TOP + 58, CONTENT_TOP + 58 + CUT.1 as i32 + GAP];
 /// Largest enlargement: beyond it there is nothing to see but pixels.
 const LARGEST_SCALE: f64 = 6.0;
+/// Smallest share of the picture's sides that a cut shows: a small flag needs its surroundings to be found again.
+const LEAST_SHARE: f64 = 0.2;
 
 pub(super) fn draw(scene: &Scene<'_>, strip: &StripShots<'_>) -> Result<Plot, ReportError> {
     let flag = strip.flag;
@@ -125,7 +127,7 @@ fn window(scene: &Scene<'_>, strip: &StripShots<'_>) -> Window {
     for axis in 0..2 {
         (low[axis], high[axis]) = (low[axis].clamp(0.0, picture[axis]), high[axis].clamp(0.0, picture[axis]));
     }
-    let size = |axis: usize| (high[axis] - low[axis]).max(8.0) * 1.35;
+    let size = |axis: usize| ((high[axis] - low[axis]) * 1.35).max(LEAST_SHARE * picture[axis]).max(1.0);
     let (w, h) = (CUT.0 as f64, CUT.1 as f64);
     let scale = (w / size(0)).min(h / size(1)).min(LARGEST_SCALE);
     let (left, top) = ((low[0] + high[0]) / 2.0 - w / scale / 2.0, (low[1] + high[1]) / 2.0 - h / scale / 2.0);

@@ -56,9 +56,10 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     Ok(Plot {
         name: "flag_timeline".to_owned(),
         title: "Flags over time".to_owned(),
-        caption: "One row a flag, gravest first. The bar is the darker, the more of the flag's elements are over the \
-                  tolerance; the upright stroke is the onset, the diamond the peak."
-            .to_owned(),
+        caption:
+            "One row a flag, gravest first. The stronger the bar's colour, the more of the flag's elements are over \
+                  the tolerance; the upright stroke is the onset, the diamond the peak."
+                .to_owned(),
         sheet,
     })
 }

@@ -1,0 +1,85 @@
+//! Words become meaning, once: nothing below sees a raw flag.
+
+use super::arguments::{Provider, Residual, ReviewArguments};
+use crate::infer::ProviderRequest;
+use crate::ingest::SimulationOptions;
+use crate::jobs::{EstimatorChoice, ReviewRequest, ToleranceError, ToleranceRequest};
+
+/// The model that is shipped; looked for below the current folder and around the program.
+const SHIPPED_MODEL: &str = "models/residual-small.onnx";
+
+/// Words that do not go together or name a file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UsageError {
+    /// An option of the network without the network.
+    #[error("{option} is given, but nothing runs a model: say --residual onnx as well, or leave {option} out")]
+    WithoutModel {
+        /// The option.
+        option: &'static str,
+    },
+    /// The tolerance file.
+    #[error("the tolerances are refused")]
+    Tolerances {
+        /// Why.
+        #[from]
+        source: ToleranceError,
+    },
+}
+
+/// A review as asked for.
+pub(super) struct ReviewOrder {
+    pub(super) request: ReviewRequest,
+    pub(super) estimator: EstimatorChoice,
+    pub(super) threads: Option<usize>,
+    pub(super) quiet: bool,
+}
+
+/// What the arguments of `crumple review` mean.
+///
+/// # Errors
+/// When words contradict each other, or the tolerance file cannot be used.
+pub(super) fn review_order(arguments: ReviewArguments) -> Result<ReviewOrder, UsageError> {
+    let tolerances = match &arguments.tolerances {
+        Some(path) => ToleranceRequest::load(path, arguments.tolerance_mm)?,
+        None => ToleranceRequest::uniform(arguments.tolerance_mm),
+    };
+    let mut simulation_options = SimulationOptions::default();
+    if let Some(name) = arguments.displacement {
+        // Who names an array wants it added; a file without it is the wrong file.
+        simulation_options.displacement = name;
+        simulation_options.displacement_required = true;
+    }
+    let estimator = match (arguments.residual, arguments.model, arguments.provider) {
+        (Residual::Dis, None, None) => EstimatorChoice::Dis,
+        // Silence would let the reader believe that the GPU was at work.
+        (Residual::Dis, Some(_), _) => return Err(UsageError::WithoutModel { option: "--model" }),
+        (Residual::Dis, None, Some(_)) => return Err(UsageError::WithoutModel { option: "--provider" }),
+        (Residual::Onnx, model, provider) => EstimatorChoice::Onnx {
+            model: model.unwrap_or_else(|| SHIPPED_MODEL.into()),
+            provider: provider.map_or(ProviderRequest::Auto, provider_request),
+        },
+    };
+    Ok(ReviewOrder {
+        request: ReviewRequest {
+            simulation: arguments.simulation,
+            simulation_options,
+            test: arguments.test,
+            out: arguments.out,
+            tolerances,
+            partial_mesh: arguments.partial_mesh,
+            report: !arguments.no_report,
+        },
+        estimator,
+        threads: arguments.threads.map(usize::from),
+        quiet: arguments.quiet,
+    })
+}
+
+fn provider_request(provider: Provider) -> ProviderRequest {
+    match provider {
+        Provider::Auto => ProviderRequest::Auto,
+        Provider::Cpu => ProviderRequest::Cpu,
+        Provider::Cuda => ProviderRequest::Cuda,
+        Provider::Tensorrt => ProviderRequest::Tensorrt,
+    }
+}

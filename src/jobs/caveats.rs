@@ -1,0 +1,124 @@
+//! What a reader should know before trusting the numbers.
+
+use crate::domain::{CameraAlignment, CameraRecord, PoseSource, Review};
+use crate::ingest::SimulationFile;
+use crate::review::{LARGEST_OFFSET_S, Measured, ReviewSetup};
+
+/// A target that lies farther from its place than this says that it was measured wrongly, px.
+const ODD_TARGET_PX: f64 = 3.0;
+/// A part of which less than this share of its visible nodes was measured over the film is worth a word.
+const LOW_COVERAGE: f64 = 0.5;
+/// A trigger less certain than this, as a share of the time between two frames, smears what moves.
+const LOOSE_TRIGGER: f64 = 0.25;
+
+/// The warnings of a review, in the order of a reader's interest: times, cameras, parts, files.
+pub(super) fn caveats(
+    simulation: &SimulationFile,
+    setup: &ReviewSetup<'_>,
+    measured: &Measured,
+    review: &Review,
+) -> Vec<String> {
+    let mut found = times(simulation.times_s(), setup.cameras, measured);
+    for (record, alignment) in setup.cameras.iter().zip(&measured.alignment) {
+        found.extend(camera(record, alignment));
+    }
+    if setup.cameras.len() == 1 {
+        found.push(
+            "there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into(),
+        );
+    }
+    found.extend(parts(review));
+    if simulation.record().units.is_empty() {
+        found.push(
+            "no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into(),
+        );
+    }
+    found
+}
+
+fn times(states_s: &[f64], cameras: &[CameraRecord], measured: &Measured) -> Vec<String> {
+    let mut found = Vec::new();
+    let offset_s = measured.alignment.first().map_or(0.0, |a| a.time_offset_s);
+    let offset_sigma_s = measured.alignment.first().map_or(0.0, |a| a.time_offset_sigma_s);
+    let spacing_s =
+        cameras.iter().flat_map(|c| c.times_s.windows(2).map(|w| w[1] - w[0])).fold(f64::INFINITY, f64::min);
+    if measured.trigger.is_none() && states_s.len() > 1 {
+        found.push(
+            "the trigger offset was not found (too little moves in the first frames): it was taken as 0 ms".into(),
+        );
+    } else if offset_s.abs() > 0.95 * LARGEST_OFFSET_S {
+        found.push(format!(
+            "the trigger offset of {:.2} ms lies at the end of what is searched (\u{b1}{:.0} ms): check the film's times",
+            offset_s * 1e3,
+            LARGEST_OFFSET_S * 1e3
+        ));
+    } else if offset_sigma_s > LOOSE_TRIGGER * spacing_s {
+        found.push(format!(
+            "the trigger offset is known to \u{b1}{:.2} ms only, {:.0} % of the time between two frames",
+            offset_sigma_s * 1e3,
+            100.0 * offset_sigma_s / spacing_s
+        ));
+    }
+    let (first_s, last_s) = (states_s[0], states_s[states_s.len() - 1]);
+    let late = measured.moments.iter().filter(|m| m.time_s + offset_s > last_s + 0.5 * spacing_s).count();
+    if late > 0 && states_s.len() > 1 {
+        found.push(format!(
+            "{late} of {} film times lie after the simulation's last state ({:.2} ms): there the film is compared with \
+             that state standing still",
+            measured.moments.len(),
+            (last_s - offset_s) * 1e3
+        ));
+    }
+    if measured.moments.iter().all(|m| m.time_s + offset_s < first_s) {
+        found.push("the film ends before the simulation begins: check the times of both".into());
+    }
+    if !measured.quiet.iter().any(|q| *q) {
+        found.push("no frame lies before the first contact: the noise floor was not measured on quiet frames".into());
+    }
+    found
+}
+
+fn camera(record: &CameraRecord, alignment: &CameraAlignment) -> Vec<String> {
+    let name = &record.name;
+    let mut found = Vec::new();
+    match alignment.pose_source {
+        PoseSource::Targets => {}
+        PoseSource::Outline => found.push(format!(
+            "camera {name} has no reference targets: its pose rests on the outline of the undeformed mesh in frame 0"
+        )),
+        PoseSource::TargetsAndOutline => found.push(format!(
+            "camera {name} has only {} reference targets: its pose rests on them and on the outline of frame 0",
+            record.targets.len()
+        )),
+        PoseSource::Record => found.push(format!(
+            "camera {name} has neither targets nor a clear outline: the recorded pose was used as it is"
+        )),
+    }
+    for (target, [x, y]) in alignment.target_residuals_px.iter().enumerate() {
+        let off_px = x.hypot(*y);
+        if off_px > ODD_TARGET_PX {
+            found.push(format!(
+                "camera {name}, target {target}: lies {off_px:.1} px from where the other targets put it; it was \
+                 outvoted, measure it again"
+            ));
+        }
+    }
+    found
+}
+
+fn parts(review: &Review) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in &review.parts {
+        let name = format!("part {} ({})", part.part_id, part.part_name);
+        if part.peak_mm.is_none() {
+            found.push(format!("{name} was measured by no camera: nothing is said about it"));
+            continue;
+        }
+        let shares = &part.series.coverage;
+        let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+        if mean < LOW_COVERAGE {
+            found.push(format!("{name}: only {:.0} % of what the cameras should see of it was measured", 100.0 * mean));
+        }
+    }
+    found
+}

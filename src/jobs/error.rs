@@ -1,0 +1,124 @@
+//! Why a review was not finished, and who is to blame.
+
+use std::path::PathBuf;
+
+use super::tolerances::ToleranceError;
+use super::watched::Stopped;
+use crate::export::ExportError;
+use crate::ingest::IngestError;
+use crate::report::ReportError;
+use crate::review::SessionError;
+
+/// A review that could not be finished; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// An input cannot be read.
+    #[error("an input is refused")]
+    Ingest {
+        /// Which, where and why.
+        #[from]
+        source: IngestError,
+    },
+    /// The test cannot be compared with the simulation.
+    #[error("cannot compare the test {} with the simulation {}", test.display(), simulation.display())]
+    Session {
+        /// The test.
+        test: PathBuf,
+        /// The simulation.
+        simulation: PathBuf,
+        /// Why.
+        source: SessionError,
+    },
+    /// The mesh is not what frame 0 shows.
+    #[error(
+        "the mesh of {} is not what {} shows: of {edges} edges near its outline in frame 0 only {share_percent:.0} % lie \
+         within {close_px} px of it, expected at least {least_percent:.0} %; check that this structure was tested, its \
+         position and its unit, or say --partial-mesh where the mesh is only a part of what was filmed",
+        simulation.display(), test.display()
+    )]
+    OtherMesh {
+        /// The simulation.
+        simulation: PathBuf,
+        /// The test.
+        test: PathBuf,
+        /// How many edges the pictures show near the outline.
+        edges: usize,
+        /// How many of them lie on it, %.
+        share_percent: f64,
+        /// How near that is, px.
+        close_px: f64,
+        /// How many it should be, %.
+        least_percent: f64,
+    },
+    /// The tolerances do not fit the simulation.
+    #[error("the tolerances are refused")]
+    Tolerances {
+        /// Which and why.
+        #[from]
+        source: ToleranceError,
+    },
+    /// The findings cannot be written.
+    #[error("cannot write the findings")]
+    Export {
+        /// Which file and why.
+        #[from]
+        source: ExportError,
+    },
+    /// The report cannot be drawn.
+    #[error("cannot make the report")]
+    Report {
+        /// Which plot and why.
+        #[from]
+        source: ReportError,
+    },
+    /// The caller asked to stop.
+    #[error("stopped before the end: nothing was written")]
+    Cancelled,
+}
+
+impl ReviewError {
+    /// True when the input is at fault (exit code 2), false when the program or the machine is.
+    #[must_use]
+    pub fn is_input_error(&self) -> bool {
+        match self {
+            Self::Ingest { source } => source.is_input_error(),
+            // A file may turn out to be damaged only where it is read late.
+            Self::Session { source: SessionError::Source(e), .. } => {
+                e.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
+            }
+            Self::Session { source, .. } => source.is_input_error(),
+            Self::OtherMesh { .. } | Self::Tolerances { .. } => true,
+            Self::Export { source } => match source {
+                ExportError::Positions { source, .. } => {
+                    source.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
+                }
+                other => other.is_input_error(),
+            },
+            Self::Report { source } => match source {
+                ReportError::Source { source, .. } => {
+                    source.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
+                }
+                other => other.is_input_error(),
+            },
+            Self::Cancelled => false,
+        }
+    }
+
+    /// True when the caller asked to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+
+    /// Turns "a source was stopped" into what it means, wherever it came up.
+    pub(super) fn or_cancelled(self) -> Self {
+        let stopped = match &self {
+            Self::Session { source: SessionError::Cancelled, .. } => true,
+            Self::Session { source: SessionError::Source(e), .. } => e.is::<Stopped>(),
+            Self::Export { source: ExportError::Positions { source, .. } } => source.is::<Stopped>(),
+            Self::Report { source: ReportError::Source { source, .. } } => source.is::<Stopped>(),
+            _ => false,
+        };
+        if stopped { Self::Cancelled } else { self }
+    }
+}

@@ -1,0 +1,254 @@
+//! Bad input through the binary: each case ends with exit code 2 and its own message – what was found, what was
+//! expected, where – and leaves nothing behind.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use hdf5::File;
+use ndarray::Array3;
+
+use crate::support::plate::{Plate, pose_matrix};
+use crate::support::program::Desk;
+
+/// A sound pair, made once; each test spoils a copy of its own.
+static SOUND: LazyLock<Plate> = LazyLock::new(|| Plate::new(0.0));
+
+/// Writes the pair, spoils it, and expects a refusal that says all of `words`.
+#[track_caller]
+fn refused(plate: &Plate, further: &[&str], spoil: impl FnOnce(&Path), words: &[&str]) {
+    let desk = Desk::new(plate);
+    spoil(desk.folder.path());
+    let before = desk.content();
+    let run = desk.review(further);
+    let (told, said) = (String::from_utf8_lossy(&run.stderr), String::from_utf8_lossy(&run.stdout));
+    assert_eq!(run.status.code(), Some(2), "exit code; stderr:\n{told}");
+    for word in words {
+        assert!(told.contains(word), "the message lacks {word:?}:\n{told}");
+    }
+    assert!(told.contains("error: ") && !told.contains("panicked"), "{told}");
+    assert_eq!(said, "", "nothing is reported about a refused input");
+    assert_eq!(desk.content(), before, "something was written");
+}
+
+#[track_caller]
+fn refused_record(change: impl FnOnce(&mut Plate), words: &[&str]) {
+    let mut plate = SOUND.clone();
+    change(&mut plate);
+    refused(&plate, &[], |_| (), words);
+}
+
+fn nothing(_: &Path) {}
+
+fn copied(folder: &Path, from: &str, to: &str) {
+    std::fs::copy(folder.join(from), folder.join(to)).expect("copied");
+}
+
+fn cut(path: &Path, share: f64) {
+    let bytes = std::fs::read(path).expect("read");
+    std::fs::write(path, &bytes[..(bytes.len() as f64 * share) as usize]).expect("written");
+}
+
+#[test]
+fn files_that_are_not_there() {
+    refused(&SOUND, &[], |d| std::fs::remove_file(d.join("test.h5")).expect("removed"), &["test.h5", "No such file"]);
+    refused(
+        &SOUND,
+        &[],
+        |d| std::fs::remove_file(d.join("run.vtkhdf")).expect("removed"),
+        &["run.vtkhdf", "No such file"],
+    );
+}
+
+#[test]
+fn files_that_were_cut_off() {
+    refused(&SOUND, &[], |d| cut(&d.join("test.h5"), 0.5), &["test.h5", "HDF5", "cut off"]);
+    refused(&SOUND, &[], |d| cut(&d.join("run.vtkhdf"), 0.5), &["run.vtkhdf", "HDF5", "cut off"]);
+}
+
+#[test]
+fn files_that_are_something_else() {
+    let text = |name: &'static str| move |d: &Path| std::fs::write(d.join(name), "time;force\n0;1\n").expect("written");
+    refused(&SOUND, &[], text("test.h5"), &["test.h5", "HDF5"]);
+    refused(&SOUND, &[], text("run.vtkhdf"), &["run.vtkhdf", "HDF5"]);
+    let swapped = |d: &Path| copied(d, "run.vtkhdf", "test.h5");
+    refused(&SOUND, &[], swapped, &["test.h5", "attribute format", "crash-test-record"]);
+    let swapped = |d: &Path| copied(d, "test.h5", "run.vtkhdf");
+    refused(&SOUND, &[], swapped, &["run.vtkhdf", "a group named VTKHDF"]);
+}
+
+#[test]
+fn damage_in_the_middle_of_a_film_is_found_before_anything_is_written() {
+    // The first and the last frame are sound, so that the file passes the first look and fails while it is reviewed.
+    let spoil = |d: &Path| {
+        let path = d.join("test.h5");
+        let mut bytes = std::fs::read(&path).expect("read");
+        let (a, b) = (bytes.len() * 4 / 10, bytes.len() * 6 / 10);
+        bytes[a..b].fill(0x5a);
+        std::fs::write(&path, bytes).expect("written");
+    };
+    refused(&SOUND, &[], spoil, &["test.h5", "frames"]);
+}
+
+#[test]
+fn datasets_that_are_missing() {
+    for name in ["frames", "time", "intrinsics"] {
+        refused_record(|p| p.record.without = Some(name), &["test.h5", "/cameras/left", name]);
+    }
+    let unlink = |name: &'static str| {
+        move |d: &Path| {
+            let file = File::open_rw(d.join("run.vtkhdf")).expect("opens");
+            file.group("VTKHDF").and_then(|g| g.unlink(name)).expect("unlinked");
+        }
+    };
+    for name in ["Connectivity", "Points", "Types", "NumberOfCells"] {
+        refused(&SOUND, &[], unlink(name), &["run.vtkhdf", name]);
+    }
+}
+
+#[test]
+fn datasets_of_another_shape() {
+    refused_record(|p| p.record.intrinsics.truncate(6), &["/cameras/left/intrinsics", "2, 3", "3, 3"]);
+    refused_record(|p| p.record.pose.as_mut().expect("a pose").truncate(12), &["/cameras/left/pose", "3, 4", "4, 4"]);
+    refused_record(
+        |p| p.record.distortion = vec![0.0; 3],
+        &["/cameras/left/distortion", "3 coefficients", "0, 4, 5 or 8"],
+    );
+    refused_record(|p| p.record.times.truncate(13), &["/cameras/left/time", "13 times for 14 frames"]);
+}
+
+#[test]
+fn coordinates_that_are_nan_or_absurd() {
+    let spoilt = |value: f64| {
+        let mut plate = SOUND.clone();
+        plate.simulation.states[0][0].points[17][1] = value;
+        plate
+    };
+    refused(&spoilt(f64::NAN), &[], nothing, &["run.vtkhdf", "Points", "NaN"]);
+    refused(&spoilt(1e12), &[], nothing, &["run.vtkhdf", "Points", "1000000000000"]);
+    let mut plate = SOUND.clone();
+    plate.simulation.displacement.as_mut().expect("displacement")[14][3][0] = f64::INFINITY;
+    refused(&plate, &[], nothing, &["run.vtkhdf", "Displacement", "inf"]);
+}
+
+#[test]
+fn films_without_frames() {
+    let no_frames = |p: &mut Plate| {
+        p.record.frames = Array3::zeros((0, 240, 320));
+        p.record.times.clear();
+    };
+    refused_record(no_frames, &["test.h5", "/cameras/left", "at least one frame"]);
+}
+
+#[test]
+fn times_that_run_backwards() {
+    refused_record(|p| p.record.times.swap(4, 5), &["test.h5", "/cameras/left/time", "at index 5", "times that rise"]);
+    refused_record(|p| p.simulation.times.swap(4, 5), &["run.vtkhdf", "Steps/Values", "rise"]);
+    refused_record(|p| p.record.times[3] = f64::NAN, &["test.h5", "/cameras/left/time", "NaN"]);
+}
+
+#[test]
+fn claims_of_a_thousand_million_elements() {
+    let claim = |name: &'static str| {
+        move |d: &Path| {
+            let file = File::open_rw(d.join("run.vtkhdf")).expect("opens");
+            let set = file.dataset(&format!("VTKHDF/{name}")).expect("dataset");
+            set.write_raw(&[1_000_000_000_i64]).expect("written");
+        }
+    };
+    for name in ["NumberOfCells", "NumberOfPoints", "NumberOfConnectivityIds"] {
+        refused(&SOUND, &[], claim(name), &["run.vtkhdf", "1000000000"]);
+    }
+    let film = |d: &Path| {
+        let camera = File::open_rw(d.join("test.h5")).and_then(|f| f.group("cameras/left")).expect("opens");
+        camera.unlink("frames").expect("unlinked");
+        let frames = camera.new_dataset::<u8>().chunk((1, 240, 320)).shape((1_000_000_000, 240, 320));
+        frames.deflate(4).create("frames").expect("dataset");
+    };
+    refused(&SOUND, &[], film, &["test.h5", "/cameras/left"]);
+}
+
+#[test]
+fn pictures_of_another_size() {
+    let folder = |d: &Path| {
+        let film = d.join("test.h5");
+        std::fs::remove_file(&film).expect("removed");
+        std::fs::create_dir(&film).expect("a folder");
+        let toml = "intrinsics = [600.0, 600.0, 160.0, 120.0]\nframe_rate_hz = 2000.0\n\
+                    pose = [[1, 0, 0, -50], [0, 1, 0, -40], [0, 0, 1, 300], [0, 0, 0, 1]]\n";
+        std::fs::write(film.join("camera.toml"), toml).expect("written");
+        for (name, width) in [("0.png", 320), ("1.png", 320), ("2.png", 300)] {
+            image::GrayImage::from_pixel(width, 240, image::Luma([90])).save(film.join(name)).expect("saved");
+        }
+    };
+    refused(&SOUND, &[], folder, &["2.png", "300", "320"]);
+}
+
+#[test]
+fn a_camera_that_looks_away() {
+    let turned = |p: &mut Plate| {
+        p.record.pose = Some(pose_matrix(&[0.0, std::f64::consts::PI, 0.0], &[-50.0, -40.0, 300.0]));
+        p.record.targets.clear();
+    };
+    // Behind the plate's back it would see it; so it is also moved away.
+    let away = |p: &mut Plate| {
+        turned(p);
+        p.record.pose.as_mut().expect("a pose")[11] = -300.0;
+    };
+    refused_record(away, &["test.h5", "camera 'left' looks away", "covers 0 of its 76800 pixels", "400"]);
+}
+
+#[test]
+fn a_mesh_that_was_not_filmed() {
+    // The same plate, a tenth smaller: 4 mm and more at every rim.
+    let smaller = |p: &mut Plate| {
+        for [x, y, _] in &mut p.simulation.states[0][0].points {
+            (*x, *y) = (50.0 + 0.9 * (*x - 50.0), 40.0 + 0.9 * (*y - 40.0));
+        }
+    };
+    refused_record(
+        smaller,
+        &["the mesh of run.vtkhdf is not what test.h5 shows", "expected at least 33 %", "--partial-mesh"],
+    );
+}
+
+#[test]
+fn targets_that_contradict_the_pose() {
+    let moved = |p: &mut Plate| {
+        for (i, (_, image)) in p.record.targets.iter_mut().enumerate() {
+            image[0] += if i % 2 == 0 { 60.0 } else { -45.0 };
+            image[1] += 25.0 * i as f64;
+        }
+    };
+    refused_record(moved, &["test.h5", "camera 'left': its 5 reference targets", "at most 3.0 px is trusted"]);
+    refused_record(
+        |p| {
+            p.record.pose = None;
+            p.record.targets.truncate(3);
+        },
+        &["/cameras/left", "no pose and 3 targets", "at least 4 targets"],
+    );
+}
+
+#[test]
+fn options_that_fit_nothing() {
+    refused(&SOUND, &["--displacement", "DISPL"], nothing, &["run.vtkhdf", "DISPL"]);
+    let tolerances = |d: &Path| std::fs::write(d.join("t.toml"), "[parts]\nbumper = 3.0\n").expect("written");
+    refused(&SOUND, &["--tolerances", "t.toml"], tolerances, &["\"bumper\"", "1 (plate)"]);
+    let no_toml = |d: &Path| std::fs::write(d.join("t.toml"), "plate 3 mm\n").expect("written");
+    refused(&SOUND, &["--tolerances", "t.toml"], no_toml, &["t.toml", "[parts]"]);
+    refused(&SOUND, &["--tolerances", "missing.toml"], nothing, &["missing.toml"]);
+    refused(&SOUND, &["--residual", "onnx", "--model", "missing.onnx"], nothing, &["missing.onnx"]);
+    refused(&SOUND, &["--provider", "cuda"], nothing, &["--provider is given", "--residual onnx"]);
+    let text = |d: &Path| std::fs::write(d.join("m.onnx"), "no model").expect("written");
+    let onnx = ["--residual", "onnx", "--provider", "cpu", "--model", "m.onnx"];
+    refused(&SOUND, &onnx, text, &["m.onnx", "not a model"]);
+}
+
+#[test]
+fn an_output_folder_of_somebody_else() {
+    let thesis = |d: &Path| {
+        std::fs::create_dir(d.join("out")).expect("a folder");
+        std::fs::write(d.join("out/thesis.tex"), "years of work").expect("written");
+    };
+    refused(&SOUND, &[], thesis, &["thesis.tex", "review.json", "--out"]);
+}

@@ -1,0 +1,32 @@
+//! The help texts are a contract with people's scripts and habits: a change shows here.
+
+use std::process::Command;
+
+fn help(words: &[&str]) -> String {
+    let run = Command::new(env!("CARGO_BIN_EXE_crumple")).args(words).output().expect("the binary runs");
+    assert!(run.status.success(), "{words:?} ends with {}", run.status);
+    String::from_utf8(run.stdout).expect("UTF-8").lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn help_of_the_program() {
+    insta::assert_snapshot!(help(&["--help"]));
+}
+
+#[test]
+fn help_of_review() {
+    insta::assert_snapshot!(help(&["review", "--help"]));
+}
+
+#[test]
+fn help_of_train() {
+    insta::assert_snapshot!(help(&["train", "--help"]));
+}
+
+#[test]
+fn words_that_are_not_understood_end_with_2() {
+    for words in [&["review"][..], &["review", "a", "b", "--out", "c", "--tolerance-mm", "-1"], &["rewiev"], &[]] {
+        let run = Command::new(env!("CARGO_BIN_EXE_crumple")).args(words).output().expect("the binary runs");
+        assert_eq!(run.status.code(), Some(2), "{words:?}");
+    }
+}
