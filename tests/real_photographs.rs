@@ -142,6 +142,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the table of measured errors is worth seeing")]
 fn a_pulled_plate_moves_as_published() {
     let Some(photographs) = shared("real/oht_cfrp") else { return };
     let plate = Plate::new(12.0);

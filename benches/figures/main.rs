@@ -25,6 +25,9 @@ pub(crate) struct Plan {
     small: bool,
 }
 
+/// Measures one part and writes its table.
+type Table = fn(Plan) -> String;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(at) = arguments.iter().position(|a| a == memory::CHILD) {
@@ -34,7 +37,7 @@ fn main() {
     let small = !arguments.iter().any(|a| a == "--bench") || cfg!(debug_assertions);
     let only: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
     let plan = Plan { repeats: if small { 1 } else { 5 }, small };
-    let parts: [(&str, fn(Plan) -> String); 5] = [
+    let parts: [(&str, Table); 5] = [
         ("ingest", ingest::table),
         ("raster", raster::table),
         ("pipeline", pipeline::table),

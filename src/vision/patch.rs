@@ -99,7 +99,8 @@ impl<'a> PatchMatcher<'a> {
         let n = template.count;
         let hessian = template.hessian();
         let determinant = hessian[0] * hessian[2] - hessian[1] * hessian[1];
-        if !(determinant > 1e-3 * hessian[0].max(hessian[2]).powi(2)) {
+        let least = 1e-3 * hessian[0].max(hessian[2]).powi(2);
+        if determinant.is_nan() || determinant <= least {
             return None;
         }
         let inverse = [hessian[2] / determinant, -hessian[1] / determinant, hessian[0] / determinant];
@@ -117,7 +118,7 @@ impl<'a> PatchMatcher<'a> {
                 break;
             }
         }
-        if !(last < 0.05) {
+        if last.is_nan() || last >= 0.05 {
             return None;
         }
         self.warp(&template, column as f32 + x, row as f32 + y, &mut warped)?;
