@@ -201,7 +201,6 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Export
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
 //! The report for people: plots as SVG and PNG files, and `report.html`, one page that needs nothing else.
 //!
-//! Plots are drawn once with plotters on a [`sheet`] that remembers the strokes, and replayed as SVG and as PNG. The
+//! Plots are drawn once with plotters on a `sheet` that remembers the strokes, and replayed as SVG and as PNG. The
 //! page is put together with `format!` and one escape function: it is a single page with a handful of tables, for which
 //! a template crate would add a language and a build step and save nothing.
 

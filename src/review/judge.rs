@@ -193,6 +193,7 @@ impl Labels {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges that may hold one")]
 mod tests {
     use super::*;
     use crate::domain::{CellType, Part};

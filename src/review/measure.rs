@@ -69,6 +69,7 @@ pub struct Candidate {
 ///
 /// # Errors
 /// When the estimator fails.
+#[expect(clippy::too_many_arguments, reason = "a camera, a moment and an estimator, each used once")]
 pub fn measure(
     camera: usize,
     track: &CameraTrack,

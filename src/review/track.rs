@@ -120,7 +120,8 @@ impl<'a> Tracker<'a> {
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
             (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
-            let lifted = self.lift(rough.iter().map(|c| c.sighting.clone()).collect(), &before, &anchor)?;
+            let told: Vec<Sighting> = rough.iter().map(|c| c.sighting.clone()).collect();
+            let lifted = self.lift(&told, &before, &anchor)?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
@@ -134,9 +135,9 @@ impl<'a> Tracker<'a> {
         }
         fine.extend(rough.into_iter().filter(|c| !covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))));
         let whole: Vec<Sighting> = fine.iter().map(|c| c.sighting.clone()).collect();
-        let lifted = self.lift(whole, &before, &anchor)?;
+        let lifted = self.lift(&whole, &before, &anchor)?;
         self.apply(&before, &lifted);
-        self.finish(simulated_mm, pictures, &fine, &unseen, lifted)
+        Ok(self.finish(simulated_mm, pictures, &fine, &unseen, &lifted))
     }
 
     fn measure_all(
@@ -159,7 +160,7 @@ impl<'a> Tracker<'a> {
         Ok((all, unseen))
     }
 
-    fn lift(&self, sightings: Vec<Sighting>, before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
+    fn lift(&self, sightings: &[Sighting], before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
         let prior = LiftPrior {
             edges: &self.edges,
             membrane_mm: MEMBRANE_MM,
@@ -167,7 +168,7 @@ impl<'a> Tracker<'a> {
             before_mm: before,
             anchor_mm: anchor,
         };
-        lift(&self.on_skin, &sightings, &prior)
+        lift(&self.on_skin, sightings, &prior)
     }
 
     fn apply(&mut self, before: &[Vector3<f64>], lifted: &Lifted) {
@@ -182,8 +183,8 @@ impl<'a> Tracker<'a> {
         pictures: &[StepPicture],
         fine: &[Candidate],
         unseen: &[Array2<bool>],
-        lifted: Lifted,
-    ) -> Result<TrackedStep, TrackError> {
+        lifted: &Lifted,
+    ) -> TrackedStep {
         let mut seen_by = vec![0u64; self.deviation.len()];
         let mut anchored = vec![false; self.deviation.len()];
         let mut residuals_px = Vec::new();
@@ -203,7 +204,7 @@ impl<'a> Tracker<'a> {
             }
         }
         let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
-        let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, &lifted);
+        let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, lifted);
         let positions = deviated(simulated_mm, &self.deviation);
         for (p, unseen) in pictures.iter().zip(unseen) {
             let mut look =
@@ -212,13 +213,13 @@ impl<'a> Tracker<'a> {
             self.trust_new_surfaces(&mut look, unseen);
             self.cameras[p.camera].last = Some(look);
         }
-        Ok(TrackedStep {
+        TrackedStep {
             deviation_mm: self.deviation.clone(),
             covariance_mm2,
             observed,
             residuals_px,
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
-        })
+        }
     }
 
     /// Trusts the look of surfaces that frame 0 did not show, once their place is known: from now on they are followed
@@ -338,9 +339,9 @@ fn limit_by_distance(sigma: &mut [f64], anchored: &[bool], edges: &[[u32; 2]], p
             }
         };
         if round % 2 == 0 {
-            edges.iter().for_each(&mut relax)
+            edges.iter().for_each(&mut relax);
         } else {
-            edges.iter().rev().for_each(&mut relax)
+            edges.iter().rev().for_each(&mut relax);
         }
         if !changed {
             break;

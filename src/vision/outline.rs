@@ -47,7 +47,7 @@ pub fn outline_sightings(
                 continue;
             }
             count += 1;
-            if count % options.stride != 0 {
+            if !count.is_multiple_of(options.stride) {
                 continue;
             }
             let Some(normal) = outward_normal(&covered, ri, ci) else { continue };

@@ -306,14 +306,14 @@ mod tests {
             let mut warped = [0.0; AREA];
             let whole = matcher.warp(&template, x, y, &mut warped).is_some();
             let mut all_inside = true;
-            for at in 0..AREA {
+            for (at, warped) in warped.iter().enumerate() {
                 let (dx, dy) = ((at % ROW) as f32 - 7.0, (at / ROW) as f32 - 7.0);
                 if template.mask[at] == 0.0 {
-                    prop_assert_eq!(warped[at], 0.0);
+                    prop_assert_eq!(*warped, 0.0);
                     continue;
                 }
                 match sample_bicubic(&picture.view(), x + dx, y + dy) {
-                    Some(v) if whole => prop_assert!((v - warped[at]).abs() < 1e-5, "{v} {}", warped[at]),
+                    Some(v) if whole => prop_assert!((v - warped).abs() < 1e-5, "{v} {warped}"),
                     found => all_inside &= found.is_some(),
                 }
             }

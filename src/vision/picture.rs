@@ -35,7 +35,7 @@ pub fn canvas_picture(view: &PinholeView, picture: &Array2<f32>) -> Result<Array
 /// `picture` with its local mean taken out and its local contrast brought to one level, around 0.5.
 ///
 /// Folding turns a surface in the light: shading changes by more than the paint's own contrast. What is left after this
-/// is the paint. Noise is not lifted to full contrast, because [`CONTRAST_FLOOR`] is added to the local one.
+/// is the paint. Noise is not lifted to full contrast, because a floor is added to the local one.
 ///
 /// # Errors
 /// When OpenCV refuses.
