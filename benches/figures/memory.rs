@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
-use crumple::jobs::ToleranceRequest;
-use crumple::jobs::{ReviewRequest, review_test};
+use crumple::jobs::{ReviewRequest, ToleranceRequest, review_test};
 use crumple::vision::DisFlow;
 use hdf5::types::{FixedAscii, VarLenUnicode};
 use hdf5::{File, Group};
@@ -39,11 +38,11 @@ fn review(simulation: &Path, test: &Path) {
         simulation_options: SimulationOptions::default(),
         test: test.to_owned(),
         out: folder.path().join("out"),
-        tolerances: ToleranceRequest::uniform(5.0),
+        tolerances: ToleranceRequest { default_mm: 5.0, per_part_mm: std::collections::BTreeMap::new() },
         partial_mesh: false,
         report: true,
     };
-    review_test(&request, &DisFlow, &|_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{e}"));
+    review_test(&request, &DisFlow, &mut |_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{e}"));
 }
 
 fn read_film(path: &Path) {

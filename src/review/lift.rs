@@ -251,7 +251,7 @@ mod tests {
         let truth = Vector3::new(2.0, 0.0, 1.0);
         let mut sightings: Vec<_> = (0..20).map(|n| seen(0, n, front(), truth)).collect();
         sightings[10].residual_px += Vector2::new(25.0, -10.0);
-        let anchor = vec![5.0; 40];
+        let anchor = vec![50.0; 40];
         let prior = LiftPrior {
             edges: &edges,
             membrane_mm: 0.5,
