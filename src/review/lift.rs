@@ -263,7 +263,8 @@ mod tests {
         assert!(found.weights[10] < 0.01 && found.weights[5] > 0.9);
         assert!((found.increment_mm[10].x - 2.0).abs() < 0.1);
         let sigma = |n: usize| found.covariance_mm2[n][(0, 0)].sqrt();
-        assert!(sigma(39) > 2.0 * sigma(22) && sigma(22) > sigma(10), "{} {} {}", sigma(39), sigma(22), sigma(10));
+        // A chain's doubt grows with the root of the distance, here by 2.6; a sigma from 24 draws is known to 15 %.
+        assert!(sigma(39) > 1.5 * sigma(22) && sigma(22) > sigma(10), "{} {} {}", sigma(39), sigma(22), sigma(10));
     }
 
     /// The blocks, their places and the prior against a dense matrix that is summed term by term.
