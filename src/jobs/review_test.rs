@@ -113,6 +113,7 @@ fn run(
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
+        impactor: simulation.impactor(),
         estimator,
     };
     if !request.partial_mesh {
