@@ -12,7 +12,7 @@ use crumple::geom::{Camera, PinholeView, Skin, node_neighbours, rasterise};
 use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
 use crumple::jobs::FileSource;
 use crumple::review::{
-    CameraTrack, LiftPrior, Look, Measured, ReviewSetup, ReviewSource, Sighting, lift, measure, measure_deviation,
+    CameraTrack, LiftPrior, Look, Measured, RealPicture, ReviewSetup, ReviewSource, Sighting, lift, measure, measure_deviation,
 };
 use crumple::vision::{
     Appearance, DenseResidual, DisFlow, PicturePair, ResidualEstimator, Support, Tone, VisionError, canvas_picture,

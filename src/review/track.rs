@@ -7,11 +7,12 @@
 
 use nalgebra::{Matrix3, Vector3};
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
-use super::measure::{CameraTrack, Candidate, Look, measure};
+use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 use crate::geom::{NO_TRIANGLE, Skin, node_neighbours};
-use crate::vision::{Appearance, ResidualEstimator, Support, VisionError};
+use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError, local_contrast};
 
 /// Tracking that could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -117,15 +118,16 @@ impl<'a> Tracker<'a> {
     ) -> Result<TrackedStep, TrackError> {
         let anchor: Vec<f64> = self.sigma_mm.iter().map(|s| s.hypot(CHANGE_MM)).collect();
         let before = self.deviation.clone();
+        let paints = paints_of(pictures)?;
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
-            (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
+            (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, &paints, estimator)?;
             let told: Vec<Sighting> = rough.iter().map(|c| c.sighting.clone()).collect();
             let lifted = self.lift(&told, &before, &anchor)?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
-        let (mut fine, unseen) = self.measure_all(Look::First, simulated_mm, pictures, estimator)?;
+        let (mut fine, unseen) = self.measure_all(Look::First, simulated_mm, pictures, &paints, estimator)?;
         let covered: std::collections::HashSet<(usize, usize, usize)> =
             fine.iter().map(|c| (c.sighting.camera, c.row / 8, c.column / 8)).collect();
         // Every sighting is told against the deviation before this frame, to which the anchor belongs.
@@ -145,15 +147,22 @@ impl<'a> Tracker<'a> {
         look: Look,
         simulated_mm: &[[f32; 3]],
         pictures: &[StepPicture],
+        paints: &[Paint],
         estimator: &dyn ResidualEstimator,
     ) -> Result<(Vec<Candidate>, Vec<Array2<bool>>), TrackError> {
         let positions = deviated(simulated_mm, &self.deviation);
         let noise = NOISE_PX[usize::from(look == Look::Last)];
+        let found: Vec<(Predicted, Vec<Candidate>)> = pictures
+            .par_iter()
+            .zip(paints)
+            .map(|(p, paint)| {
+                let real = RealPicture { picture: &p.picture, paint };
+                measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, real, estimator, noise)
+                    .map_err(|source| TrackError::Vision { camera: p.camera, source })
+            })
+            .collect::<Result<_, _>>()?;
         let (mut all, mut unseen) = (Vec::new(), Vec::new());
-        for p in pictures {
-            let (predicted, found) =
-                measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, &p.picture, estimator, noise)
-                    .map_err(|source| TrackError::Vision { camera: p.camera, source })?;
+        for (predicted, found) in found {
             all.extend(found);
             unseen.push(predicted.support.mapv(|s| s == Support::Unseen));
         }
@@ -280,6 +289,14 @@ impl<'a> Tracker<'a> {
         }
         trusted
     }
+}
+
+/// The paint of each picture.
+fn paints_of(pictures: &[StepPicture]) -> Result<Vec<Paint>, TrackError> {
+    pictures
+        .par_iter()
+        .map(|p| local_contrast(&p.picture).map_err(|source| TrackError::Vision { camera: p.camera, source }))
+        .collect()
 }
 
 /// Simulation plus deviation, mm.
