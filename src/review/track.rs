@@ -9,7 +9,7 @@ use nalgebra::{Matrix3, Vector3};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
+use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift, lift_increment};
 use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 use crate::geom::{NO_TRIANGLE, Skin, node_neighbours};
 use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError, local_contrast};
@@ -65,6 +65,14 @@ pub struct Tracker<'a> {
     sigma_mm: Vec<f64>,
 }
 
+/// All that a [`Tracker`] learns on its way.
+#[derive(Debug)]
+pub(super) struct TrackerState {
+    deviation: Vec<Vector3<f64>>,
+    sigma_mm: Vec<f64>,
+    last: Vec<Option<Appearance>>,
+}
+
 /// How much the deviation of neighbours changes differently from frame to frame, 1-sigma, mm.
 const MEMBRANE_MM: f64 = 0.7;
 /// How much the deviations of neighbours differ, 1-sigma, mm: folds at other places differ by mm from node to node.
@@ -106,6 +114,23 @@ impl<'a> Tracker<'a> {
         &self.cameras
     }
 
+    /// What [`Tracker::restore`] needs to go on from here.
+    pub(super) fn state(&self) -> TrackerState {
+        TrackerState {
+            deviation: self.deviation.clone(),
+            sigma_mm: self.sigma_mm.clone(),
+            last: self.cameras.iter().map(|c| c.last.clone()).collect(),
+        }
+    }
+
+    /// Goes back to where `state` was taken.
+    pub(super) fn restore(&mut self, state: TrackerState) {
+        (self.deviation, self.sigma_mm) = (state.deviation, state.sigma_mm);
+        for (camera, last) in self.cameras.iter_mut().zip(state.last) {
+            camera.last = last;
+        }
+    }
+
     /// Measures one moment: `simulated_mm` is where the simulation has the nodes then.
     ///
     /// # Errors
@@ -123,7 +148,7 @@ impl<'a> Tracker<'a> {
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
             (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, &paints, estimator)?;
             let told: Vec<Sighting> = rough.iter().map(|c| c.sighting.clone()).collect();
-            let lifted = self.lift(&told, &before, &anchor)?;
+            let lifted = lift_increment(&self.on_skin, &told, &self.prior(&before, &anchor))?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
@@ -137,7 +162,7 @@ impl<'a> Tracker<'a> {
         }
         fine.extend(rough.into_iter().filter(|c| !covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))));
         let whole: Vec<Sighting> = fine.iter().map(|c| c.sighting.clone()).collect();
-        let lifted = self.lift(&whole, &before, &anchor)?;
+        let lifted = lift(&self.on_skin, &whole, &self.prior(&before, &anchor))?;
         self.apply(&before, &lifted);
         Ok(self.finish(simulated_mm, pictures, &fine, &unseen, &lifted))
     }
@@ -169,15 +194,14 @@ impl<'a> Tracker<'a> {
         Ok((all, unseen))
     }
 
-    fn lift(&self, sightings: &[Sighting], before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
-        let prior = LiftPrior {
+    fn prior<'b>(&'b self, before: &'b [Vector3<f64>], anchor: &'b [f64]) -> LiftPrior<'b> {
+        LiftPrior {
             edges: &self.edges,
             membrane_mm: MEMBRANE_MM,
             roughness_mm: ROUGHNESS_MM,
             before_mm: before,
             anchor_mm: anchor,
-        };
-        lift(&self.on_skin, sightings, &prior)
+        }
     }
 
     fn apply(&mut self, before: &[Vector3<f64>], lifted: &Lifted) {
