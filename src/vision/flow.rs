@@ -106,6 +106,16 @@ impl ResidualEstimator for DisFlow {
     }
 }
 
+/// Lets OpenCV compute on the threads that call it alone, for a caller that limits its own; what it computes does not
+/// depend on it.
+///
+/// # Errors
+/// When OpenCV refuses.
+pub fn keep_to_calling_threads() -> Result<(), VisionError> {
+    let failed = |source| VisionError::OpenCv { during: "limiting its threads", source };
+    opencv::core::set_num_threads(1).map_err(failed)
+}
+
 fn check_sizes(pair: PicturePair<'_>) -> Result<(), VisionError> {
     let (predicted, real) = (pair.predicted.dim(), pair.real.dim());
     if predicted == real { Ok(()) } else { Err(VisionError::SizesDiffer { predicted, real }) }
@@ -124,7 +134,8 @@ fn dis(first: &[u8], second: &[u8], rows: usize) -> opencv::Result<Array3<f32>> 
     search.calc(&a, &b, &mut flow)?;
     let vectors = flow.data_typed::<opencv::core::Vec2f>()?;
     let both = vectors.iter().map(|v| v[0]).chain(vectors.iter().map(|v| v[1])).collect();
-    Ok(Array3::from_shape_vec((2, rows, first.len() / rows), both).expect("a flow is of its picture's size, else a bug"))
+    Ok(Array3::from_shape_vec((2, rows, first.len() / rows), both)
+        .expect("a flow is of its picture's size, else a bug"))
 }
 
 /// Length of `forward(p) + backward(p + forward(p))` at each pixel, px; large where the way back leaves the picture.
