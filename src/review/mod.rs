@@ -22,7 +22,7 @@ pub use align::{AlignError, align_camera};
 pub use flags::{Judged, judge};
 pub use judge::{CONFIDENCE, normal_cdf};
 pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
-pub use measure::{CameraTrack, Candidate, Look, measure};
+pub use measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 pub use rigid::{MeasuredNode, split_rigid};
 pub use session::{Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation};
 pub use timeline::{Moment, moments};
