@@ -38,12 +38,18 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
     let (picture, shown) = painted(scene, shot, &window);
     let time_s = camera.times_s[shot.frame];
     let headline = format!("{} · camera {} · {} · frame {}", scene.review.test_id, camera.name, ms(time_s), shot.frame);
+    let moment =
+        if overlay.moment == "peak" { "when the gravest mismatch is largest" } else { "at the end of the film" };
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let right = MARGIN + picture.width() as i32 + 44;
     sheet.picture((MARGIN, CONTENT_TOP), picture);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        title(&area, &headline, "Deviation of the test from the simulation, on the surface as filmed")?;
+        title(
+            &area,
+            &headline,
+            &format!("Deviation of the test from the simulation on the surface as filmed, {moment}"),
+        )?;
         badges(scene, &area, &shown)?;
         let bar = ColourBar {
             at: (right, CONTENT_TOP + 42),
@@ -56,7 +62,7 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
         colour_bar(&area, &bar)?;
         let entries = [
             (Swatch::Frame(MISMATCH), "mismatch, with its number"),
-            (Swatch::Dashes(MISMATCH), "its place is estimated"),
+            (Swatch::Dashes(MISMATCH), "not measured here, estimated"),
             (Swatch::Hatch, "cannot tell"),
             (Swatch::Box(RGBColor(222, 222, 222)), "in view, not measured"),
         ];
@@ -66,8 +72,6 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
     letter().map_err(failed("the overlay"))?;
     drop(area);
     let name = format!("overlay_{}_{}_{}", shot.camera, file_name(camera.name), overlay.moment);
-    let moment =
-        if overlay.moment == "peak" { "when the gravest mismatch is largest" } else { "at the end of the film" };
     Ok(Plot {
         name,
         title: format!("Camera {} {moment} ({})", camera.name, ms(time_s)),
