@@ -4,17 +4,17 @@
 //! A file must not make the program read other files, so external links, external storage and virtual datasets are
 //! refused; the library's own traversal of external links is switched off for the whole process.
 
+mod opening;
 mod set;
 mod text;
 
 use std::collections::BTreeMap;
-use std::fs::TryLockError;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Once};
 
 use hdf5::LinkType;
 
+pub(crate) use opening::has_signature;
 pub(crate) use set::{Kind, Set};
 
 use super::error::{IngestError, cannot};
@@ -54,7 +54,7 @@ pub(crate) fn open_root(path: &Path) -> Result<Dir, IngestError> {
     set_up_library();
     let mut builder = hdf5::File::with_options();
     builder.with_fapl(|fapl| fapl.chunk_cache(CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, 1.0));
-    let file = builder.open(path).map_err(|source| why_not_opened(path, bytes.len(), source))?;
+    let file = builder.open(path).map_err(|source| opening::why_not_opened(path, bytes.len(), source))?;
     let group = file.as_group().map_err(|source| IngestError::Hdf5 {
         file: path.to_owned(),
         place: "/".to_owned(),
@@ -62,71 +62,6 @@ pub(crate) fn open_root(path: &Path) -> Result<Dir, IngestError> {
         source,
     })?;
     Dir::from_group(Arc::from(path), "/".to_owned(), group)
-}
-
-/// Why the library did not open a file that is there.
-fn why_not_opened(path: &Path, size: u64, source: hdf5::Error) -> IngestError {
-    let being_written = |found: &str, advice: &str| {
-        IngestError::refused(path, "file", found, "a finished file that nobody has open for writing", advice)
-    };
-    let Some(offset) = signature_offset(path) else {
-        return IngestError::refused(
-            path,
-            "file",
-            format_args!("{} without an HDF5 signature", limits::bytes(size)),
-            "an HDF5 file",
-            "check the path; a download that was cut off or a Git LFS pointer looks like this",
-        );
-    };
-    if is_locked(path) {
-        return being_written(
-            "a lock that another program holds on it (flock)",
-            "wait until the solver, recorder or viewer that writes it has closed it, or review a copy; where the lock \
-             is left over from a file server, set HDF5_USE_FILE_LOCKING=FALSE",
-        );
-    }
-    if is_marked_as_open(path, offset) {
-        return being_written(
-            "the mark of a file that is open for writing (file consistency flags)",
-            "wait until its writer has closed it; where the writer crashed, h5clear -s FILE takes the mark away",
-        );
-    }
-    IngestError::Hdf5 { file: path.to_owned(), place: "file".to_owned(), doing: "open it", source }
-}
-
-/// True when another program holds the lock with which the HDF5 library keeps readers out.
-fn is_locked(path: &Path) -> bool {
-    // The lock goes with the handle.
-    std::fs::File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// True when a superblock of version 3 says that a writer has the file open (format spec. II.A, bits 0 and 2).
-fn is_marked_as_open(path: &Path, signature: u64) -> bool {
-    let mut head = [0; 12];
-    let read = std::fs::File::open(path)
-        .and_then(|mut file| file.seek(SeekFrom::Start(signature)).and_then(|_| file.read_exact(&mut head)));
-    read.is_ok() && head[8] == 3 && head[11] & 0b101 != 0
-}
-
-/// True when the file has HDF5's signature.
-pub(crate) fn has_signature(path: &Path) -> bool {
-    signature_offset(path).is_some()
-}
-
-/// Where HDF5's signature stands: at 0 or behind a user block (512, 1024, … bytes; format spec. II.A).
-fn signature_offset(path: &Path) -> Option<u64> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let mut offset = 0_u64;
-    while offset <= 1 << 24 {
-        let mut head = [0; 8];
-        file.seek(SeekFrom::Start(offset)).ok()?;
-        file.read_exact(&mut head).ok()?;
-        if head == *b"\x89HDF\r\n\x1a\n" {
-            return Some(offset);
-        }
-        offset = if offset == 0 { 512 } else { offset * 2 };
-    }
-    None
 }
 
 /// Registers the decoders and takes external links away from the library, once a process.
