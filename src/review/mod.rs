@@ -9,6 +9,7 @@ mod impactor;
 mod judge;
 mod lift;
 mod measure;
+mod nearby;
 mod noise;
 mod record;
 mod rigid;
