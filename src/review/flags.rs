@@ -30,6 +30,9 @@ pub struct Judged {
 
 /// A mismatch must last so many moments, unless it begins at the end of the film.
 const LEAST_MOMENTS: usize = 2;
+/// A region that never covers [`ONSET_SHARE`] of its part is a finding when it exceeds the tolerance so many times: a
+/// few elements hardly beyond it are no reason to stop a campaign.
+const STANDS_OUT: f64 = 1.5;
 /// Share of a part's visible elements from which a mismatch counts as begun.
 const ONSET_SHARE: f64 = 0.05;
 /// An undecided region must cover this share of its part's visible elements …
@@ -65,7 +68,11 @@ pub fn judge(
         .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
         .collect();
     let mut chosen: Vec<(Region, Verdict)> =
-        join_nearby(lasting, &neighbours, GAP_ELEMENTS).into_iter().map(|r| (r, Verdict::Mismatch)).collect();
+        join_nearby(lasting, &neighbours, GAP_ELEMENTS)
+            .into_iter()
+            .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
+            .map(|r| (r, Verdict::Mismatch))
+            .collect();
     chosen.extend(
         undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
     );
@@ -127,6 +134,10 @@ impl VisibleCounts {
     fn is_large_and_lasting(&self, region: &Region, moments: usize) -> bool {
         let large = region.elements.keys().filter(|m| self.share(region, **m) >= UNDECIDED_SHARE).count();
         large as f64 >= UNDECIDED_MOMENTS * moments as f64
+    }
+
+    fn is_noticeable(&self, region: &Region) -> bool {
+        region.elements.keys().any(|m| self.share(region, *m) >= ONSET_SHARE)
     }
 
     /// First moment at which the region is a noticeable share of its part; its first moment if it never is.
@@ -202,6 +213,12 @@ fn flag_of(
         element_ids,
         bbox_px: BTreeMap::new(),
     }
+}
+
+/// True when the region is far beyond the tolerance at some moment.
+fn stands_out(mesh: &Mesh, measured: &Measured, region: &Region, tolerance_mm: f64) -> bool {
+    let peak = |(moment, elements): (&usize, &Vec<u32>)| peak_size(mesh, measured, *moment, elements);
+    region.elements.iter().filter_map(peak).any(|(size, _)| size >= STANDS_OUT * tolerance_mm)
 }
 
 /// 95th percentile of the deviation over the elements' nodes, and the median sigma there, mm.
