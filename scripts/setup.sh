@@ -40,7 +40,7 @@ system_packages() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-rust_version() { rustc --version 2>/dev/null | awk '{print $2}'; }
+rust_version() { { rustc --version 2>/dev/null || true; } | awk '{print $2}'; }
 
 rust() {
     local found

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module a file.
 
+mod accuracy;
 mod bad_input;
 mod cli_help;
 mod end_to_end;

@@ -105,3 +105,138 @@ fn image_of(cylinder: &Cylinder, view: &PinholeView) -> Array2<bool> {
         cylinder.seen_at(camera, r as f64, c as f64).is_some()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::{Rotation3, Vector3};
+
+    use super::approach::tests::{leaning_wall, pole};
+    use super::*;
+    use crate::domain::{CameraRecord, Distortion, Impactor, Intrinsics, Pose};
+    use crate::geom::{Camera, Skin};
+    use crate::review::{SourceError, moments};
+    use crate::vision::{Appearance, DisFlow, Tone};
+
+    const SIZE: (usize, usize) = (240, 320);
+    /// The test's pole stands farther along its axis' side and is slower than the simulation's.
+    const LATERAL_MM: f64 = 6.0;
+    const RATE: f64 = 0.93;
+
+    /// Looks at the origin from `from`.
+    fn camera(from: Vector3<f64>) -> Camera {
+        let forward = (-from).normalize();
+        let right = Vector3::z().cross(&forward).normalize() * -1.0;
+        let rotation = Rotation3::from_basis_unchecked(&[right, forward.cross(&right), forward]).inverse();
+        let m = rotation.matrix();
+        let t = -(m * from);
+        Camera {
+            width: SIZE.1,
+            height: SIZE.0,
+            intrinsics: Intrinsics { fx: 500.0, fy: 500.0, cx: 160.0, cy: 120.0 },
+            distortion: Distortion::default(),
+            pose: Pose {
+                rotation: [0, 1, 2].map(|r| [m[(r, 0)], m[(r, 1)], m[(r, 2)]]),
+                translation_mm: [t.x, t.y, t.z],
+            },
+        }
+    }
+
+    /// Smooth noise of a place, 0 to 1.
+    fn paint(x: f64, y: f64, z: f64) -> f64 {
+        let wave = |a: f64, b: f64, c: f64| (a * x + b * y + c * z).sin();
+        0.5 + 0.125 * (wave(0.9, 0.3, 0.5) + wave(-0.4, 0.8, 0.7) + wave(0.5, 0.6, -0.9) + wave(0.2, -0.7, 0.6))
+    }
+
+    struct Film {
+        cameras: [Camera; 2],
+        impactor: Impactor,
+        wall: Vec<[f32; 3]>,
+        skin: Skin,
+    }
+
+    impl Film {
+        fn pole_at(&self, time_s: f64) -> Cylinder {
+            let approach = Approach::new(&self.impactor, &self.skin, &self.wall);
+            let way = RATE * approach.simulated_way_mm(time_s);
+            Cylinder { span_mm: [-60.0, 70.0], ..approach.touching(LATERAL_MM).moved(approach.direction() * way) }
+        }
+    }
+
+    impl ReviewSource for Film {
+        fn simulated_mm(&self, _: f64) -> Result<Vec<[f32; 3]>, SourceError> {
+            Ok(self.wall.clone())
+        }
+
+        fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {
+            let pole = self.pole_at(frame_time_s(frame));
+            let camera = &self.cameras[camera];
+            Ok(Array2::from_shape_fn(SIZE, |(r, c)| {
+                let (row, column) = (r as f64, c as f64);
+                let value = match pole.seen_at(camera, row, column) {
+                    Some(p) => {
+                        let q = p - pole.centre_mm;
+                        0.1 + paint(q.x, q.y, q.z)
+                    }
+                    None => 0.4 * paint(0.3 * column, 0.3 * row, 9.0),
+                };
+                value as f32
+            }))
+        }
+    }
+
+    fn frame_time_s(frame: usize) -> f64 {
+        (frame as f64 - 1.0) * 1e-3
+    }
+
+    #[test]
+    fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
+        let (skin, wall) = leaning_wall();
+        let cameras = [camera(Vector3::new(500.0, 200.0, 150.0)), camera(Vector3::new(300.0, -250.0, 450.0))];
+        let film = Film { cameras, impactor: pole(), wall, skin };
+        let records: Vec<CameraRecord> = (0..2)
+            .map(|i| CameraRecord {
+                name: format!("camera {i}"),
+                width: SIZE.1,
+                height: SIZE.0,
+                times_s: (0..7).map(frame_time_s).collect(),
+                intrinsics: film.cameras[i].intrinsics,
+                distortion: Distortion::default(),
+                pose: Some(film.cameras[i].pose),
+                targets: Vec::new(),
+            })
+            .collect();
+        let tracks: Vec<CameraTrack> = (0..2)
+            .map(|i| {
+                let picture = film.picture(i, 0).expect("drawn");
+                let tone = Tone::from_picture(&picture);
+                let view = PinholeView::new(film.cameras[i]);
+                let first = Appearance::new(&view.camera, &film.skin, film.wall.clone(), tone.apply(&picture));
+                CameraTrack { view, tone, first, last: None }
+            })
+            .collect();
+        let setup = ReviewSetup {
+            skin: &film.skin,
+            node_count: film.wall.len(),
+            state_times_s: &[0.0, 0.01],
+            cameras: &records,
+            impactor: Some(&film.impactor),
+            estimator: &DisFlow,
+        };
+        let moments = moments(&records);
+        let found = FilmedImpactor::find(&setup, &film, &film.wall, &moments, &tracks, 0.0)
+            .expect("pictures are there")
+            .expect("a pole in two pictures");
+        assert!((found.place.lateral_mm - LATERAL_MM).abs() < 1.5, "{:?}", found.place);
+        for (moment, travel) in moments.iter().zip(&found.travel) {
+            let travel = travel.expect("clearly seen");
+            let true_mm = RATE * found.approach.simulated_way_mm(moment.time_s);
+            let error = (travel.way_mm - true_mm).abs();
+            assert!(error < 0.3 && error < 3.0 * travel.sigma_mm, "{travel:?}, true {true_mm} mm");
+        }
+        let hidden = found.hides_at_first(&tracks[0]);
+        let shown = film.pole_at(0.0).moved(Vector3::zeros());
+        let seen = |r: usize, c: usize| shown.seen_at(&film.cameras[0], r as f64, c as f64).is_some();
+        let missed = hidden.indexed_iter().filter(|((r, c), h)| !**h && seen(*r, *c)).count();
+        assert!(missed < 40, "{missed} pixels of the pole pass for the specimen");
+    }
+}

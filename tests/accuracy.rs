@@ -1,0 +1,94 @@
+//! What the README claims of the shared tests, by the shared scorer: `score.py` compares a whole review with the truth
+//! that the review never reads.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::program::program;
+use crate::support::{shared, skipped};
+
+/// What a test must reach.
+struct Claim {
+    test: &'static str,
+    /// At most so much of the true deviation is left, on measured and on all visible nodes; `None` for an identical pair.
+    error_left: Option<[f64; 2]>,
+    coverage: f64,
+    f1: f64,
+    parts_missed: u64,
+    onset_frames: f64,
+}
+
+/// The field's sigma must hold 85 to 99 % of the truths within two of it.
+const WITHIN_2_SIGMA: [f64; 2] = [0.85, 0.99];
+
+fn score(test: &str) -> Option<Value> {
+    let family = test.split('-').next().expect("a family");
+    let simulation = shared(&format!("simulations/{family}/run_000.vtkhdf"))?;
+    let [film, truth] = ["h5", "truth.h5"].map(|end| shared(&format!("tests/{test}.{end}")));
+    let scorer = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/check/score.py");
+    let python = Command::new("python3").args(["-c", "import numpy, h5py"]).output();
+    if !scorer.is_file() || !python.is_ok_and(|o| o.status.success()) {
+        skipped("score.py needs python3 with numpy and h5py");
+        return None;
+    }
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let review = out.path().join("review");
+    let film = film?;
+    let arguments = ["--no-report", "--quiet"];
+    let run = program(out.path()).arg("review").args([&simulation, &film]).arg("--out").arg(&review).args(arguments).output();
+    let run = run.expect("the program starts");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    Some(scored(&scorer, &[&simulation, &film, &truth?, &review]))
+}
+
+fn scored(scorer: &Path, paths: &[&PathBuf]) -> Value {
+    let run = Command::new("python3").arg(scorer).args(paths).arg("--json").output().expect("python starts");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    serde_json::from_slice(&run.stdout).expect("score.py answers with JSON")
+}
+
+fn check(claim: &Claim) {
+    let Some(score) = score(claim.test) else { return };
+    let number = |path: &str| score.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {score}"));
+    assert!(number("/error_px/median") <= 0.6 && number("/coverage") >= claim.coverage, "{score}");
+    let within = number("/within_2_sigma");
+    assert!((WITHIN_2_SIGMA[0]..=WITHIN_2_SIGMA[1]).contains(&within), "{score}");
+    let Some([left, left_all]) = claim.error_left else {
+        assert!(number("/error_px/median") <= 0.3 && number("/parts_flagged") == 0.0, "{score}");
+        assert_eq!(number("/element_flags/fp"), 0.0, "{score}");
+        return;
+    };
+    assert!(number("/error_left") <= left && number("/error_left_all") <= left_all, "{score}");
+    assert!(number("/element_flags/f1") >= claim.f1, "{score}");
+    assert!(number("/parts_missed") <= claim.parts_missed as f64 && number("/parts_false") == 0.0, "{score}");
+    let onsets = score["onset_error_frames"].as_array().expect("a list");
+    let late = |o: &Value| o.as_f64().is_none_or(|o| o.abs() > claim.onset_frames);
+    assert!(!onsets.is_empty() && !onsets.iter().any(late), "{score}");
+}
+
+#[test]
+fn an_identical_pair_has_no_flag() {
+    let (f1, error_left) = (0.0, None);
+    check(&Claim { test: "crash_box-T1", error_left, coverage: 0.85, f1, parts_missed: 0, onset_frames: 2.0 });
+}
+
+#[test]
+fn a_crash_box_that_folds_elsewhere() {
+    let error_left = Some([0.20, 0.55]);
+    check(&Claim { test: "crash_box-T2", error_left, coverage: 0.8, f1: 0.9, parts_missed: 0, onset_frames: 1.0 });
+}
+
+#[test]
+fn a_beam_behind_a_pole() {
+    // The rear plate is missed: 25 elements hardly beyond the tolerance, which the pole hides from both cameras.
+    let error_left = Some([0.40, 0.65]);
+    check(&Claim { test: "bumper-T3", error_left, coverage: 0.75, f1: 0.85, parts_missed: 1, onset_frames: 2.0 });
+}
+
+#[test]
+fn a_hat_beam_without_marks() {
+    let error_left = Some([0.15, 0.40]);
+    check(&Claim { test: "hat_beam-T4", error_left, coverage: 0.8, f1: 0.95, parts_missed: 0, onset_frames: 1.0 });
+}
