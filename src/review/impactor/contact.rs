@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_touching_node_goes_with_the_impactor_and_its_neighbours_follow() {
         // A row of nodes along z, the first touches at x = 0; the test's pole stands 6 mm farther back.
-        let nodes: Vec<[f32; 3]> = (0..5).map(|i| [if i == 0 { 0.0 } else { -3.0 }, 0.0, i as f32 * 10.0]).collect();
+        let nodes: Vec<[f32; 3]> = (0..5).map(|i| [if i == 0 { 0.0 } else { -20.0 }, 0.0, i as f32 * 10.0]).collect();
         let sightings = contacts(&pole(50.0), &pole(56.0), -Vector3::x(), 0.2, &nodes, &nodes);
         assert_eq!(sightings.len(), 1);
         let edges: Vec<[u32; 2]> = (0..4).map(|i| [i, i + 1]).collect();

@@ -144,7 +144,9 @@ mod tests {
     /// Smooth noise of a place, 0 to 1.
     fn paint(x: f64, y: f64, z: f64) -> f64 {
         let wave = |a: f64, b: f64, c: f64| (a * x + b * y + c * z).sin();
-        0.5 + 0.125 * (wave(0.9, 0.3, 0.5) + wave(-0.4, 0.8, 0.7) + wave(0.5, 0.6, -0.9) + wave(0.2, -0.7, 0.6))
+        let coarse = wave(0.09, 0.04, 0.05) + wave(-0.05, 0.11, 0.07) + wave(0.13, -0.06, 0.15);
+        let fine = wave(0.31, 0.22, -0.37) + wave(-0.27, 0.41, 0.33) + wave(0.36, -0.29, 0.24);
+        0.5 + 0.1 * coarse + 0.06 * fine
     }
 
     struct Film {
@@ -158,7 +160,7 @@ mod tests {
         fn pole_at(&self, time_s: f64) -> Cylinder {
             let approach = Approach::new(&self.impactor, &self.skin, &self.wall);
             let way = RATE * approach.simulated_way_mm(time_s);
-            Cylinder { span_mm: [-60.0, 70.0], ..approach.touching(LATERAL_MM).moved(approach.direction() * way) }
+            Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(LATERAL_MM).moved(approach.direction() * way) }
         }
     }
 
