@@ -28,6 +28,19 @@ pub(super) fn caveats(
         );
     }
     found.extend(parts(review));
+    if let Some(seen) = measured.impactor_moments {
+        found.push(format!(
+            "the impactor was followed through {seen} of {} film times: what it hides was not measured in pictures but \
+             follows from its contact",
+            measured.moments.len()
+        ));
+    } else if setup.impactor.is_some() {
+        found.push(
+            "the impactor that the simulation tells of was not found in the film: what hides the structure was told by \
+             motion and look"
+                .into(),
+        );
+    }
     if simulation.record().units.is_empty() {
         found.push(
             "no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into(),

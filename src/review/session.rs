@@ -124,6 +124,8 @@ pub struct Measured {
     pub undeformed_areas_mm2: Vec<f64>,
     /// Moments before the first motion.
     pub quiet: Vec<bool>,
+    /// At how many moments the simulation's impactor was followed in the film; `None` when it was not found there.
+    pub impactor_moments: Option<usize>,
 }
 
 /// Measures the deviation of the test from the simulation at every moment of the film.
@@ -177,6 +179,7 @@ pub fn measure_deviation(
         along_sigma_mm: Vec::new(),
         in_view: Vec::new(),
         residuals_px: Vec::new(),
+        impactor_moments: impactor.as_ref().map(FilmedImpactor::moments_seen),
         undeformed_areas_mm2: setup.skin.areas_mm2(&undeformed),
     };
     let mut done = 0;

@@ -59,6 +59,11 @@ impl<'a> FilmedImpactor<'a> {
         Ok(Some(Self { approach, place, travel }))
     }
 
+    /// At how many moments it was seen well enough.
+    pub(super) fn moments_seen(&self) -> usize {
+        self.travel.iter().flatten().count()
+    }
+
     /// Its image in frame 0, a few pixels larger: that look is not the specimen's.
     pub(super) fn hides_at_first(&self, track: &CameraTrack) -> Array2<bool> {
         hidden_by(&self.approach.filmed(&self.place), track)
