@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { elementEdges, nodeParts, readMesh, readState, regionOf } from "./meshfile";
+import { elementEdges, nodeParts, readMesh, readState, rimsByNumber } from "./meshfile";
 
 /** Two quads side by side: 3 4 5 over 0 1 2. */
 function twoQuads(): ArrayBuffer {
@@ -23,9 +23,10 @@ test("a mesh is read as it was written, and a cut one is refused with both sizes
 
 test("the rim of one quad is its four sides, of both the outer six", () => {
   const mesh = readMesh(twoQuads());
-  expect(regionOf(mesh, (element) => element === 0).rim.length).toBe(8);
-  expect(regionOf(mesh, () => true).rim.length).toBe(12);
-  expect(regionOf(mesh, () => false).triangles.length).toBe(0);
+  expect(rimsByNumber(mesh, [3, 0]).get(3)?.length).toBe(8);
+  expect(rimsByNumber(mesh, [3, 3]).get(3)?.length).toBe(12);
+  expect([...rimsByNumber(mesh, [1, 2]).keys()]).toEqual([1, 2]);
+  expect(rimsByNumber(mesh, [0, 0]).size).toBe(0);
 });
 
 test("element edges leave the diagonals out", () => {

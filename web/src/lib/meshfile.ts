@@ -78,30 +78,22 @@ export function nodeParts(mesh: Mesh): Int32Array<ArrayBuffer> {
   return parts;
 }
 
-export interface Region {
-  /** Node numbers, three a triangle. */
-  triangles: Uint32Array<ArrayBuffer>;
-  /** Node numbers, two an edge: edges that belong to the region once. */
-  rim: Uint32Array<ArrayBuffer>;
-}
-
-/** The triangles that `inside` holds for, and the rim around them. */
-export function regionOf(mesh: Mesh, inside: (element: number) => boolean): Region {
-  const triangles: number[] = [];
-  const seen = new Map<number, [number, number] | null>();
+/** For each number other than 0 the rim of the elements that carry it: node numbers, two an edge, of the edges met once. */
+export function rimsByNumber(mesh: Mesh, number_of_element: ArrayLike<number>): Map<number, Uint32Array<ArrayBuffer>> {
+  const seen = new Map<number, Map<number, [number, number] | null>>();
   for (let triangle = 0; triangle < mesh.triangles; triangle++) {
-    if (!inside(mesh.triangle_element[triangle]!)) continue;
+    const number = number_of_element[mesh.triangle_element[triangle]!]!;
+    if (number === 0) continue;
+    let edges = seen.get(number);
+    if (!edges) seen.set(number, (edges = new Map()));
     for (let corner = 0; corner < 3; corner++) {
       const a = mesh.triangle_nodes[3 * triangle + corner]!;
       const b = mesh.triangle_nodes[3 * triangle + ((corner + 1) % 3)]!;
-      triangles.push(a);
       const key = Math.min(a, b) * mesh.nodes + Math.max(a, b);
-      seen.set(key, seen.has(key) ? null : [a, b]);
+      edges.set(key, edges.has(key) ? null : [a, b]);
     }
   }
-  const rim: number[] = [];
-  for (const edge of seen.values()) if (edge) rim.push(...edge);
-  return { triangles: new Uint32Array(triangles), rim: new Uint32Array(rim) };
+  return new Map([...seen].map(([number, edges]) => [number, Uint32Array.from([...edges.values()].flatMap((edge) => edge ?? []))]));
 }
 
 /** The edges of the elements, each once: an edge between two triangles of the same element is a diagonal and left out. */

@@ -13,7 +13,7 @@ function times(m: number[], v: number[]): number[] {
 
 test("WebGL draws a point on the pixel that the pin-hole says", () => {
   const whole = { x0: -0.5, y0: -0.5, x1: CAMERA.width - 0.5, y1: CAMERA.height - 0.5 };
-  for (const point of [[0, 0, 0], [60, -30, 200], [-100, 80, 40]] as const) {
+  for (const point of [[0, 0, 0], [60, -30, 200], [-100, 80, 40]] as [number, number, number][]) {
     const clip = times(clipFromView(CAMERA, whole, 10, 5000), times(viewFromWorld(CAMERA), [...point, 1]));
     const [u, v, depth] = pixelFromWorld(CAMERA, ...point);
     expect(depth).toBeGreaterThan(0);

@@ -1,6 +1,14 @@
 /** The pin-hole camera of a result as the two matrices that WebGL wants, and points projected by hand. */
 import type { CanvasCamera } from "./contract";
 
+/** A rectangle of the canvas, px. */
+export interface Window {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
 /** Column-major 4 x 4 from world (mm) to a camera that looks along -z with y up, as WebGL has it. */
 export function viewFromWorld(camera: CanvasCamera): number[] {
   const p = camera.pose;
@@ -14,7 +22,7 @@ export function viewFromWorld(camera: CanvasCamera): number[] {
  * Column-major 4 x 4 to clip space for the rectangle of the canvas from (x0, y0) to (x1, y1), px; the whole canvas is
  * (-0.5, -0.5) to (width - 0.5, height - 0.5) because pixel (0, 0) is the centre of the first one.
  */
-export function clipFromView(camera: CanvasCamera, window: { x0: number; y0: number; x1: number; y1: number }, near: number, far: number): number[] {
+export function clipFromView(camera: CanvasCamera, window: Window, near: number, far: number): number[] {
   const { fx, fy, cx, cy } = camera;
   const w = window.x1 - window.x0;
   const h = window.y1 - window.y0;

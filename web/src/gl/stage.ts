@@ -1,0 +1,125 @@
+/**
+ * One WebGL context for the whole desk: a canvas behind the page on which each area draws into its own rectangle. Browsers
+ * allow few contexts, and so the mesh lies on the graphics card once however many cameras there are.
+ */
+import { Color, WebGLRenderer } from "three";
+
+export interface Rectangle {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** An area of the stage. `rectangle` is in device pixels, origin bottom left, as WebGL has it. */
+export interface StageArea {
+  readonly element: HTMLElement;
+  dirty: boolean;
+  draw(stage: Stage, rectangle: Rectangle): void;
+}
+
+export class Stage {
+  readonly renderer: WebGLRenderer;
+  readonly ratio: number;
+  /** Pictures drawn so far, for measuring. */
+  drawn = 0;
+  private readonly areas = new Set<StageArea>();
+  private readonly sizes: ResizeObserver;
+  private asked = 0;
+  private lost = false;
+
+  constructor(readonly canvas: HTMLCanvasElement, private readonly host: HTMLElement) {
+    this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, preserveDrawingBuffer: true, powerPreference: "high-performance" });
+    this.renderer.autoClear = false;
+    this.renderer.setScissorTest(true);
+    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.renderer.setPixelRatio(1);
+    this.sizes = new ResizeObserver(() => this.fit());
+    this.sizes.observe(host);
+    canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.lost = true; });
+    canvas.addEventListener("webglcontextrestored", () => { this.lost = false; this.invalidate(); });
+    this.fit();
+  }
+
+  add(area: StageArea): () => void {
+    this.areas.add(area);
+    this.sizes.observe(area.element);
+    this.invalidate();
+    return () => {
+      this.areas.delete(area);
+      this.sizes.unobserve(area.element);
+      this.invalidate();
+    };
+  }
+
+  /** Asks for a new picture of one area, or of all. */
+  invalidate(area?: StageArea): void {
+    if (area) area.dirty = true;
+    else for (const each of this.areas) each.dirty = true;
+    if (!this.asked) this.asked = requestAnimationFrame(() => this.drawNow());
+  }
+
+  /** Draws what is dirty, at once. */
+  drawNow(): void {
+    if (this.asked) cancelAnimationFrame(this.asked);
+    this.asked = 0;
+    if (this.lost) return;
+    const frame = this.host.getBoundingClientRect();
+    for (const area of this.areas) {
+      if (!area.dirty) continue;
+      area.dirty = false;
+      const box = area.element.getBoundingClientRect();
+      const rectangle = {
+        x: Math.round((box.left - frame.left) * this.ratio),
+        y: Math.round((frame.bottom - box.bottom) * this.ratio),
+        width: Math.round(box.width * this.ratio),
+        height: Math.round(box.height * this.ratio),
+      };
+      if (rectangle.width < 2 || rectangle.height < 2) continue;
+      area.draw(this, rectangle);
+      this.drawn += 1;
+    }
+  }
+
+  /** Restricts drawing to a rectangle and clears it. */
+  clear(rectangle: Rectangle, ground: Color): void {
+    const { x, y, width, height } = rectangle;
+    this.renderer.setViewport(x, y, width, height);
+    this.renderer.setScissor(x, y, width, height);
+    this.renderer.setClearColor(ground, 1);
+    this.renderer.clear();
+  }
+
+  dispose(): void {
+    if (this.asked) cancelAnimationFrame(this.asked);
+    this.sizes.disconnect();
+    this.areas.clear();
+    this.renderer.dispose();
+    this.renderer.forceContextLoss();
+  }
+
+  private fit(): void {
+    const { width, height } = this.host.getBoundingClientRect();
+    const [w, h] = [Math.max(1, Math.round(width * this.ratio)), Math.max(1, Math.round(height * this.ratio))];
+    if (this.canvas.width !== w || this.canvas.height !== h) {
+      this.renderer.setSize(w, h, false);
+      this.renderer.setScissor(0, 0, w, h);
+      this.renderer.setClearColor(0, 0);
+      this.renderer.clear();
+    }
+    this.invalidate();
+  }
+}
+
+/** A colour as it stands in a style variable, for shaders that write to the screen as is. */
+export function cssColour(name: string): Color {
+  const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const hex = /^#([0-9a-f]{6})$/i.exec(text)?.[1] ?? "808080";
+  const at = (from: number) => parseInt(hex.slice(from, from + 2), 16) / 255;
+  const colour = new Color();
+  // Set channel by channel: three would otherwise turn it into its linear working space.
+  colour.r = at(0);
+  colour.g = at(2);
+  colour.b = at(4);
+  return colour;
+}
