@@ -22,6 +22,7 @@ export class MeshArea implements StageArea {
   dirty = true;
   readonly camera = new PerspectiveCamera(28, 1, 1, 1000);
   private readonly controls: OrbitControls;
+  private fitted = false;
 
   constructor(
     readonly element: HTMLElement,
@@ -46,6 +47,7 @@ export class MeshArea implements StageArea {
     this.controls.target.copy(center);
     this.camera.position.copy(center).add(new Vector3(...DIRECTIONS[direction]).normalize().multiplyScalar(distance));
     this.controls.update();
+    this.fitted = true;
   }
 
   /** Turns by angles, rad: for the keyboard. */
@@ -64,6 +66,7 @@ export class MeshArea implements StageArea {
     stage.clear(rectangle, look.ground);
     const model = this.model();
     if (!model) return;
+    if (!this.fitted) this.fit();
     this.camera.aspect = rectangle.width / rectangle.height;
     this.tighten(model);
     model.drawSurface(stage.renderer, this.camera, { opacity: 1, shade: 0.8, as_filmed: look.as_filmed, ground: look.ground, pixel: stage.ratio });
