@@ -31,9 +31,9 @@ export function JobsView() {
               <thead><tr><th>Test</th><th>Simulation</th><th>State</th><th class="number">Flags</th><th class="number">Asked for</th><th class="number">Took</th><th /></tr></thead>
               <tbody>{reviews.slice(0, 100).map((review) => (
                 <tr key={review.id}>
-                  <td><a href={deskLink(review.id)}><b>{value?.tests.get(review.test_id) ?? "test"}</b></a></td>
+                  <td style={{ whiteSpace: "nowrap" }}><a href={deskLink(review.id)}><b>{value?.tests.get(review.test_id) ?? "test"}</b></a></td>
                   <td class="muted">{value?.simulations.get(review.simulation_id) ?? "simulation"}</td>
-                  <td style={{ minWidth: 220 }}><ReviewTag review={review} />
+                  <td style={{ minWidth: "220px" }}><ReviewTag review={review} />
                     {review.state === "running" ? <ReviewProgress review={review} /> : null}
                     {review.refusal ? <div class="small alarm">{review.refusal}</div> : null}</td>
                   <td class="number">{review.state === "finished" || review.live ? review.flags : "–"}</td>

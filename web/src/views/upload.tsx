@@ -87,8 +87,8 @@ function FileRow({ file }: { file: Sent }) {
         ) : <div class="small muted">{bytes(file.size)}{file.said?.kind ? `, ${KINDS[file.said.kind]}` : ""}</div>}
         {file.message ? <div class="small alarm">{file.message}</div> : null}
       </td>
-      <td style={{ width: 120 }}><FileTag file={file} /></td>
-      <td class="number" style={{ width: 150 }}>
+      <td style={{ width: "120px" }}><FileTag file={file} /></td>
+      <td class="number" style={{ width: "150px" }}>
         {file.state === "sending" ? <button class="button" onClick={() => stop(file.key)}><Icon name="pause" />Pause</button> : null}
         {file.state === "stopped" || file.state === "broken" ? <button class="button" onClick={() => resume(file.key)}><Icon name="play" />Go on</button> : null}
         {" "}<button class="icon-button" aria-label={`Remove ${file.name} from this list`} title="Remove from this list" onClick={() => void drop(file.key)}><Icon name="cross" /></button>
@@ -151,7 +151,7 @@ function ReviewCard({ campaign: into, simulations, tests }: { campaign: string |
   return (
     <section class="card" aria-label="Review">
       <div class="card-head"><h2>Review</h2><span class="muted small">tests against a simulation</span></div>
-      <form class="body" style={{ display: "grid", gap: 10 }} onSubmit={(event) => { event.preventDefault(); if (valid && !busy) void start(); }}>
+      <form class="body" style={{ display: "grid", gap: "10px" }} onSubmit={(event) => { event.preventDefault(); if (valid && !busy) void start(); }}>
         <fieldset style={{ border: "none", padding: 0, margin: 0 }}>
           <legend class="small muted" style={{ padding: "0 0 3px" }}>Tests</legend>
           <div class="pick">

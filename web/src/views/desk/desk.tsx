@@ -46,9 +46,9 @@ function Pending({ here }: { here: Desk }) {
   const review = here.review.value;
   return (
     <div class="sheet">
-      <div class="card" style={{ maxWidth: 640 }}>
+      <div class="card" style={{ maxWidth: "640px" }}>
         <div class="card-head"><h2 class="grow">{here.test.value?.name ?? "Review"}</h2>{review ? <ReviewTag review={review} /> : null}</div>
-        <div class="body" style={{ display: "grid", gap: 10 }}>
+        <div class="body" style={{ display: "grid", gap: "10px" }}>
           {review?.state === "running" || review?.state === "queued" ? <ReviewProgress review={review} /> : null}
           {review?.refusal ? <Notice text={review.refusal} /> : null}
           {review?.state === "cancelled" ? <p>This review was cancelled; it has no result.</p> : null}

@@ -38,7 +38,7 @@ export function Films({ here, stage }: { here: Desk; stage: Stage | null }) {
       <div ref={host} class="areas" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, gridAutoRows: "minmax(0, 1fr)" }}>
         {shown.map((camera) => <CameraArea key={camera.name} here={here} camera={camera} stage={stage} number={all.indexOf(camera) + 1} />)}
       </div>
-      {overlay.colours.value && !here.blind.value ? <div class="colour-foot"><ColourBar /></div> : null}
+      {overlay.colours.value && !here.blind.value ? <div class="colour-foot lonely"><ColourBar /></div> : null}
     </>
   );
 }
@@ -79,9 +79,9 @@ function CompareBar({ here }: { here: Desk }) {
       <span class="grow" />
       {check(overlay.colours, "Deviation", "d", "Deviation colours where the film has the surface", blind)}
       {overlay.colours.value && !blind ? <input type="range" min="0.1" max="1" step="0.05" value={overlay.opacity.value} aria-label="Opacity of the colours"
-        title="Opacity of the colours" onInput={(event) => { overlay.opacity.value = Number(event.currentTarget.value); }} /> : null}
+        title="Opacity of the colours" style={{ width: "52px" }} onInput={(event) => { overlay.opacity.value = Number(event.currentTarget.value); }} /> : null}
       {check(overlay.outlines, "Flags", "l", "Outlines of flags", blind)}
-      {check(overlay.edges, "Simulated mesh", "e", "Elements where the simulation has them")}
+      {check(overlay.edges, "Simulation", "e", "Elements where the simulation has them")}
     </div>
   );
 }

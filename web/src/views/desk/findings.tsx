@@ -81,7 +81,7 @@ function Parts({ here }: { here: Desk }) {
   const hidden = overlay.hidden_parts.value;
   return (
     <section class="parts" aria-label="Parts">
-      <div class="section-head"><h3 class="grow">Parts</h3><span class="muted small" style={{ width: 62, textAlign: "right" }}>onset</span><span class="muted small" style={{ width: 62, textAlign: "right" }}>peak p95</span></div>
+      <div class="section-head"><h3 class="grow">Parts</h3><span class="muted small" style={{ width: "62px", textAlign: "right" }}>onset</span><span class="muted small" style={{ width: "62px", textAlign: "right" }}>peak p95</span></div>
       {parts.map((part) => (
         <button key={part.id} aria-pressed={route.part.value === part.id} onClick={() => { route.part.value = route.part.peek() === part.id ? null : part.id; }}>
           <span class="cut">{hidden.has(part.id) ? <Icon name="hidden" /> : null}{part.name}</span>
@@ -99,7 +99,7 @@ function Warnings({ here }: { here: Desk }) {
   return (
     <section aria-label="Trust less" style={{ padding: "0 12px 12px" }}>
       <div class="section-head" style={{ paddingInline: 0 }}><h3>Trust less</h3></div>
-      <ul style={{ display: "grid", gap: 6 }}>{warnings.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span class="muted">{each}</span></li>)}</ul>
+      <ul style={{ display: "grid", gap: "6px" }}>{warnings.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span class="muted">{each}</span></li>)}</ul>
     </section>
   );
 }

@@ -47,8 +47,8 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
         <label class="check" title="Edges of the elements"><input type="checkbox" checked={overlay.mesh_edges.value} onChange={(event) => { overlay.mesh_edges.value = event.currentTarget.checked; }} />Edges</label>
         <label class="check" title="Bands instead of smooth colours (G)"><input type="checkbox" checked={overlay.banded.value} onChange={(event) => { overlay.banded.value = event.currentTarget.checked; }} />Bands</label>
         <span class="grow" />
-        {blind ? null : <label class="check" title="How much of the deviation is in the shape: 0 as simulated, 1 as filmed">Shape ×{overlay.exaggeration.value}
-          <input type="range" min="0" max="5" step="0.5" value={overlay.exaggeration.value} aria-label="Deviation in the shape" style={{ width: 64 }}
+        {blind ? null : <label class="check" title="How much of the deviation is in the shape: 0 as simulated, 1 as filmed">Δ ×{overlay.exaggeration.value}
+          <input type="range" min="0" max="5" step="0.5" value={overlay.exaggeration.value} aria-label="Deviation in the shape" style={{ width: "52px" }}
             onInput={(event) => { overlay.exaggeration.value = Number(event.currentTarget.value); }} /></label>}
         <div class="segments" role="group" aria-label="Direction of view">
           {(Object.keys(DIRECTIONS) as Direction[]).map((each) => <button key={each} onClick={() => area?.fit(each)}>{NAMES[each]}</button>)}

@@ -41,7 +41,7 @@ function Controls({ here }: { here: Desk }) {
     <div class="controls">
       {button("first", "First picture (Home)", () => here.step(-Infinity))}
       {button("back", "One picture back (←)", () => here.step(-1))}
-      <button class="button" style={{ width: 74 }} aria-pressed={here.playing.value} title="Play film and mesh (Space)" onClick={() => { here.playing.value = !here.playing.peek(); }}>
+      <button class="button" style={{ width: "74px" }} aria-pressed={here.playing.value} title="Play film and mesh (Space)" onClick={() => { here.playing.value = !here.playing.peek(); }}>
         <Icon name={here.playing.value ? "pause" : "play"} />{here.playing.value ? "Stop" : "Play"}</button>
       {button("forth", "One picture on (→)", () => here.step(1))}
       {button("last", "Last picture (End)", () => here.step(Infinity))}
@@ -152,9 +152,9 @@ function FlagMark({ here, flag, x, y, nth, same }: { here: Desk; flag: Flag; x: 
     <g data-flag={flag.number} style={{ cursor: "pointer" }} onClick={() => here.select(flag)}>
       <title>{`Flag ${flag.number} on ${flag.part_name}: onset ${ms(flag.onset_s)}, peak ${mm(flag.peak_mm)} at ${ms(flag.peak_s)}`}</title>
       <line x1={from} x2={to} y1={y} y2={y} stroke={ink} stroke-width={chosen ? 3 : 1.5} stroke-dasharray={flag.verdict_machine === "cannot_tell" ? "4 3" : "none"} />
-      <circle cx={to} cy={y} r={chosen ? 3.5 : 2.5} fill={ink} />
+      {to - from > 9 ? <circle cx={to} cy={y} r={chosen ? 3.5 : 2.5} fill={ink} /> : null}
       <rect x={from - 7 - before * 15} y={y - 7} width={14} height={14} rx={7} fill="var(--panel)" stroke={ink} stroke-width={chosen ? 2 : 1.2} />
-      <text x={from - before * 15} y={y + 3.4} text-anchor="middle" style={{ fontSize: 9.5, fontWeight: 650, fill: ink }}>{flag.number}</text>
+      <text x={from - before * 15} y={y + 3.4} text-anchor="middle" style={{ fontSize: "9.5px", fontWeight: 650, fill: ink }}>{flag.number}</text>
     </g>
   );
 }
