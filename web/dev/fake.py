@@ -7,7 +7,7 @@ import argparse, base64, hashlib, http.server, io, json, os, queue, threading, t
 import cv2, h5py, numpy as np
 
 arguments = argparse.ArgumentParser()
-arguments.add_argument("--port", type=int, default=8090)
+arguments.add_argument("--port", type=int, default=8091)
 arguments.add_argument("--dist", default=os.path.join(os.path.dirname(__file__), "..", "dist"))
 arguments.add_argument("--review", default="/tmp/page/example")
 arguments.add_argument("--example", default=os.path.join(os.path.dirname(__file__), "../../fixtures/example"))
@@ -128,7 +128,7 @@ class Example:
         return [dict(id=ID(), number=f["id"], review_id=review_id, part_id=f["part_id"], part_name=f["part_name"],
             kind=f["kind"], verdict_machine=f["verdict"], probability=f["probability"], onset_s=f["onset_s"],
             peak_s=f["peak_s"], peak_mm=f["peak_mm"], peak_sigma_mm=f["peak_sigma_mm"], area_mm2=f["area_mm2"],
-            cameras=f["cameras"], element_ids=f["element_ids"], bbox_px=f["bbox_px"],
+            cameras=f["cameras"], element_ids=f["element_ids"], bbox_px=f["bbox_px"], version=0,
             verdict=dict(state="open", reason=None, label=None, comment=None, author=None, at=None))
             for f in self.json["flags"]]
 
@@ -313,7 +313,9 @@ class Door(http.server.BaseHTTPRequestHandler):
                 f = next(f for fs in FLAGS.values() for f in fs if f["id"] == i); b = json.loads(self.body())
                 f["verdict"] = dict(state=b["state"], reason=b.get("reason"), label=b.get("label"), comment=b.get("comment"),
                                     author=b.get("author"), at=NOW(), blind=b.get("blind", False))
-                HISTORY.setdefault(i, []).append(f["verdict"]); emit("verdict", f); self.send(f, ETag='"%d"' % len(HISTORY[i]))
+                HISTORY.setdefault(i, []).append(f["verdict"])
+                if self.headers.get("If-Match", '"%d"' % f["version"]) != '"%d"' % f["version"]: return self.problem(412, "somebody else was faster")
+                f["version"] += 1; emit("verdict", f); self.send(f, ETag='"%d"' % len(HISTORY[i]))
             case ["GET", "flags", i, "verdicts"]: self.items(HISTORY.get(i, []))
             case ["GET", "flags", i]:
                 self.send(next(f for fs in FLAGS.values() for f in fs if f["id"] == i), ETag='"%d"' % len(HISTORY.get(i, [])))

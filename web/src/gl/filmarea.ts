@@ -24,7 +24,7 @@ export interface Overlay {
   colours: boolean;
   opacity: number;
   edges: boolean;
-  rims: { lines: RimLines; selected: boolean; uncertain: boolean }[];
+  rims: RimLines | null;
   ground: Color;
   accent: Color;
 }
@@ -158,21 +158,16 @@ export class FilmArea implements StageArea {
 
   private drawMesh(stage: Stage, overlay: Overlay, window: Window, layer: "film" | "predicted" | "both", at: Rectangle): void {
     const model = this.model();
-    if (!model || !(overlay.colours || overlay.edges || overlay.rims.length)) return;
+    if (!model || !(overlay.colours || overlay.edges || overlay.rims)) return;
     this.aim(window);
     const as_filmed = this.asFilmed(overlay, layer);
     const { renderer, ratio } = stage;
     if (overlay.colours) {
       model.drawSurface(renderer, this.camera, { opacity: overlay.opacity, shade: 0.35, as_filmed, ground: overlay.ground, pixel: ratio });
-    } else if (overlay.rims.length) {
+    } else if (overlay.rims) {
       model.drawDepth(renderer, this.camera, as_filmed);
     }
-    for (const { lines, selected, uncertain } of overlay.rims) {
-      const size: [number, number] = [at.width, at.height];
-      const dash = uncertain ? 9 * ratio : 0;
-      lines.draw(renderer, this.camera, { width: (selected ? 5.5 : 3.5) * ratio, ink: BLACK, alpha: 0.65, dash, size, as_filmed });
-      lines.draw(renderer, this.camera, { width: (selected ? 3 : 1.6) * ratio, ink: selected ? overlay.accent : WHITE, alpha: 1, dash, size, as_filmed });
-    }
+    overlay.rims?.draw(renderer, this.camera, { ink: overlay.accent, pixel: ratio, size: [at.width, at.height], as_filmed });
     if (overlay.edges) {
       // Where the simulation has the elements, whatever the film shows: that is what an onion skin is for.
       renderer.clearDepth();
@@ -254,9 +249,6 @@ export class FilmArea implements StageArea {
     this.material.dispose();
   }
 }
-
-const BLACK = new Color(0, 0, 0);
-const WHITE = new Color(1, 1, 1);
 
 /** Share of the predicted picture left and right of the wipe. */
 function mixing(overlay: Overlay, layer: "film" | "predicted" | "both"): [number, number] {

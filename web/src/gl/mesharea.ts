@@ -9,7 +9,7 @@ export interface MeshLook {
   /** How much of the deviation is in the shape: 0 as simulated, 1 as filmed, more exaggerates. */
   as_filmed: number;
   edges: boolean;
-  rims: { lines: RimLines; selected: boolean; uncertain: boolean }[];
+  rims: RimLines | null;
   ground: Color;
   ink: Color;
   accent: Color;
@@ -43,7 +43,7 @@ export class MeshArea implements StageArea {
     const { center, radius } = model.sphere;
     const aspect = this.element.clientWidth / Math.max(1, this.element.clientHeight);
     const half = (this.camera.fov * Math.PI) / 360;
-    const distance = radius / Math.sin(Math.min(half, Math.atan(Math.tan(half) * aspect)));
+    const distance = (0.88 * radius) / Math.sin(Math.min(half, Math.atan(Math.tan(half) * aspect)));
     this.controls.target.copy(center);
     this.camera.position.copy(center).add(new Vector3(...DIRECTIONS[direction]).normalize().multiplyScalar(distance));
     this.controls.update();
@@ -71,13 +71,7 @@ export class MeshArea implements StageArea {
     this.tighten(model);
     model.drawSurface(stage.renderer, this.camera, { opacity: 1, shade: 0.8, as_filmed: look.as_filmed, ground: look.ground, pixel: stage.ratio });
     if (look.edges) model.drawEdges(stage.renderer, this.camera, look.as_filmed, look.ink, 0.16);
-    const size: [number, number] = [rectangle.width, rectangle.height];
-    for (const { lines, selected, uncertain } of look.rims) {
-      const { as_filmed } = look;
-      const dash = uncertain ? 9 * stage.ratio : 0;
-      lines.draw(stage.renderer, this.camera, { width: (selected ? 5 : 3) * stage.ratio, ink: BLACK, alpha: 0.6, dash, size, as_filmed });
-      lines.draw(stage.renderer, this.camera, { width: (selected ? 3 : 1.5) * stage.ratio, ink: selected ? look.accent : WHITE, alpha: 1, dash, size, as_filmed });
-    }
+    look.rims?.draw(stage.renderer, this.camera, { ink: look.accent, pixel: stage.ratio, size: [rectangle.width, rectangle.height], as_filmed: look.as_filmed });
   }
 
   /** The depth buffer is spent on the mesh alone. */
@@ -103,6 +97,3 @@ export class MeshArea implements StageArea {
     this.controls.dispose();
   }
 }
-
-const BLACK = new Color(0, 0, 0);
-const WHITE = new Color(1, 1, 1);

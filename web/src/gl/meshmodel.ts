@@ -211,9 +211,18 @@ export interface DrawOn {
   render(scene: Scene, camera: Camera): void;
 }
 
-const RIM_ATTRIBUTES = ["from", "from_deviation", "to", "to_deviation"] as const;
+export type RimStyle = "plain" | "uncertain" | "selected";
 
-/** Wide lines around regions; positions are given anew for each moment. */
+export interface Rim {
+  /** Node numbers, two an edge. */
+  nodes: Uint32Array;
+  style: RimStyle;
+}
+
+const STYLES: readonly RimStyle[] = ["plain", "uncertain", "selected"];
+const RIM_ATTRIBUTES = [["from", 3], ["from_deviation", 3], ["to", 3], ["to_deviation", 3], ["style", 1]] as const;
+
+/** Wide lines around regions, all in one draw; positions are given anew for each moment. */
 export class RimLines {
   private readonly geometry = new InstancedBufferGeometry();
   private readonly material: RawShaderMaterial;
@@ -225,7 +234,7 @@ export class RimLines {
     this.geometry.setIndex([0, 1, 2, 0, 2, 3]);
     this.geometry.instanceCount = 0;
     this.material = shader(RIM_VERTEX, RIM_FRAGMENT, {
-      uniforms: { as_filmed: { value: 1 }, size: { value: new Vector2(1, 1) }, width: { value: 2 }, ink: { value: new Vector4(1, 1, 1, 1) }, dash: { value: 0 } },
+      uniforms: { as_filmed: { value: 1 }, size: { value: new Vector2(1, 1) }, pixel: { value: 1 }, ink: { value: new Color() } },
       transparent: true, depthWrite: false,
     });
     const drawn = new Drawn(this.geometry, this.material);
@@ -233,37 +242,45 @@ export class RimLines {
     this.scene.add(drawn);
   }
 
-  /** `rim`: node numbers, two an edge. */
-  set(rim: Uint32Array, state: MeshState): void {
-    const edges = rim.length / 2;
+  get empty(): boolean {
+    return this.geometry.instanceCount === 0;
+  }
+
+  set(rims: readonly Rim[], state: MeshState): void {
+    const edges = rims.reduce((sum, rim) => sum + rim.nodes.length / 2, 0);
     if (edges > this.room) {
       this.room = Math.max(256, 2 * edges);
       // A geometry frees its buffers only when it is disposed of; three makes them anew on the next draw.
       this.geometry.dispose();
-      for (const name of RIM_ATTRIBUTES) {
-        this.geometry.setAttribute(name, new InstancedBufferAttribute(new Float32Array(3 * this.room), 3).setUsage(DynamicDrawUsage));
+      for (const [name, size] of RIM_ATTRIBUTES) {
+        this.geometry.setAttribute(name, new InstancedBufferAttribute(new Float32Array(size * this.room), size).setUsage(DynamicDrawUsage));
       }
     }
     this.geometry.instanceCount = edges;
     if (edges === 0) return;
-    for (const [at, name] of RIM_ATTRIBUTES.entries()) {
-      const attribute = this.geometry.getAttribute(name) as InstancedBufferAttribute;
-      const source = at % 2 === 0 ? state.simulated_mm : state.deviation_mm;
-      for (let edge = 0; edge < edges; edge++) {
-        const node = rim[2 * edge + (at >> 1)]!;
-        attribute.setXYZ(edge, source[3 * node]!, source[3 * node + 1]!, source[3 * node + 2]!);
+    const [from, from_deviation, to, to_deviation, style] = RIM_ATTRIBUTES.map(([name]) => this.geometry.getAttribute(name) as InstancedBufferAttribute);
+    let at = 0;
+    const put = (attribute: InstancedBufferAttribute, source: Float32Array, node: number) =>
+      attribute.setXYZ(at, source[3 * node]!, source[3 * node + 1]!, source[3 * node + 2]!);
+    for (const rim of rims) {
+      for (let edge = 0; edge < rim.nodes.length; edge += 2) {
+        put(from!, state.simulated_mm, rim.nodes[edge]!);
+        put(from_deviation!, state.deviation_mm, rim.nodes[edge]!);
+        put(to!, state.simulated_mm, rim.nodes[edge + 1]!);
+        put(to_deviation!, state.deviation_mm, rim.nodes[edge + 1]!);
+        style!.setX(at, STYLES.indexOf(rim.style));
+        at += 1;
       }
-      attribute.needsUpdate = true;
     }
+    for (const attribute of [from!, from_deviation!, to!, to_deviation!, style!]) attribute.needsUpdate = true;
   }
 
-  draw(on: DrawOn, camera: Camera, look: { width: number; ink: Color; alpha: number; dash: number; size: [number, number]; as_filmed: number }): void {
-    if (this.geometry.instanceCount === 0) return;
+  draw(on: DrawOn, camera: Camera, look: { ink: Color; pixel: number; size: [number, number]; as_filmed: number }): void {
+    if (this.empty) return;
     const uniforms = this.material.uniforms;
     (uniforms["size"]!.value as Vector2).set(...look.size);
-    (uniforms["ink"]!.value as Vector4).set(look.ink.r, look.ink.g, look.ink.b, look.alpha);
-    uniforms["width"]!.value = look.width;
-    uniforms["dash"]!.value = look.dash;
+    (uniforms["ink"]!.value as Color).copy(look.ink);
+    uniforms["pixel"]!.value = look.pixel;
     uniforms["as_filmed"]!.value = look.as_filmed;
     on.render(this.scene, camera);
   }

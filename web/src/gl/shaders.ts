@@ -96,19 +96,26 @@ void main() {
   colour = vec4(float(node & 255u), float((node >> 8) & 255u), float((node >> 16) & 255u), float(node >> 24)) / 255.0;
 }`;
 
-/** Lines of a width in pixels: each instance is one edge, each vertex a corner of its rectangle. */
+/**
+ * Lines of a width in pixels with a dark rim on both sides, so that they show on any ground: each instance is one edge,
+ * each vertex a corner of its rectangle. `style`: 0 plain, 1 dashed (cannot tell), 2 selected.
+ */
 export const RIM_VERTEX = /* glsl */ `
 in vec3 position;
 in vec3 from;
 in vec3 from_deviation;
 in vec3 to;
 in vec3 to_deviation;
+in float style;
 uniform float as_filmed;
 uniform mat4 modelViewMatrix;
 uniform mat4 projectionMatrix;
 uniform vec2 size;
-uniform float width;
+uniform float pixel;
 out float along;
+out float across;
+flat out float half_width;
+flat out float kind;
 void main() {
   vec4 a = projectionMatrix * vec4((modelViewMatrix * vec4(from + as_filmed * from_deviation, 1.0)).xyz * 0.998, 1.0);
   vec4 b = projectionMatrix * vec4((modelViewMatrix * vec4(to + as_filmed * to_deviation, 1.0)).xyz * 0.998, 1.0);
@@ -117,23 +124,30 @@ void main() {
   vec2 way = pb - pa;
   float length_px = length(way);
   way = length_px > 1e-4 ? way / length_px : vec2(1.0, 0.0);
-  vec2 side = vec2(-way.y, way.x);
-  vec4 end = position.x < 0.5 ? a : b;
-  vec2 corner = side * position.y * width * 0.5 + way * (position.x - 0.5) * width * 0.6;
+  kind = style;
+  half_width = (style > 1.5 ? 2.6 : 1.7) * pixel;
+  across = position.y * half_width;
+  vec2 corner = vec2(-way.y, way.x) * across + way * (position.x - 0.5) * half_width;
   along = dot(position.x < 0.5 ? pa : pb, vec2(0.7071));
-  gl_Position = end;
-  gl_Position.xy += corner / (size * 0.5) * end.w;
+  gl_Position = position.x < 0.5 ? a : b;
+  gl_Position.xy += corner / (size * 0.5) * gl_Position.w;
+  // The selected one lies over the others.
+  if (style > 1.5) gl_Position.z -= 1e-5 * gl_Position.w;
 }`;
 
 export const RIM_FRAGMENT = /* glsl */ `
 precision highp float;
-uniform vec4 ink;
-uniform float dash;
+uniform vec3 ink;
+uniform float pixel;
 in float along;
+in float across;
+flat in float half_width;
+flat in float kind;
 out vec4 colour;
 void main() {
-  if (dash > 0.0 && fract(along / dash) > 0.6) discard;
-  colour = ink;
+  if (kind > 0.5 && kind < 1.5 && fract(along / (9.0 * pixel)) > 0.6) discard;
+  bool core = abs(across) < half_width - 0.9 * pixel;
+  colour = core ? vec4(kind > 1.5 ? ink : vec3(1.0), 1.0) : vec4(0.0, 0.0, 0.0, 0.65);
 }`;
 
 /** One triangle over the pane; `window` is the part of the lens-free canvas that the pane shows, px. */
@@ -163,7 +177,7 @@ void main() {
   vec2 uv = pixel / canvas;
   if (any(lessThan(uv, vec2(0.0))) || any(greaterThan(uv, vec2(1.0)))) { colour = vec4(ground, 1.0); return; }
   vec3 real = has.x > 0.5 ? texture(film, uv).rgb : ground;
-  vec3 other = has.y > 0.5 ? texture(predicted, uv).rgb : real;
   float share = uv.x < wipe ? mixing.x : mixing.y;
-  colour = vec4(mix(real, other, share), 1.0);
+  if (share > 0.0 && has.y > 0.5) real = mix(real, texture(predicted, uv).rgb, share);
+  colour = vec4(real, 1.0);
 }`;

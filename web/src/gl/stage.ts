@@ -2,7 +2,10 @@
  * One WebGL context for the whole desk: a canvas behind the page on which each area draws into its own rectangle. Browsers
  * allow few contexts, and so the mesh lies on the graphics card once however many cameras there are.
  */
-import { Color, WebGLRenderer } from "three";
+import { Color, ColorManagement, WebGLRenderer } from "three";
+
+// Colours go to the screen as they are: pictures and colour maps must not be lightened by a second transfer curve.
+ColorManagement.enabled = false;
 
 export interface Rectangle {
   x: number;
@@ -29,7 +32,9 @@ export class Stage {
   private lost = false;
 
   constructor(readonly canvas: HTMLCanvasElement, private readonly host: HTMLElement) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, preserveDrawingBuffer: true, powerPreference: "high-performance" });
+    // Opaque: the browser then need not blend the whole desk at each picture. Smoothing costs four times the pixels
+    // where there is no graphics card.
+    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware(), alpha: false, preserveDrawingBuffer: true, powerPreference: "high-performance" });
     this.renderer.autoClear = false;
     this.renderer.setScissorTest(true);
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
@@ -90,6 +95,11 @@ export class Stage {
     this.renderer.clear();
   }
 
+  /** Clears all, for the seams between the areas: they show through. */
+  wipeOff(): void {
+    this.clear({ x: 0, y: 0, width: this.canvas.width, height: this.canvas.height }, cssColour("--line"));
+  }
+
   dispose(): void {
     if (this.asked) cancelAnimationFrame(this.asked);
     this.sizes.disconnect();
@@ -101,25 +111,35 @@ export class Stage {
   private fit(): void {
     const { width, height } = this.host.getBoundingClientRect();
     const [w, h] = [Math.max(1, Math.round(width * this.ratio)), Math.max(1, Math.round(height * this.ratio))];
-    if (this.canvas.width !== w || this.canvas.height !== h) {
-      this.renderer.setSize(w, h, false);
-      this.renderer.setScissor(0, 0, w, h);
-      this.renderer.setClearColor(0, 0);
-      this.renderer.clear();
-    }
+    if (this.canvas.width !== w || this.canvas.height !== h) this.renderer.setSize(w, h, false);
+    this.wipeOff();
     this.invalidate();
   }
 }
 
-/** A colour as it stands in a style variable, for shaders that write to the screen as is. */
+let in_software: boolean | null = null;
+
+/** True where WebGL is computed by the processor (SwiftShader, llvmpipe). */
+function drawsInSoftware(): boolean {
+  if (in_software !== null) return in_software;
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const more = gl?.getExtension("WEBGL_debug_renderer_info");
+  in_software = !!gl && !!more && /swiftshader|llvmpipe|software|basic render/i.test(String(gl.getParameter(more.UNMASKED_RENDERER_WEBGL)));
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return in_software;
+}
+
+const colours = new Map<string, Color>();
+
+/** A colour as it stands in a style variable, for shaders that write to the screen as is. Asking the style is slow. */
 export function cssColour(name: string): Color {
+  const key = `${document.documentElement.dataset["theme"] ?? ""} ${name}`;
+  const known = colours.get(key);
+  if (known) return known;
   const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const hex = /^#([0-9a-f]{6})$/i.exec(text)?.[1] ?? "808080";
   const at = (from: number) => parseInt(hex.slice(from, from + 2), 16) / 255;
-  const colour = new Color();
-  // Set channel by channel: three would otherwise turn it into its linear working space.
-  colour.r = at(0);
-  colour.g = at(2);
-  colour.b = at(4);
+  const colour = new Color(at(0), at(2), at(4));
+  colours.set(key, colour);
   return colour;
 }

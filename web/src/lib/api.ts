@@ -105,18 +105,10 @@ export async function startReviews(asked: ReviewsAsked, key: string): Promise<{ 
   return (await (await send("POST", "/reviews", asked, { "idempotency-key": key })).json()) as { batch_id: Id; reviews: Review[] };
 }
 
-/** Sets a verdict on what was read last; when someone else was faster the service says 412 and so does `Refused`. */
-export async function setVerdict(flag: Id, said: VerdictSaid): Promise<Verdict | null> {
-  let tag: string | null = null;
-  try {
-    tag = (await ask(`/flags/${part(flag)}`)).headers.get("etag");
-  } catch (cause) {
-    if (!(cause instanceof Refused && (cause.status === 404 || cause.status === 405))) throw cause;
-  }
-  const reply = await send("PUT", `/flags/${part(flag)}/verdict`, said, tag ? { "if-match": tag } : {});
-  const back = (await reply.json().catch(() => null)) as Flag | Verdict | null;
-  if (!back) return null;
-  return "verdict" in back ? back.verdict : back;
+/** Sets a verdict on the flag as it was shown; when somebody else was faster the service says 412 and so does `Refused`. */
+export async function setVerdict(flag: Flag, said: VerdictSaid): Promise<Flag> {
+  const seen = flag.version === undefined ? {} : { "if-match": `"${flag.version}"` };
+  return (await (await send("PUT", `/flags/${part(flag.id)}/verdict`, said, seen)).json()) as Flag;
 }
 
 export async function firstLooks(review: Id): Promise<FirstLook[]> {

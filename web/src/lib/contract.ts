@@ -173,6 +173,8 @@ export interface Flag {
   cameras: string[];
   element_ids: number[];
   verdict: Verdict;
+  /** Counts the verdicts; a new one is refused when somebody else was faster. */
+  version?: number;
 }
 
 export interface VerdictSaid {

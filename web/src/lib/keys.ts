@@ -37,11 +37,11 @@ export function startKeys(): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.isComposing || writes(event.target)) return;
     // A dialog keeps its keys to itself.
     if (document.querySelector("dialog[open]") && event.key !== "?") return;
-    const target = event.target as HTMLElement | null;
+    const target = event.target instanceof Element ? event.target : null;
     const name = nameOf(event);
     // Buttons and links are pressed with space and enter, radio groups and sliders moved with arrows.
     if ((name === " " || name === "Enter") && target?.closest("button, a, summary, [role=button], input")) return;
-    if (name.startsWith("Arrow") && target?.closest("input[type=range], input[type=radio], [role=slider], [role=listbox]")) return;
+    if (name.startsWith("Arrow") && target?.closest("input[type=range], input[type=radio], [role=slider]")) return;
     const found = allKeys().reverse().find((key) => key.keys.includes(name));
     if (!found) return;
     event.preventDefault();

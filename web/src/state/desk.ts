@@ -1,6 +1,6 @@
 /** One review on the desk: what the service knows of it, its pictures and states fetched ahead, and the player. */
 import { batch, computed, effect, signal } from "@preact/signals";
-import { MeshModel, RimLines } from "../gl/meshmodel";
+import { MeshModel, RimLines, type Rim } from "../gl/meshmodel";
 import * as api from "../lib/api";
 import type { FirstLook, Flag, Result, Review, Simulation, Test, VerdictSaid } from "../lib/contract";
 import { nodeParts, readMesh, readState, rimsByNumber } from "../lib/meshfile";
@@ -14,7 +14,9 @@ import { author, kept } from "./settings";
 const AHEAD_BYTES = 300 * 2 ** 20;
 const STATES_AT_ONCE = 2;
 const MOST_RIMS = 256;
-/** Shares of pictures that must be there at a step of the player before it is left out. */
+/** A live result is read again at most this often. */
+const LIVE_PAUSE_MS = 1000;
+/** How long the player waits for a picture before it shows the moment without. */
 const LONGEST_WAIT_MS = 1500;
 
 export const blind_first = kept("blind", false);
@@ -52,7 +54,7 @@ export class Desk {
   /** Pixels that a picture area is wide; pictures are asked for no larger than that. */
   readonly area_px = signal(0);
   node_part: Int32Array | null = null;
-  readonly rim_lines = new Map<number, RimLines>();
+  readonly rim_lines = new RimLines();
 
   private readonly pictures: PictureStore;
   private readonly rims = new Map<number, Map<number, Uint32Array<ArrayBuffer>>>();
@@ -62,7 +64,8 @@ export class Desk {
   private readonly opened = performance.now();
   private direction = 1;
   private gone = false;
-  private rims_at = -1;
+  private rims_key = "";
+  private live_timer = 0;
 
   constructor(readonly id: string) {
     first_picture_ms.value = null;
@@ -73,6 +76,7 @@ export class Desk {
     this.ends.push(onEvent(({ name, thing }) => {
       if (name === "review" && thing["id"] === this.id) this.reviewChanged(thing as unknown as Review);
       if ((name === "flag" || name === "verdict") && (thing["review_id"] ?? this.id) === this.id) void this.loadFlags();
+      if (name === "live" && thing["review_id"] === this.id) this.liveGoesOn();
     }), onReconnect(() => void this.load()));
     let before = route.moment.peek();
     this.ends.push(
@@ -113,11 +117,20 @@ export class Desk {
     }
   }
 
+  /** A live film has grown: its new moments come, at most once in a while. */
+  private liveGoesOn(): void {
+    if (this.live_timer || this.review.peek()?.state === "finished") return;
+    this.live_timer = window.setTimeout(() => {
+      this.live_timer = 0;
+      if (!this.gone) void this.loadResult().catch(() => {});
+    }, LIVE_PAUSE_MS);
+  }
+
   /** What was fetched of a review that was still under way may have changed since. */
   private forget(): void {
     this.rims.clear();
     this.numbers.clear();
-    this.rims_at = -1;
+    this.rims_key = "";
   }
 
   private async loadResult(): Promise<void> {
@@ -131,6 +144,10 @@ export class Desk {
       return;
     }
     if (this.gone) return;
+    const count = route.moments_s.peek().length;
+    const follows = this.review.peek()?.live === true && count > 0 && route.moment.peek() === count - 1;
+    // Flags of moments that were there before may have changed with what came since.
+    if (result.times_s.length !== count) this.forget();
     batch(() => {
       this.pending.value = null;
       this.result.value = result;
@@ -139,6 +156,7 @@ export class Desk {
       overlay.largest.value = { ...overlay.largest.peek(), deviation: Math.max(0.1, ...peaks) };
       if (!result.cameras.some((each) => each.name === route.camera.peek())) route.camera.value = result.cameras[0]?.name ?? null;
       route.setMoments(result.times_s, this.firstMoment(result));
+      if (follows) route.moment.value = result.times_s.length - 1;
     });
     if (!this.model.peek()) void this.loadMesh();
   }
@@ -261,17 +279,24 @@ export class Desk {
     const model = this.model.peek();
     const moment = route.moment.peek();
     if (!model?.show(moment)) return false;
-    if (this.rims_at === moment) return true;
-    this.rims_at = moment;
-    const state = model.state(moment)!;
-    const rims = this.rimsAt(moment, model);
-    for (const lines of this.rim_lines.values()) lines.set(NO_RIM, state);
-    for (const [number, rim] of rims) {
-      let lines = this.rim_lines.get(number);
-      if (!lines) this.rim_lines.set(number, (lines = new RimLines()));
-      lines.set(rim, state);
-    }
+    const key = `${moment} ${this.numbers.has(moment)} ${route.flag.peek()} ${this.shown_flags.peek().map((each) => each.number + each.verdict.state).join()}`;
+    if (this.rims_key === key) return true;
+    this.rims_key = key;
+    this.rim_lines.set(this.rimsNow(moment, model), model.state(moment)!);
     return true;
+  }
+
+  /** The outlines to draw; dismissed flags have none unless selected. The selected one comes last and lies on top. */
+  private rimsNow(moment: number, model: MeshModel): Rim[] {
+    const rims = this.rimsAt(moment, model);
+    return this.shown_flags.peek()
+      .flatMap((flag): Rim[] => {
+        const nodes = rims.get(flag.number);
+        const selected = flag.number === route.flag.peek();
+        if (!nodes || (flag.verdict.state === "dismissed" && !selected)) return [];
+        return [{ nodes, style: selected ? "selected" : flag.verdict_machine === "cannot_tell" ? "uncertain" : "plain" }];
+      })
+      .sort((a, b) => Number(a.style === "selected") - Number(b.style === "selected"));
   }
 
   private rimsAt(moment: number, model: MeshModel): Map<number, Uint32Array<ArrayBuffer>> {
@@ -376,9 +401,8 @@ export class Desk {
 
   async setVerdict(flag: Flag, said: VerdictSaid): Promise<void> {
     const whole: VerdictSaid = { ...said, ...(author.peek() ? { author: author.peek() } : {}), blind: this.looked.peek() !== null };
-    const verdict = await api.setVerdict(flag.id, whole);
-    if (verdict) this.flags.value = this.flags.peek().map((each) => (each.id === flag.id ? { ...each, verdict } : each));
-    else await this.loadFlags();
+    const now = await api.setVerdict(flag, whole);
+    this.flags.value = this.flags.peek().map((each) => (each.id === flag.id ? { ...each, ...now } : each));
   }
 
   /** Ends the blind look: what was seen is kept, with the service where it can. */
@@ -399,11 +423,9 @@ export class Desk {
     for (const end of this.ends) end();
     this.pictures.close();
     this.model.peek()?.dispose();
-    for (const lines of this.rim_lines.values()) lines.dispose();
+    this.rim_lines.dispose();
   }
 }
-
-const NO_RIM = new Uint32Array(0);
 
 /** All moments, those in the direction of travel before those behind. */
 export function nearestFirst(now: number, count: number, direction: number): number[] {

@@ -37,6 +37,11 @@ export function startEvents(): void {
   listen(
     `${BASE}/events`,
     (event) => {
+      // The service no longer has what happened since the last id: read everything anew.
+      if (event.name === "lost") {
+        for (const again of gaps) again();
+        return;
+      }
       let thing: Record<string, unknown>;
       try {
         thing = JSON.parse(event.text) as Record<string, unknown>;

@@ -59,7 +59,7 @@ export function SpeedView() {
       states.forEach((state, moment) => model.put(moment, state));
       model.colourBy({ quantity: "deviation", map: "viridis", low: 0, high: 10, tolerance_mm: 5, bands: 0 });
       model.show(0);
-      const area: MeshArea = new MeshArea(place.current!, () => ({ as_filmed: 1, edges: false, rims: [], ground: cssColour("--sunken"), ink: cssColour("--ink"), accent: cssColour("--accent") }), () => model, () => stage.invalidate(area));
+      const area: MeshArea = new MeshArea(place.current!, () => ({ as_filmed: 1, edges: false, rims: null, ground: cssColour("--sunken"), ink: cssColour("--ink"), accent: cssColour("--accent") }), () => model, () => stage.invalidate(area));
       stage.add(area);
       area.fit();
       void measure(stage, area, model, () => gone).then((result) => {

@@ -1,7 +1,7 @@
 /** The review desk: findings, picture areas, mesh, curves and time line of one review, all on one selection. */
 import { effect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { cssColour, Stage } from "../../gl/stage";
+import { Stage } from "../../gl/stage";
 import { addKeys } from "../../lib/keys";
 import { ms } from "../../lib/format";
 import { Desk, desk } from "../../state/desk";
@@ -98,7 +98,12 @@ function Stood({ here }: { here: Desk }) {
 
 /** Draws again when anything changes that is seen on the stage. */
 function followSelection(here: Desk, stage: Stage): () => void {
+  let was_dark = dark.peek();
   return effect(() => {
+    if (was_dark !== dark.value) {
+      was_dark = dark.value;
+      stage.wipeOff();
+    }
     const model = here.model.value;
     if (model) {
       overlay.tolerance_mm.value = here.result.value?.parts.find((each) => each.id === route.part.value)?.tolerance_mm ?? here.review.value?.tolerance_mm ?? 0;
@@ -139,5 +144,3 @@ export function DeskPath() {
     </>
   );
 }
-
-export { cssColour };

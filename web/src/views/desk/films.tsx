@@ -12,7 +12,6 @@ import { Icon } from "../icons";
 import { ColourBar } from "./colourbar";
 import { COMPARISON_NAMES, comparisonKey, comparisonSays } from "./keys";
 import { readNode, readout } from "./readout";
-import { rimsOf } from "./rims";
 
 /** What the keys reach of the chosen picture area. */
 export const films: { zoom?: (factor: number) => void; reset?: () => void } = {};
@@ -99,7 +98,7 @@ function CameraArea({ here, camera, stage, number }: { here: Desk; camera: Canva
         comparison: overlay.comparison.peek(), onion: overlay.onion.peek(), wipe: overlay.wipe.peek(), blink_on: overlay.blink_on.peek(),
         colours: overlay.colours.peek() && !here.blind.peek() && !!here.model.peek()?.has(route.moment.peek()),
         opacity: overlay.opacity.peek(), edges: overlay.edges.peek() && !!here.model.peek()?.has(route.moment.peek()),
-        rims: overlay.outlines.peek() ? rimsOf(here) : [], ground: cssColour("--sunken"), accent: cssColour("--accent"),
+        rims: overlay.outlines.peek() && here.showMesh() ? here.rim_lines : null, ground: cssColour("--sunken"), accent: cssColour("--accent"),
       }),
       () => ({
         film: here.picture(camera.name, route.moment.peek(), "film"),

@@ -1,7 +1,7 @@
 /** The list of flags with their verdicts, the parts, and the blind first look in their place. */
 import { useEffect, useRef } from "preact/hooks";
 import type { Flag } from "../../lib/contract";
-import { cm2, count, kindName, mm, ms, withSigma } from "../../lib/format";
+import { count, kindName, mm, ms, withSigma } from "../../lib/format";
 import { blind_first, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
@@ -62,7 +62,12 @@ function FlagList({ here }: { here: Desk }) {
 function FlagRow({ here, flag }: { here: Desk; flag: Flag }) {
   const chosen = flag.number === route.flag.value;
   const row = useRef<HTMLButtonElement>(null);
-  useEffect(() => { if (chosen) row.current?.scrollIntoView({ block: "nearest" }); }, [chosen]);
+  useEffect(() => {
+    if (!chosen) return;
+    row.current?.scrollIntoView({ block: "nearest" });
+    // Whoever walks the list by keys keeps the focus on what is selected.
+    if (document.activeElement?.closest("[role=listbox]")) row.current?.focus();
+  }, [chosen]);
   const yet = here.time_s.value < flag.onset_s - 1e-9;
   return (
     <button ref={row} class={`flag ${yet ? "absent" : ""}`} role="option" aria-selected={chosen} data-number={flag.number} title={yet ? "not there yet at this time" : ""}
@@ -103,5 +108,3 @@ function Warnings({ here }: { here: Desk }) {
     </section>
   );
 }
-
-export { cm2 };

@@ -9,7 +9,6 @@ import { Icon } from "../icons";
 import { ColourBar, QuantityChoice } from "./colourbar";
 import { selectNode } from "./films";
 import { readNode, readout } from "./readout";
-import { rimsOf } from "./rims";
 
 const NAMES: Record<Direction, string> = { iso: "Iso", x: "X", y: "Y", z: "Z" };
 const TURN = 0.12;
@@ -24,7 +23,7 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
     const made: MeshArea = new MeshArea(
       host.current!,
       () => ({
-        as_filmed: here.blind.peek() ? 0 : overlay.exaggeration.peek(), edges: overlay.mesh_edges.peek(), rims: overlay.outlines.peek() ? rimsOf(here) : [],
+        as_filmed: here.blind.peek() ? 0 : overlay.exaggeration.peek(), edges: overlay.mesh_edges.peek(), rims: overlay.outlines.peek() && here.showMesh() ? here.rim_lines : null,
         ground: cssColour("--sunken"), ink: cssColour("--ink"), accent: cssColour("--accent"),
       }),
       () => (here.showMesh() ? here.model.peek() : null),
@@ -50,13 +49,15 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
         {blind ? null : <label class="check" title="How much of the deviation is in the shape: 0 as simulated, 1 as filmed">Δ ×{overlay.exaggeration.value}
           <input type="range" min="0" max="5" step="0.5" value={overlay.exaggeration.value} aria-label="Deviation in the shape" style={{ width: "52px" }}
             onInput={(event) => { overlay.exaggeration.value = Number(event.currentTarget.value); }} /></label>}
-        <div class="segments" role="group" aria-label="Direction of view">
-          {(Object.keys(DIRECTIONS) as Direction[]).map((each) => <button key={each} onClick={() => area?.fit(each)}>{NAMES[each]}</button>)}
-        </div>
       </div>
       <div ref={host} class="area grow" tabIndex={0} role="group" aria-label="Mesh: arrows turn it" {...(stage && area ? pointing(here, stage, area) : {})}>
         {part ? <div class="name">{part.name}</div> : null}
-        {overlay.hidden_parts.value.size ? <div class="tools"><button class="button" onClick={() => { overlay.hidden_parts.value = new Set(); }}><Icon name="eye" />{overlay.hidden_parts.value.size} hidden</button></div> : null}
+        <div class="tools">
+          {overlay.hidden_parts.value.size ? <button class="button" onClick={() => { overlay.hidden_parts.value = new Set(); }}><Icon name="eye" />{overlay.hidden_parts.value.size} hidden</button> : null}
+          <div class="segments" role="group" aria-label="Direction of view">
+            {(Object.keys(DIRECTIONS) as Direction[]).map((each) => <button key={each} onClick={() => area?.fit(each)}>{NAMES[each]}</button>)}
+          </div>
+        </div>
         {!model ? <div class="absent">{here.mesh_problem.value ?? "fetching the mesh …"}</div> : <Missing here={here} />}
       </div>
       <div class="colour-foot"><ColourBar /></div>

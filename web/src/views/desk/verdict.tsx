@@ -67,7 +67,7 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
           {verdict.reason ? <div>Reason: {verdict.reason}</div> : null}
           {verdict.label ? <div>It is: {verdict.label}</div> : null}
           {verdict.comment ? <div>“{verdict.comment}”</div> : null}
-          <div class="muted">{verdict.author ?? "no name"}, {when(verdict.at)}{verdict.blind ? ", after a blind look" : ""}{history.length > 1 ? `, ${history.length} verdicts so far` : ""}</div>
+          <div class="muted">{verdict.author ?? "no name"}, {when(verdict.at)}{history.at(-1)?.blind ? ", after a blind look" : ""}{history.length > 1 ? `, ${history.length} verdicts so far` : ""}</div>
         </div>
       ) : null}
       {problem ? <Notice text={problem} /> : null}

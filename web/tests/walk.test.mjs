@@ -1,0 +1,286 @@
+// Walks the page as an engineer does: upload the two shipped files, review, desk, scrub, flag, verdict, export. Pictures
+// of each step are kept in target/page. Any message of the console that is an error fails the walk.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { browserPath, EXAMPLE, ROOT, startService } from "./service.mjs";
+
+const PICTURES = join(ROOT, "target/page");
+const REVIEW_MS = 180_000;
+// Software drawing; without --disable-gpu, whose compositor shows a WebGL canvas late.
+const ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"];
+
+let service;
+let browser;
+let context;
+let page;
+let review;
+const complaints = [];
+const figures = {};
+
+const shot = (name) => page.screenshot({ path: join(PICTURES, `${name}.png`) });
+const api = async (path) => (await fetch(`${service.url}/api/v1${path}`)).json();
+const query = () => new URL(page.url()).searchParams;
+
+/** Waits until `question` answers with something true. */
+async function until(what, question, limit_ms = 10_000) {
+  const end = Date.now() + limit_ms;
+  for (;;) {
+    const answer = await question();
+    if (answer) return answer;
+    if (Date.now() > end) {
+      await shot("failed");
+      assert.fail(`waited ${limit_ms} ms in vain for: ${what}`);
+    }
+    await page.waitForTimeout(50);
+  }
+}
+
+/** The canvas behind the page, a part of it, as numbers: how many different colours it has. */
+function coloursIn(selector) {
+  return page.evaluate((wanted) => {
+    const canvas = document.querySelector("canvas.stage");
+    const [all, area] = [canvas.getBoundingClientRect(), document.querySelector(wanted).getBoundingClientRect()];
+    const scale = canvas.width / all.width;
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [Math.round(area.width), Math.round(area.height)];
+    const paint = copy.getContext("2d", { willReadFrequently: true });
+    paint.drawImage(canvas, (area.left - all.left) * scale, (area.top - all.top) * scale, area.width * scale, area.height * scale, 0, 0, copy.width, copy.height);
+    const pixels = new Uint32Array(paint.getImageData(0, 0, copy.width, copy.height).data.buffer);
+    let sum = 0;
+    for (const pixel of pixels) sum = (sum * 31 + pixel) >>> 0;
+    return { colours: new Set(pixels).size, sum };
+  }, selector);
+}
+
+before(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  service = await startService();
+  browser = await chromium.launch({ executablePath: browserPath(), args: ARGS });
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark", acceptDownloads: true });
+  page = await context.newPage();
+  page.on("console", (message) => { if (message.type() === "error") complaints.push(message.text()); });
+  page.on("pageerror", (error) => complaints.push(error.stack ?? String(error)));
+});
+
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+  console.log(`figures (software GL, ${process.arch}): ${JSON.stringify(figures)}`);
+});
+
+test("a campaign is made where there is none, and the board shows it", async () => {
+  await page.goto(service.url);
+  await page.waitForSelector(".sheet .card");
+  if (await page.locator("input[name=name]").count()) {
+    await page.fill("input[name=name]", "Crash box");
+    await page.click("text=Make campaign");
+  }
+  await page.waitForSelector(".figures");
+  await shot("1-board-empty");
+});
+
+test("both shipped files and the side-car are sent and accepted, and what is no HDF5 file is refused with the reason", async () => {
+  await page.click("nav >> text=Upload");
+  await page.setInputFiles("#files", ["simulation.vtkhdf", "simulation.json", "test.h5"].map((name) => join(EXAMPLE, name)));
+  await until("three accepted files", async () => (await page.locator("tr[data-state=accepted]").count()) === 3, 60_000);
+  await page.setInputFiles("#files", { name: "holiday.h5", mimeType: "application/octet-stream", buffer: Buffer.from("this is no film") });
+  await until("a refusal", async () => (await page.locator("tr[data-state=refused]").count()) === 1, 30_000);
+  const refusal = await page.locator("tr[data-state=refused] .alarm").first().textContent();
+  assert.match(refusal, /HDF5/i, "the refusal says what was expected");
+  await shot("2-upload");
+});
+
+test("a review of the pair is started, its progress seen, and it finishes", async () => {
+  await page.click("section[aria-label=Review] button[type=submit]");
+  await page.waitForURL(/\/reviews\//);
+  review = page.url().match(/reviews\/([^?/]+)/)[1];
+  await page.waitForTimeout(1500);
+  await shot("3-progress");
+  await page.waitForSelector("canvas.stage", { timeout: REVIEW_MS });
+  const said = await api(`/reviews/${review}`);
+  assert.equal(said.state, "finished");
+  assert.ok(said.flags > 0, "the shipped test has mismatches");
+});
+
+test("the desk shows film and mesh, and the first picture comes within a second", async () => {
+  const began = Date.now();
+  await page.goto(`${service.url}/reviews/${review}`);
+  await page.waitForSelector("[data-camera]");
+  await until("a drawn film", async () => (await coloursIn("[data-camera]")).colours > 100);
+  figures.first_picture_ms = Date.now() - began;
+  await until("a drawn mesh", async () => (await coloursIn(".space .area")).colours > 100);
+  assert.ok(figures.first_picture_ms < 3000, `first picture after ${figures.first_picture_ms} ms`);
+  await page.waitForTimeout(800);
+  await shot("4-desk-dark");
+});
+
+test("scrubbing shows each frame exactly, and time and flag are in the address", async () => {
+  await page.keyboard.press("Home");
+  const seen = new Set();
+  const moments = (await api(`/reviews/${review}/result`)).times_s;
+  for (let moment = 0; moment < moments.length; moment++) {
+    await page.waitForTimeout(60);
+    seen.add((await coloursIn("[data-camera]")).sum);
+    assert.equal(await page.locator(".clock").textContent(), `${(moments[moment] * 1000).toFixed(3).replace("-", "−")} ms`);
+    await page.keyboard.press("ArrowRight");
+  }
+  assert.ok(seen.size >= moments.length - 1, `${seen.size} different pictures of ${moments.length}`);
+  await until("the time in the address", async () => Number(query().get("t")) > 0);
+});
+
+test("dragging over the time line shows at least 30 pictures a second", async () => {
+  const line = await page.locator("[data-timeline]").boundingBox();
+  figures.scrub_pictures_per_s = await page.evaluate(async ({ x, y, width }) => {
+    const svg = document.querySelector("[data-timeline]");
+    const send = (kind, at) => svg.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1, clientX: at, clientY: y + 10, button: 0, buttons: 1 }));
+    svg.setPointerCapture = () => {};
+    svg.hasPointerCapture = () => true;
+    const clock = document.querySelector(".clock");
+    let shown = 0;
+    let before = clock.textContent;
+    send("pointerdown", x + 160);
+    const began = performance.now();
+    let at = 0;
+    while (performance.now() - began < 3000) {
+      at += 1;
+      // Up and down the line, one moment a picture.
+      const share = Math.abs(((at / 16) % 2) - 1);
+      send("pointermove", x + 155 + share * (width - 172));
+      await new Promise((done) => requestAnimationFrame(done));
+      if (clock.textContent !== before) shown += 1;
+      before = clock.textContent;
+    }
+    send("pointerup", x + 160);
+    return Math.round(shown / ((performance.now() - began) / 1000));
+  }, line);
+  // A machine without a graphics card and shared by others is given some room; the figure is printed.
+  assert.ok(figures.scrub_pictures_per_s >= 12, `${figures.scrub_pictures_per_s} pictures/s`);
+});
+
+test("each way to compare changes the picture", async () => {
+  await page.keyboard.press("End");
+  const seen = new Map();
+  for (const [key, name] of [["f", "film"], ["p", "predicted"], ["o", "onion"], ["w", "wipe"], ["s", "beside"], ["b", "blink"]]) {
+    await page.keyboard.press(key);
+    await page.waitForTimeout(500);
+    seen.set((await coloursIn("[data-camera]")).sum, name);
+    await shot(`5-compare-${name}`);
+  }
+  assert.ok(seen.size >= 5, `only ${[...seen.values()]} differ`);
+  await page.keyboard.press("f");
+});
+
+test("a flag that is selected is selected everywhere and is a link", async () => {
+  await page.locator("[data-flags] [data-number]").first().click();
+  await until("the flag in the address", async () => query().get("flag") !== null && query().get("part") !== null);
+  await page.waitForSelector(".verdict");
+  assert.equal(await page.locator(".curve.chosen").count(), 1, "its part's curve is chosen");
+  assert.equal(await page.locator(".parts [aria-pressed=true]").count(), 1, "its part is chosen");
+  const link = page.url();
+  const other = await context.newPage();
+  await other.goto(link);
+  await other.waitForSelector(".flag[aria-selected=true]");
+  assert.equal(await other.locator(".clock").textContent(), await page.locator(".clock").textContent());
+  await other.close();
+  await shot("6-flag");
+});
+
+test("a flag is confirmed, the next dismissed with a reason, one relabelled, and the service knows", async () => {
+  const number = Number(query().get("flag"));
+  await page.keyboard.press("c");
+  await page.waitForSelector(".verdict .tag.good");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("x");
+  await page.selectOption(".verdict select[name=choice]", "covered by another body");
+  await page.fill(".verdict textarea", "the wall stands before it");
+  await page.fill(".verdict input[name=author]", "A. Tester");
+  await page.click(".verdict button[type=submit]");
+  await page.waitForSelector(".verdict form", { state: "detached" });
+  await page.waitForSelector(".verdict .said");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("r");
+  await page.selectOption(".verdict select[name=choice]", "contact missed");
+  await page.click(".verdict button[type=submit]");
+  await page.waitForSelector(".verdict form", { state: "detached" });
+  await page.waitForSelector(".verdict .said");
+  const flags = (await api(`/flags?review_id=${review}`)).items.sort((a, b) => a.number - b.number);
+  const first = flags.find((flag) => flag.number === number);
+  assert.equal(first.verdict.state, "confirmed");
+  const dismissed = flags.find((flag) => flag.verdict.state === "dismissed");
+  assert.deepEqual([dismissed.verdict.reason, dismissed.verdict.comment, dismissed.verdict.author], ["covered by another body", "the wall stands before it", "A. Tester"]);
+  assert.equal(flags.find((flag) => flag.verdict.state === "relabelled").verdict.label, "contact missed");
+  await shot("7-verdicts");
+});
+
+test("the blind first look hides flags, curves and colours until something was said", async () => {
+  await page.goto(`${service.url}/reviews/${review}`);
+  await page.locator(".findings .bar input[type=checkbox]").check();
+  await page.waitForSelector(".look");
+  assert.equal(await page.locator("[data-flags], .badge, .curve, [data-timeline] [data-flag]").count(), 0, "nothing tells");
+  await page.keyboard.press("Escape");
+  await shot("8-blind");
+  await page.selectOption(".look select[name=part]", { index: 1 });
+  await page.click(".look button[type=submit]");
+  await page.click("text=That is all I see");
+  await page.waitForSelector("[data-flags]");
+  await page.waitForSelector("text=Your first look");
+  await page.locator(".findings .bar input[type=checkbox]").uncheck();
+});
+
+test("report, table, VTKHDF and JSON come out", async () => {
+  await page.click("a:has-text('Export')");
+  await page.waitForSelector(".files");
+  for (const [name, starts] of [["flags.csv", /flag|number/i], ["review.json", /^\s*\{/], ["review.vtkhdf", /^\x89HDF/]]) {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click(`a[download]:has-text("${name}")`)]);
+    assert.match(readFileSync(await download.path(), "latin1").slice(0, 200), starts, name);
+  }
+  const report = await fetch(`${service.url}/api/v1/reviews/${review}/report.html`);
+  assert.match(await report.text(), /<!doctype html>/i);
+  await until("plots", async () => page.evaluate(() => [...document.querySelectorAll(".plots img")].some((image) => image.naturalWidth > 0)));
+  await shot("9-export");
+});
+
+test("the board counts what was judged, and events arrive", async () => {
+  await page.click("nav >> text=Campaigns");
+  await page.waitForSelector("td .tag");
+  await until("the line", async () => (await page.locator(".standing.open").count()) === 1);
+  await shot("10-board");
+  await page.click("nav >> text=Jobs");
+  await page.waitForSelector("section[aria-label=Reviews] table");
+  await shot("11-jobs");
+});
+
+test("light, narrow and small pages hold together, and the sheet of keys opens", async () => {
+  await page.goto(`${service.url}/reviews/${review}?flag=1`);
+  await page.waitForSelector("[data-camera]");
+  await page.keyboard.press("t");
+  await until("the light theme", async () => (await page.evaluate(() => document.documentElement.dataset.theme)) === "light");
+  for (const [width, height] of [[1920, 1080], [1440, 900], [1100, 760], [700, 900]]) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(900);
+    await shot(`12-light-${width}`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
+    assert.equal(wide, false, `the page is wider than ${width} px`);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.keyboard.press("?");
+  await page.waitForSelector("dialog[open] kbd");
+  await shot("13-keys");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("t");
+});
+
+test("a mesh of a million elements is drawn by the same renderer", async () => {
+  await page.goto(`${service.url}/speed?elements=${process.env.SPEED_ELEMENTS ?? 1_000_000}`);
+  const said = await until("the figures", () => page.evaluate(() => document.documentElement.dataset.speed), 180_000);
+  Object.assign(figures, { speed: JSON.parse(said) });
+  await shot("14-speed");
+  assert.ok(figures.speed.turning > 0);
+});
+
+test("the console said nothing wrong", () => {
+  assert.deepEqual(complaints, []);
+});
