@@ -306,7 +306,7 @@ class Door(http.server.BaseHTTPRequestHandler):
                 self.send(open(f"{arguments.review}/{name}", "rb").read(), kind=kind)
             case ["GET", "reviews", i, "first_looks"]: self.items(LOOKS.get(i, []))
             case ["POST", "reviews", i, "first_looks"]:
-                look = dict(id=ID(), at=NOW(), **json.loads(self.body())); LOOKS.setdefault(i, []).append(look); self.send(look, 201)
+                look = dict(json.loads(self.body()), id=ID(), at=NOW()); LOOKS.setdefault(i, []).append(look); self.send(look, 201)
             case ["GET", "flags"]:
                 self.items(f for fs in FLAGS.values() for f in fs if q.get("review_id", f["review_id"]) == f["review_id"])
             case ["PUT", "flags", i, "verdict"]:

@@ -43,7 +43,7 @@ export class MeshArea implements StageArea {
     const { center, radius } = model.sphere;
     const aspect = this.element.clientWidth / Math.max(1, this.element.clientHeight);
     const half = (this.camera.fov * Math.PI) / 360;
-    const distance = (0.88 * radius) / Math.sin(Math.min(half, Math.atan(Math.tan(half) * aspect)));
+    const distance = (0.97 * radius) / Math.sin(Math.min(half, Math.atan(Math.tan(half) * aspect)));
     this.controls.target.copy(center);
     this.camera.position.copy(center).add(new Vector3(...DIRECTIONS[direction]).normalize().multiplyScalar(distance));
     this.controls.update();

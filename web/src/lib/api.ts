@@ -111,11 +111,9 @@ export async function setVerdict(flag: Flag, said: VerdictSaid): Promise<Flag> {
   return (await (await send("PUT", `/flags/${part(flag.id)}/verdict`, said, seen)).json()) as Flag;
 }
 
-export async function firstLooks(review: Id): Promise<FirstLook[]> {
-  const said = await get<Page<FirstLook> | FirstLook[]>(`/reviews/${part(review)}/first_looks`);
-  return Array.isArray(said) ? said : said.items;
-}
-export const addFirstLook = (review: Id, look: FirstLook) => send("POST", `/reviews/${part(review)}/first_looks`, look);
+/** Keeps what somebody saw before the flags were shown. */
+export const addFirstLook = (review: Id, look: FirstLook) =>
+  send("POST", `/reviews/${part(review)}/first_looks`, { author: look.author ?? null, seen: look.seen });
 
 export const reviewFile = (review: Id, name: string) => `${BASE}/reviews/${part(review)}/${name}`;
 export const plotFile = (review: Id, name: string, kind: "svg" | "png", theme: string, width: number) =>

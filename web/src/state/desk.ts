@@ -134,6 +134,9 @@ export class Desk {
   }
 
   private async loadResult(): Promise<void> {
+    // Only a finished review has a result, and a live one that has begun.
+    const review = this.review.peek();
+    if (review && review.state !== "finished" && !(review.live && review.pictures_done > 0)) return;
     let result: Result;
     try {
       result = await api.result(this.id);

@@ -43,7 +43,8 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
   };
   useEffect(() => effect(() => {
     const wanted = verdict_wish.value;
-    if (!wanted) return;
+    // A wish is for the flag that is selected; this panel may be on its way out.
+    if (!wanted || here.selected.peek()?.id !== flag.id) return;
     verdict_wish.value = null;
     wish(wanted);
   }), [flag]);
