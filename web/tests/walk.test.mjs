@@ -91,6 +91,9 @@ test("both shipped files and the side-car are sent and accepted, and what is no 
   const refusal = await page.locator("tr[data-state=refused] .alarm").first().textContent();
   assert.match(refusal, /HDF5/i, "the refusal says what was expected");
   await shot("2-upload");
+  // The browser itself writes down that the service said no; that is what was wanted here, and only here.
+  const wanted = complaints.findIndex((text) => /status of 4(15|22)/.test(text));
+  if (wanted >= 0) complaints.splice(wanted, 1);
 });
 
 test("a review of the pair is started, its progress seen, and it finishes", async () => {
