@@ -84,6 +84,7 @@ test("a campaign is made where there is none, and the board shows it", async () 
 
 test("both shipped files and the side-car are sent and accepted, and what is no HDF5 file is refused with the reason", async () => {
   await page.click("nav >> text=Upload");
+  await page.waitForSelector("#files:enabled", { state: "attached" });
   await page.setInputFiles("#files", ["simulation.vtkhdf", "simulation.json", "test.h5"].map((name) => join(EXAMPLE, name)));
   await until("three accepted files", async () => (await page.locator("tr[data-state=accepted]").count()) === 3, 60_000);
   await page.setInputFiles("#files", { name: "holiday.h5", mimeType: "application/octet-stream", buffer: Buffer.from("this is no film") });
@@ -230,8 +231,10 @@ test("the blind first look hides flags, curves and colours until something was s
   await page.locator(".findings .bar input[type=checkbox]").check();
   await page.waitForSelector(".look");
   assert.equal(await page.locator("[data-flags], .badge, .curve, [data-timeline] [data-flag]").count(), 0, "nothing tells");
-  await page.keyboard.press("Escape");
+  await page.keyboard.press("o");
+  await until("a drawn film", async () => (await coloursIn("[data-camera]")).colours > 100);
   await shot("8-blind");
+  await page.keyboard.press("f");
   await page.selectOption(".look select[name=part]", { index: 1 });
   await page.click(".look button[type=submit]");
   await page.click("text=That is all I see");

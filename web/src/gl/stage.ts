@@ -113,7 +113,9 @@ export class Stage {
     const [w, h] = [Math.max(1, Math.round(width * this.ratio)), Math.max(1, Math.round(height * this.ratio))];
     if (this.canvas.width !== w || this.canvas.height !== h) this.renderer.setSize(w, h, false);
     this.wipeOff();
-    this.invalidate();
+    // At once: this runs after the layout and before the browser paints, so that nothing flickers.
+    for (const each of this.areas) each.dirty = true;
+    this.drawNow();
   }
 }
 

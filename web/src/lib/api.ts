@@ -1,7 +1,7 @@
 /** Talking to the service: one function a question, errors as `Refused`, pages walked to the end. */
 import type {
-  Campaign, CampaignBoard, FirstLook, Flag, Id, Live, Page, Plot, Problem, Result, Review, Simulation, Test, Upload,
-  Verdict, VerdictSaid, Version,
+  Campaign, CampaignBoard, FirstLook, Flag, Id, Live, Page, Plot, Problem, Result, Review, ReviewsAsked, ReviewsBegun, Simulation,
+  Test, Upload, VerdictRecord, VerdictSaid,
 } from "./contract";
 
 export const BASE = "/api/v1";
@@ -65,7 +65,6 @@ async function all<T>(path: string, wanted: Record<string, string | undefined> =
 
 const part = encodeURIComponent;
 
-export const version = () => get<Version>("/version");
 export const campaigns = () => all<Campaign>("/campaigns");
 export const campaign = (id: Id) => get<CampaignBoard>(`/campaigns/${part(id)}`);
 export const addCampaign = async (name: string) => (await (await send("POST", "/campaigns", { name })).json()) as Campaign;
@@ -80,29 +79,14 @@ export const review = (id: Id) => get<Review>(`/reviews/${part(id)}`);
 export const cancelReview = (id: Id) => ask(`/reviews/${part(id)}`, { method: "DELETE" });
 export const result = (id: Id) => get<Result>(`/reviews/${part(id)}/result`);
 export const flags = (wanted: { campaign_id?: Id; review_id?: Id }) => all<Flag>("/flags", wanted);
-export const history = async (id: Id) => {
-  const said = await get<Page<Verdict> | Verdict[]>(`/flags/${part(id)}/verdicts`);
-  return Array.isArray(said) ? said : said.items;
-};
-export const lives = async () => {
-  const said = await get<Page<Live> | Live[]>("/live");
-  return Array.isArray(said) ? said : said.items;
-};
-export const plots = async (id: Id) => {
-  const said = await get<Page<Plot> | Plot[]>(`/reviews/${part(id)}/plots`);
-  return Array.isArray(said) ? said : said.items;
-};
-
-export interface ReviewsAsked {
-  campaign_id?: Id;
-  pairs: { simulation_id: Id; test_id: Id }[];
-  tolerance_mm?: number;
-  tolerances?: Record<string, number>;
-}
+/** All that was said about a flag, oldest first. */
+export const history = (id: Id) => all<VerdictRecord>(`/flags/${part(id)}/verdicts`);
+export const lives = async () => (await get<{ items: Live[] }>("/live")).items;
+export const plots = (id: Id) => get<Plot[]>(`/reviews/${part(id)}/plots`);
 
 /** `key` makes the question safe to repeat: the same key gives the same batch. */
-export async function startReviews(asked: ReviewsAsked, key: string): Promise<{ batch_id: Id; reviews: Review[] }> {
-  return (await (await send("POST", "/reviews", asked, { "idempotency-key": key })).json()) as { batch_id: Id; reviews: Review[] };
+export async function startReviews(asked: ReviewsAsked, key: string): Promise<ReviewsBegun> {
+  return (await (await send("POST", "/reviews", asked, { "idempotency-key": key })).json()) as ReviewsBegun;
 }
 
 /** Sets a verdict on the flag as it was shown; when somebody else was faster the service says 412 and so does `Refused`. */

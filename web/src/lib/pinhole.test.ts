@@ -3,7 +3,7 @@ import type { CanvasCamera } from "./contract";
 import { clipFromView, pixelFromWorld, viewFromWorld } from "./pinhole";
 
 const CAMERA: CanvasCamera = {
-  name: "left", width: 640, height: 480, fx: 900, fy: 880, cx: 310, cy: 250, frames: [],
+  name: "left", width: 640, height: 480, fx: 900, fy: 880, cx: 310, cy: 250, frames: [], mm_per_px: 1, moved_px: 0, target_rms_px: null,
   pose: [0.8, 0, 0.6, 10, 0, 1, 0, -20, -0.6, 0, 0.8, 900, 0, 0, 0, 1],
 };
 

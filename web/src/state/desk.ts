@@ -410,7 +410,7 @@ export class Desk {
 
   /** Ends the blind look: what was seen is kept, with the service where it can. */
   async saySeen(seen: FirstLook["seen"]): Promise<void> {
-    const look: FirstLook = { author: author.peek() || null, at: new Date().toISOString(), seen };
+    const look: FirstLook = { author: author.peek() || null, seen };
     await api.addFirstLook(this.id, look).catch(() => null);
     looks.value = { ...looks.peek(), [this.id]: look };
   }

@@ -16,6 +16,8 @@ export const edges = kept("edges", false);
 export const outlines = kept("outlines", true);
 export const labels = kept("labels", true);
 export const quantity = kept<Quantity>("quantity", "deviation");
+/** While somebody looks blind the surface may show nothing but the simulation's own plastic strain. */
+export const only_plastic = signal(false);
 export const banded = kept("banded", false);
 export const colour_blind = kept<Exclude<MapName, "signed">>("map", "viridis");
 export const exaggeration = kept("exaggeration", 1);
@@ -38,7 +40,7 @@ export const tolerance_mm = signal(0);
 export const BANDS = 10;
 
 export const colouring = computed<Colouring>(() => {
-  const what = quantity.value;
+  const what = only_plastic.value ? "plastic" : quantity.value;
   const signed = what.startsWith("deviation_");
   const high = roundUp(what === "plastic" ? largest.value.plastic : what === "sigma" ? largest.value.sigma : largest.value.deviation);
   return {

@@ -83,9 +83,9 @@ function Whole({ campaigns, board, reviews, flags, lives, again }: Board & { boa
   return (
     <>
       <div class="head">
-        <h1 class="cut">{board.name}</h1>
+        <h1 class={campaigns.length > 1 ? "hide" : "cut"}>{board.name}</h1>
         {campaigns.length > 1 ? (
-          <select aria-label="Campaign" value={board.id} onChange={(event) => go(`/campaigns/${event.currentTarget.value}`)}>
+          <select class="title" aria-label="Campaign" value={board.id} onChange={(event) => go(`/campaigns/${event.currentTarget.value}`)}>
             {campaigns.map((each) => <option key={each.id} value={each.id}>{each.name}</option>)}
           </select>
         ) : null}

@@ -11,8 +11,11 @@ const SHOWN: Record<string, string> = {
 };
 
 export function keyName(key: string): string {
-  return SHOWN[key] ?? key.replace("Shift+", "⇧ ").replace("Alt+", "Alt ").replace(/^[a-z]$/, (letter) => letter.toUpperCase());
+  return SHOWN[key] ?? key.replace("Shift+", "⇧ ").replace("Alt+", "Alt ").replace(/\b[a-z]$/, (letter) => letter.toUpperCase());
 }
+
+/** 1 to 9 stand for all between. */
+const shownKeys = (key: Key) => (key.keys.length > 3 ? [`${key.keys[0]} – ${key.keys.at(-1)}`] : key.keys);
 
 export function KeySheet() {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -34,7 +37,7 @@ export function KeySheet() {
         {[...groups].map(([group, keys]) => (
           <section key={group}>
             <h3>{group}</h3>
-            <ul>{keys.map((key) => <li key={key.keys.join()}><span>{key.keys.map((each) => <kbd key={each}>{keyName(each)}</kbd>)}</span><span>{key.does}</span></li>)}</ul>
+            <ul>{keys.map((key) => <li key={key.keys.join()}><span>{shownKeys(key).map((each) => <kbd key={each}>{keyName(each)}</kbd>)}</span><span>{key.does}</span></li>)}</ul>
           </section>
         ))}
       </div>

@@ -22,7 +22,9 @@ export function UploadView() {
   const { value, problem } = useAsked("upload", read, ({ name, thing }) =>
     (name === "upload" && thing["state"] === "accepted") || name === "campaign" || name === "test" || name === "simulation");
   const campaigns = value?.campaigns ?? [];
-  const chosen = campaign.value ?? campaigns[0]?.id ?? null;
+  // Chosen once: a campaign that somebody adds meanwhile must not become the place of what is sent.
+  if (campaigns[0] && !campaigns.some((each) => each.id === campaign.peek())) campaign.value = campaigns[0].id;
+  const chosen = campaign.value;
   return (
     <div class="sheet">
       <div class="head"><h1>Upload and review</h1>
@@ -32,7 +34,7 @@ export function UploadView() {
           </select></label>
       </div>
       {problem ? <Notice text={problem} /> : null}
-      <DropPlace campaign={chosen} />
+      <DropPlace campaign={chosen} ready={value !== null} />
       <div class="two">
         <FilesCard />
         <ReviewCard campaign={chosen} simulations={value?.simulations ?? []} tests={(value?.tests ?? []).filter((each) => !chosen || each.campaign_id === chosen)} />
@@ -41,25 +43,25 @@ export function UploadView() {
   );
 }
 
-function DropPlace({ campaign: into }: { campaign: string | null }) {
+function DropPlace({ campaign: into, ready }: { campaign: string | null; ready: boolean }) {
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  const take = (files: FileList | null | undefined) => { if (files?.length) addFiles(files, into); };
+  const take = (files: FileList | null | undefined) => { if (ready && files?.length) addFiles(files, into); };
   return (
     <div class={`drop ${over ? "over" : ""}`}
       onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}
       onDrop={(event) => { event.preventDefault(); setOver(false); take(event.dataTransfer?.files); }}>
       <Icon name="upload" />
-      <div><b>Drop files here</b> or <button class="button" onClick={() => input.current?.click()}>choose files …</button></div>
+      <div><b>Drop files here</b> or <button class="button" disabled={!ready} onClick={() => input.current?.click()}>choose files …</button></div>
       <p class="muted small">Simulations as VTKHDF (.vtkhdf) with their side-car (.json), tests as records (.h5). Any size: a broken upload goes on where it stopped,
         and a file that is already there costs nothing.</p>
-      <input ref={input} id="files" class="hide" type="file" multiple tabIndex={-1} aria-label="Files to upload" accept=".vtkhdf,.hdf,.h5,.hdf5,.json,.nxs"
+      <input ref={input} id="files" disabled={!ready} class="hide" type="file" multiple tabIndex={-1} aria-label="Files to upload" accept=".vtkhdf,.hdf,.h5,.hdf5,.json,.nxs"
         onChange={(event) => { take(event.currentTarget.files); event.currentTarget.value = ""; }} />
     </div>
   );
 }
 
-const KINDS = { simulation: "simulation", sidecar: "side-car of a simulation", test: "test record" } as const;
+const KINDS: Record<string, string> = { simulation: "simulation", sidecar: "side-car of a simulation", test: "test record" };
 
 function FilesCard() {
   const all = uploads.value;
@@ -84,7 +86,7 @@ function FileRow({ file }: { file: Sent }) {
             <progress max={file.size || 1} value={file.sent} aria-label={`${file.name}: sent`} />
             <div class="small muted">{bytes(file.sent)} of {bytes(file.size)}{file.bytes_per_s && file.state === "sending" ? `, ${bytes(file.bytes_per_s)}/s, ${seconds(left)} left` : ""}</div>
           </>
-        ) : <div class="small muted">{bytes(file.size)}{file.said?.kind ? `, ${KINDS[file.said.kind]}` : ""}</div>}
+        ) : <div class="small muted">{bytes(file.size)}{file.said?.kind ? `, ${KINDS[file.said.kind] ?? file.said.kind}` : ""}</div>}
         {file.message ? <div class="small alarm">{file.message}</div> : null}
       </td>
       <td style={{ width: "120px" }}><FileTag file={file} /></td>

@@ -105,6 +105,7 @@ function followSelection(here: Desk, stage: Stage): () => void {
       stage.wipeOff();
     }
     const model = here.model.value;
+    overlay.only_plastic.value = here.blind.value;
     if (model) {
       overlay.tolerance_mm.value = here.result.value?.parts.find((each) => each.id === route.part.value)?.tolerance_mm ?? here.review.value?.tolerance_mm ?? 0;
       model.colourBy(overlay.colouring.value);

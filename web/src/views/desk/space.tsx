@@ -36,8 +36,6 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
       made.dispose();
     };
   }, [stage, model]);
-  // Blind, the deviation must not be seen on the surface either.
-  useEffect(() => { if (blind) overlay.quantity.value = "plastic"; }, [blind]);
   const part = here.result.value?.parts.find((each) => each.id === route.part.value);
   return (
     <>

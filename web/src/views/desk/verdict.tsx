@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../../lib/api";
-import type { Flag, Verdict, VerdictSaid, VerdictState } from "../../lib/contract";
+import type { Flag, VerdictRecord, VerdictSaid, VerdictState } from "../../lib/contract";
 import { cm2, fixed, kindName, ms, when, withSigma } from "../../lib/format";
 import { messageOf, type Desk } from "../../state/desk";
 import { author } from "../../state/settings";
@@ -24,7 +24,7 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
   const [form, setForm] = useState<Wish | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const [history, setHistory] = useState<Verdict[]>([]);
+  const [history, setHistory] = useState<VerdictRecord[]>([]);
   const say = async (said: VerdictSaid) => {
     setBusy(true);
     setProblem(null);
