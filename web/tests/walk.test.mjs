@@ -82,9 +82,36 @@ test("a campaign is made where there is none, and the board shows it", async () 
   await shot("1-board-empty");
 });
 
-test("both shipped files and the side-car are sent and accepted, and what is no HDF5 file is refused with the reason", async () => {
+test("an upload that is paused, and one whose line breaks, go on where they stopped", async () => {
   await page.click("nav >> text=Upload");
   await page.waitForSelector("#files:enabled", { state: "attached" });
+  const sent = [];
+  await page.route("**/api/v1/uploads/*", async (route) => {
+    if (route.request().method() === "PATCH") {
+      sent.push(Number(route.request().headers()["upload-offset"]));
+      await new Promise((done) => setTimeout(done, 700));
+    }
+    await route.continue().catch(() => {});
+  });
+  await page.setInputFiles("#files", [join(EXAMPLE, "test.h5")]);
+  await until("the first piece", () => sent.length === 1);
+  await until("the second piece", () => sent.length === 2);
+  await page.click("tr[data-state=sending] >> text=Pause");
+  await page.waitForSelector("tr[data-state=stopped]");
+  await page.click("tr[data-state=stopped] >> text=Go on");
+  await until("the piece that was stopped, again", () => sent.length === 3);
+  await context.setOffline(true);
+  await page.waitForTimeout(300);
+  await context.setOffline(false);
+  await until("an accepted file", async () => (await page.locator("tr[data-state=accepted]").count()) === 1, 40_000);
+  assert.deepEqual([sent[0], sent[1] > 0, sent.slice(2).every((offset) => offset > 0)], [0, true, true], `nothing is sent twice from the start: ${sent}`);
+  await page.unroute("**/api/v1/uploads/*");
+  await page.click("tr[data-state=accepted] .icon-button");
+  // A broken line is written down by the browser itself.
+  for (let at = complaints.length - 1; at >= 0; at--) if (/ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_NETWORK/.test(complaints[at])) complaints.splice(at, 1);
+});
+
+test("both shipped files and the side-car are sent and accepted, and what is no HDF5 file is refused with the reason", async () => {
   await page.setInputFiles("#files", ["simulation.vtkhdf", "simulation.json", "test.h5"].map((name) => join(EXAMPLE, name)));
   await until("three accepted files", async () => (await page.locator("tr[data-state=accepted]").count()) === 3, 60_000);
   await page.setInputFiles("#files", { name: "holiday.h5", mimeType: "application/octet-stream", buffer: Buffer.from("this is no film") });

@@ -7,7 +7,7 @@ import { BASE } from "./api";
 import type { Id } from "./contract";
 
 /** Small enough for memory and for telling progress, large enough that a fast line is used. */
-const PIECE_BYTES = 8 * 2 ** 20;
+const PIECE_BYTES = 4 * 2 ** 20;
 
 export interface Sending {
   stop: () => void;

@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { MeshModel, RimLines, type Rim } from "../gl/meshmodel";
 import * as api from "../lib/api";
-import type { FirstLook, Flag, Result, Review, Simulation, Test, VerdictSaid } from "../lib/contract";
+import type { FirstLook, Flag, Live, Result, Review, Simulation, Test, VerdictSaid } from "../lib/contract";
 import { nodeParts, readMesh, readState, rimsByNumber } from "../lib/meshfile";
 import { PictureStore } from "../lib/pictures";
 import { onEvent, onReconnect } from "./events";
@@ -33,6 +33,8 @@ type Layer = "film" | "predicted";
 export class Desk {
   readonly review = signal<Review | null>(null);
   readonly test = signal<Test | null>(null);
+  /** How a live test stands; null for any other. */
+  readonly live = signal<Live | null>(null);
   readonly simulation = signal<Simulation | null>(null);
   readonly result = signal<Result | null>(null);
   readonly flags = signal<readonly Flag[]>([]);
@@ -76,7 +78,7 @@ export class Desk {
     this.ends.push(onEvent(({ name, thing }) => {
       if (name === "review" && thing["id"] === this.id) this.reviewChanged(thing as unknown as Review);
       if ((name === "flag" || name === "verdict") && (thing["review_id"] ?? this.id) === this.id) void this.loadFlags();
-      if (name === "live" && thing["review_id"] === this.id) this.liveGoesOn();
+      if (name === "live" && thing["review_id"] === this.id) this.liveGoesOn(thing as unknown as Live);
     }), onReconnect(() => void this.load()));
     let before = route.moment.peek();
     this.ends.push(
@@ -96,6 +98,9 @@ export class Desk {
       const review = await api.review(this.id);
       this.review.value = review;
       void this.loadNames(review);
+      if (review.live && review.state !== "finished") {
+        this.live.value = (await api.lives().catch(() => [])).find((each) => each.review_id === this.id) ?? null;
+      }
       await this.loadResult();
     } catch (cause) {
       if (!this.gone) this.problem.value = messageOf(cause);
@@ -112,13 +117,17 @@ export class Desk {
     const before = this.review.peek();
     this.review.value = { ...before, ...now };
     if (now.state === "finished" && before?.state !== "finished") {
+      this.live.value = null;
+      // Flags of a live test are numbered anew when the whole film has been reviewed.
+      if (before?.live) route.flag.value = null;
       this.forget();
       void this.loadResult();
     }
   }
 
   /** A live film has grown: its new moments come, at most once in a while. */
-  private liveGoesOn(): void {
+  private liveGoesOn(live: Live): void {
+    this.live.value = { ...this.live.peek(), ...live };
     if (this.live_timer || this.review.peek()?.state === "finished") return;
     this.live_timer = window.setTimeout(() => {
       this.live_timer = 0;
@@ -136,7 +145,7 @@ export class Desk {
   private async loadResult(): Promise<void> {
     // Only a finished review has a result, and a live one that has begun.
     const review = this.review.peek();
-    if (review && review.state !== "finished" && !(review.live && review.pictures_done > 0)) return;
+    if (review && review.state !== "finished" && !this.live.peek()?.reviewed) return;
     let result: Result;
     try {
       result = await api.result(this.id);

@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf } from "../state/desk";
 import { onEvent, onReconnect, type Heard } from "../state/events";
 
-/** Events come in bursts; one reading serves all of them. */
-const SETTLE_MS = 400;
+/** Events come in bursts and, while a test is filmed, without end: one reading serves all of this time. */
+const SETTLE_MS = 1000;
 
 export interface Asked<T> {
   value: T | null;
@@ -40,8 +40,11 @@ export function useAsked<T>(key: string, question: () => Promise<T>, concerns: (
       }
     };
     const soon = () => {
-      clearTimeout(timer);
-      timer = window.setTimeout(() => void read(), SETTLE_MS);
+      if (timer) return;
+      timer = window.setTimeout(() => {
+        timer = 0;
+        void read();
+      }, SETTLE_MS);
     };
     ask.current = () => void read();
     setAnswer({ value: null, problem: null });

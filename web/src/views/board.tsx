@@ -27,7 +27,7 @@ async function readBoard(wanted: string | null): Promise<Board> {
   return { campaigns, board, reviews, flags, lives };
 }
 
-const CONCERNS = new Set<Heard["name"]>(["review", "flag", "verdict", "live", "upload", "campaign", "test"]);
+const CONCERNS = new Set<Heard["name"]>(["review", "flag", "verdict", "campaign", "test"]);
 
 export function BoardView({ campaign }: { campaign: string | null }) {
   const { value, problem, again } = useAsked(`board ${campaign}`, () => readBoard(campaign), ({ name }) => CONCERNS.has(name));

@@ -16,7 +16,7 @@ async function readJobs() {
 const ORDER: Record<Review["state"], number> = { running: 0, queued: 1, failed: 2, finished: 3, cancelled: 4 };
 
 export function JobsView() {
-  const { value, problem, again } = useAsked("jobs", readJobs, ({ name }) => name === "review" || name === "job" || name === "live");
+  const { value, problem, again } = useAsked("jobs", readJobs, ({ name }) => name === "review" || name === "job");
   const reviews = [...(value?.reviews ?? [])].sort((a, b) => ORDER[a.state] - ORDER[b.state] || b.created_at.localeCompare(a.created_at));
   const cancel = (review: Review) => void api.cancelReview(review.id).then(again);
   return (

@@ -21,6 +21,8 @@ export function mergedLives(asked: readonly Live[]): Live[] {
   return [...all.values()].sort((a, b) => Number(a.ended ?? false) - Number(b.ended ?? false));
 }
 
+const duration = (ms: number | null) => (ms === null ? "–" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+
 export function LiveCard({ live }: { live: Live }) {
   return (
     <section class="card" aria-label={`Live test ${live.name ?? ""}`}>
@@ -29,18 +31,14 @@ export function LiveCard({ live }: { live: Live }) {
         <h2 class="grow cut"><a href={deskLink(live.review_id)}>{live.name ?? "live test"}</a></h2>
         <span class="muted">{ms(live.last_time_s)}</span>
       </div>
-      <div class="body live-line">
-        <span>{live.received}{live.expected ? ` / ${live.expected}` : ""} pictures</span>
-        <span class={live.flagged ? "alarm" : "muted"}>{count(live.flagged, "flag")}</span>
-        <span class="muted">{live.behind ? `${live.behind} behind` : "keeps up"}</span>
+      <div class="body live-lines">
+        <div class="row"><span class="grow">{live.received}{live.expected ? ` / ${live.expected}` : ""} pictures</span><span class={live.flagged ? "alarm" : "muted"}>{count(live.flagged, "flag")}</span></div>
         {live.expected ? <progress max={live.expected} value={live.received} aria-label="pictures received" /> : null}
+        <div class="row small muted"><span class="grow">{live.reviewed} reviewed as they came</span><span>{live.behind ? `${live.behind} left for afterwards` : live.ended ? "" : "keeps up"}</span></div>
+        {live.rate_note ? <div class="row small alarm" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span>{live.rate_note}</span></div> : null}
+        {live.p50_ms ? <div class="small muted">frame to flag: p50 {duration(live.p50_ms)}, p99 {duration(live.p99_ms)}</div> : null}
+        {live.ended ? <div class="small muted">The whole film is reviewed again now.</div> : null}
       </div>
-      {live.rate_note || live.p50_ms ? (
-        <div class="body small" style={{ paddingTop: 0 }}>
-          {live.rate_note ? <div class="alarm"><Icon name="warn" /> {live.rate_note}</div> : null}
-          {live.p50_ms ? <div class="muted">frame to flag: p50 {Math.round(live.p50_ms)} ms, p99 {live.p99_ms ? Math.round(live.p99_ms) : "–"} ms</div> : null}
-        </div>
-      ) : null}
     </section>
   );
 }

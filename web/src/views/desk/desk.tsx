@@ -9,6 +9,7 @@ import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
 import { dark, still } from "../../state/settings";
 import { Icon } from "../icons";
+import { LiveCard } from "../live";
 import { Notice, ReviewProgress, ReviewTag } from "../marks";
 import { Curves } from "./curves";
 import { Films } from "./films";
@@ -49,10 +50,10 @@ function Pending({ here }: { here: Desk }) {
       <div class="card" style={{ maxWidth: "640px" }}>
         <div class="card-head"><h2 class="grow">{here.test.value?.name ?? "Review"}</h2>{review ? <ReviewTag review={review} /> : null}</div>
         <div class="body" style={{ display: "grid", gap: "10px" }}>
-          {review?.state === "running" || review?.state === "queued" ? <ReviewProgress review={review} /> : null}
+          {here.live.value ? <LiveCard live={here.live.value} /> : review?.state === "running" || review?.state === "queued" ? <ReviewProgress review={review} /> : null}
           {review?.refusal ? <Notice text={review.refusal} /> : null}
           {review?.state === "cancelled" ? <p>This review was cancelled; it has no result.</p> : null}
-          {review?.live && review.state === "running" ? <p>{review.flags} flags so far. The whole desk opens when the test has ended.</p> : null}
+          {here.live.value ? <p class="muted">The desk opens with the first moment that was reviewed.</p> : null}
           {!review ? <p class="muted">Opening …</p> : null}
           {here.flags.value.length === 0 ? null : (
             <ul>{here.flags.value.map((each) => <li key={each.id}>Flag {each.number}: {each.part_name}, onset {ms(each.onset_s)}</li>)}</ul>

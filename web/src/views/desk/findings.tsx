@@ -6,6 +6,7 @@ import { blind_first, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
 import { Icon } from "../icons";
+import { LiveCard } from "../live";
 import { FlagMark, VerdictTag } from "../marks";
 import { FirstLookForm, SeenList } from "./firstlook";
 import { VerdictPanel } from "./verdict";
@@ -22,6 +23,7 @@ export function Findings({ here }: { here: Desk }) {
       {blind ? <FirstLookForm here={here} /> : (
         <>
           <div class="scroll">
+            {here.live.value ? <div style={{ padding: "10px 12px 0" }}><LiveCard live={here.live.value} /></div> : null}
             <Summary here={here} />
             <FlagList here={here} />
             <SeenList here={here} />
