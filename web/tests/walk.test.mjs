@@ -137,14 +137,13 @@ test("a review of the pair is started, its progress seen, and it finishes", asyn
 });
 
 test("the desk shows film and mesh, and the first picture comes within a second", async () => {
-  const began = Date.now();
   await page.goto(`${service.url}/reviews/${review}`);
   await page.waitForSelector("[data-camera]");
   await until("a drawn film", async () => (await coloursIn("[data-camera]")).colours > 100);
-  figures.first_picture_ms = Date.now() - began;
+  figures.first_picture_ms = Math.round(await page.evaluate(() => performance.getEntriesByName("first picture")[0].startTime));
   await until("a drawn mesh", async () => (await coloursIn(".space .area")).colours > 100);
   // 1 s is the aim on a free machine; here others compute too and there is no graphics card. The figure is printed.
-  assert.ok(figures.first_picture_ms < 8000, `first picture after ${figures.first_picture_ms} ms`);
+  assert.ok(figures.first_picture_ms < 5000, `first picture after ${figures.first_picture_ms} ms`);
   await page.waitForTimeout(800);
   await shot("4-desk-dark");
 });

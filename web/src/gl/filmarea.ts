@@ -62,6 +62,8 @@ class PictureTexture {
 /** Screen pixels per canvas pixel from which on single pixels are shown as squares. */
 const CLOSE_UP = 3;
 const LARGEST_ZOOM = 40;
+/** Noted once in the browser's own time line, for measuring. */
+const FIRST_PICTURE = "first picture";
 
 export class FilmArea implements StageArea {
   dirty = true;
@@ -130,7 +132,10 @@ export class FilmArea implements StageArea {
 
   private drawPictures(stage: Stage, overlay: Overlay, pictures: Pictures, window: Window, layer: "film" | "predicted" | "both", scale: number): void {
     const uniforms = this.material.uniforms;
-    if (pictures.film) this.film.show(pictures.film, scale > CLOSE_UP);
+    if (pictures.film) {
+      this.film.show(pictures.film, scale > CLOSE_UP);
+      if (performance.getEntriesByName(FIRST_PICTURE).length === 0) performance.mark(FIRST_PICTURE);
+    }
     if (pictures.predicted) this.predicted.show(pictures.predicted, scale > CLOSE_UP);
     uniforms["film"]!.value = pictures.film ? this.film.texture : this.nothing;
     uniforms["predicted"]!.value = pictures.predicted ? this.predicted.texture : this.nothing;

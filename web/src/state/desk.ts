@@ -25,9 +25,6 @@ const looks = kept<Record<string, FirstLook>>("looks", {});
 export const pictures_per_s = kept("pictures_per_s", 10);
 export const repeat = kept("repeat", true);
 
-/** Time from opening a review to its first picture, ms; for measuring. */
-export const first_picture_ms = signal<number | null>(null);
-
 type Layer = "film" | "predicted";
 
 export class Desk {
@@ -63,16 +60,13 @@ export class Desk {
   private readonly numbers = new Map<number, Uint16Array>();
   private readonly states_under_way = new Set<number>();
   private readonly ends: (() => void)[] = [];
-  private readonly opened = performance.now();
   private direction = 1;
   private gone = false;
   private rims_key = "";
   private live_timer = 0;
 
   constructor(readonly id: string) {
-    first_picture_ms.value = null;
     this.pictures = new PictureStore((path, stop) => api.ask(path, { signal: stop }), () => {
-      if (first_picture_ms.peek() === null) first_picture_ms.value = performance.now() - this.opened;
       this.arrivals.value += 1;
     });
     this.ends.push(onEvent(({ name, thing }) => {
