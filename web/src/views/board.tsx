@@ -1,10 +1,11 @@
 /** The campaign board: its tests with their first flag, what is live, and the parts that fail again and again. */
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import * as api from "../lib/api";
 import type { CampaignBoard, Flag, Live, Review, Test } from "../lib/contract";
 import { count, kindName, mm, ms, when, withSigma } from "../lib/format";
 import type { Heard } from "../state/events";
 import { deskLink, go } from "../state/route";
+import { kept } from "../state/settings";
 import { useAsked } from "./asked";
 import { LiveCard, mergedLives } from "./live";
 import { FlagMark, Notice, ReviewProgress, ReviewTag, TestTag } from "./marks";
@@ -19,7 +20,8 @@ interface Board {
 
 async function readBoard(wanted: string | null): Promise<Board> {
   const campaigns = (await api.campaigns()).sort((a, b) => b.created_at.localeCompare(a.created_at));
-  const id = wanted ?? campaigns[0]?.id;
+  const known = (id: string | null) => campaigns.find((each) => each.id === id)?.id;
+  const id = wanted ?? known(last_campaign.peek()) ?? campaigns[0]?.id;
   if (!id) return { campaigns, board: null, reviews: [], flags: [], lives: [] };
   const [board, reviews, flags, lives] = await Promise.all([
     api.campaign(id), api.reviews({ campaign_id: id }), api.flags({ campaign_id: id }), api.lives().catch(() => []),
@@ -27,10 +29,14 @@ async function readBoard(wanted: string | null): Promise<Board> {
   return { campaigns, board, reviews, flags, lives };
 }
 
+/** The board opens with the campaign that was looked at last. */
+const last_campaign = kept<string | null>("campaign", null);
+
 const CONCERNS = new Set<Heard["name"]>(["review", "flag", "verdict", "campaign", "test"]);
 
 export function BoardView({ campaign }: { campaign: string | null }) {
   const { value, problem, again } = useAsked(`board ${campaign}`, () => readBoard(campaign), ({ name }) => CONCERNS.has(name));
+  useEffect(() => { if (campaign) last_campaign.value = campaign; }, [campaign]);
   if (!value) return <div class="sheet">{problem ? <Notice text={problem} /> : <p class="empty">Reading the campaigns …</p>}</div>;
   if (!value.board) return <div class="sheet"><NoCampaign made={again} problem={problem} /></div>;
   return <div class="sheet">{problem ? <Notice text={problem} /> : null}<Whole {...value} board={value.board} again={again} /></div>;

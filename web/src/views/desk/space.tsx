@@ -50,7 +50,8 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
       </div>
       <div ref={host} class="area grow" tabIndex={0} role="group" aria-label="Mesh: arrows turn it" {...(stage && area ? pointing(here, stage, area) : {})}>
         {part ? <div class="name">{part.name}</div> : null}
-        <div class="tools">
+        {/* A press here is none on the mesh, which would take the pointer for turning. */}
+        <div class="tools" onPointerDown={(event) => event.stopPropagation()} onPointerUp={(event) => event.stopPropagation()}>
           {overlay.hidden_parts.value.size ? <button class="button" onClick={() => { overlay.hidden_parts.value = new Set(); }}><Icon name="eye" />{overlay.hidden_parts.value.size} hidden</button> : null}
           <div class="segments" role="group" aria-label="Direction of view">
             {(Object.keys(DIRECTIONS) as Direction[]).map((each) => <button key={each} onClick={() => area?.fit(each)}>{NAMES[each]}</button>)}
