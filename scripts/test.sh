@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests under the release profile: with cargo-nextest where it is installed, else with cargo test; then doc tests.
+# All tests under the release profile: with cargo-nextest where it is installed, else with cargo test; then doc tests;
+# then the page's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -12,3 +13,4 @@ if command -v cargo-nextest >/dev/null; then
 else
     cargo test --release --no-fail-fast "$@" -- --show-output
 fi
+bash scripts/page.sh test

@@ -1,0 +1,147 @@
+/**
+ * One WebGL context for the whole desk: a canvas behind the page on which each area draws into its own rectangle. Browsers
+ * allow few contexts, and so the mesh lies on the graphics card once however many cameras there are.
+ */
+import { Color, ColorManagement, WebGLRenderer } from "three";
+
+// Colours go to the screen as they are: pictures and colour maps must not be lightened by a second transfer curve.
+ColorManagement.enabled = false;
+
+export interface Rectangle {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** An area of the stage. `rectangle` is in device pixels, origin bottom left, as WebGL has it. */
+export interface StageArea {
+  readonly element: HTMLElement;
+  dirty: boolean;
+  draw(stage: Stage, rectangle: Rectangle): void;
+}
+
+export class Stage {
+  readonly renderer: WebGLRenderer;
+  readonly ratio: number;
+  /** Pictures drawn so far, for measuring. */
+  drawn = 0;
+  private readonly areas = new Set<StageArea>();
+  private readonly sizes: ResizeObserver;
+  private asked = 0;
+  private lost = false;
+
+  constructor(readonly canvas: HTMLCanvasElement, private readonly host: HTMLElement) {
+    // Opaque: the browser then need not blend the whole desk at each picture. Smoothing costs four times the pixels
+    // where there is no graphics card.
+    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware(), alpha: false, preserveDrawingBuffer: true, powerPreference: "high-performance" });
+    this.renderer.autoClear = false;
+    this.renderer.setScissorTest(true);
+    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.renderer.setPixelRatio(1);
+    this.sizes = new ResizeObserver(() => this.fit());
+    this.sizes.observe(host);
+    canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.lost = true; });
+    canvas.addEventListener("webglcontextrestored", () => { this.lost = false; this.invalidate(); });
+    this.fit();
+  }
+
+  add(area: StageArea): () => void {
+    this.areas.add(area);
+    this.sizes.observe(area.element);
+    this.invalidate();
+    return () => {
+      this.areas.delete(area);
+      this.sizes.unobserve(area.element);
+      this.invalidate();
+    };
+  }
+
+  /** Asks for a new picture of one area, or of all. */
+  invalidate(area?: StageArea): void {
+    if (area) area.dirty = true;
+    else for (const each of this.areas) each.dirty = true;
+    if (!this.asked) this.asked = requestAnimationFrame(() => this.drawNow());
+  }
+
+  /** Draws what is dirty, at once. */
+  drawNow(): void {
+    if (this.asked) cancelAnimationFrame(this.asked);
+    this.asked = 0;
+    if (this.lost) return;
+    const frame = this.host.getBoundingClientRect();
+    for (const area of this.areas) {
+      if (!area.dirty) continue;
+      area.dirty = false;
+      const box = area.element.getBoundingClientRect();
+      const rectangle = {
+        x: Math.round((box.left - frame.left) * this.ratio),
+        y: Math.round((frame.bottom - box.bottom) * this.ratio),
+        width: Math.round(box.width * this.ratio),
+        height: Math.round(box.height * this.ratio),
+      };
+      if (rectangle.width < 2 || rectangle.height < 2) continue;
+      area.draw(this, rectangle);
+      this.drawn += 1;
+    }
+  }
+
+  /** Restricts drawing to a rectangle and clears it. */
+  clear(rectangle: Rectangle, ground: Color): void {
+    const { x, y, width, height } = rectangle;
+    this.renderer.setViewport(x, y, width, height);
+    this.renderer.setScissor(x, y, width, height);
+    this.renderer.setClearColor(ground, 1);
+    this.renderer.clear();
+  }
+
+  /** Clears all, for the seams between the areas: they show through. */
+  wipeOff(): void {
+    this.clear({ x: 0, y: 0, width: this.canvas.width, height: this.canvas.height }, cssColour("--line"));
+  }
+
+  dispose(): void {
+    if (this.asked) cancelAnimationFrame(this.asked);
+    this.sizes.disconnect();
+    this.areas.clear();
+    this.renderer.dispose();
+    this.renderer.forceContextLoss();
+  }
+
+  private fit(): void {
+    const { width, height } = this.host.getBoundingClientRect();
+    const [w, h] = [Math.max(1, Math.round(width * this.ratio)), Math.max(1, Math.round(height * this.ratio))];
+    if (this.canvas.width !== w || this.canvas.height !== h) this.renderer.setSize(w, h, false);
+    this.wipeOff();
+    // At once: this runs after the layout and before the browser paints, so that nothing flickers.
+    for (const each of this.areas) each.dirty = true;
+    this.drawNow();
+  }
+}
+
+let in_software: boolean | null = null;
+
+/** True where WebGL is computed by the processor (SwiftShader, llvmpipe). */
+function drawsInSoftware(): boolean {
+  if (in_software !== null) return in_software;
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const more = gl?.getExtension("WEBGL_debug_renderer_info");
+  in_software = !!gl && !!more && /swiftshader|llvmpipe|software|basic render/i.test(String(gl.getParameter(more.UNMASKED_RENDERER_WEBGL)));
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return in_software;
+}
+
+const colours = new Map<string, Color>();
+
+/** A colour as it stands in a style variable, for shaders that write to the screen as is. Asking the style is slow. */
+export function cssColour(name: string): Color {
+  const key = `${document.documentElement.dataset["theme"] ?? ""} ${name}`;
+  const known = colours.get(key);
+  if (known) return known;
+  const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const hex = /^#([0-9a-f]{6})$/i.exec(text)?.[1] ?? "808080";
+  const at = (from: number) => parseInt(hex.slice(from, from + 2), 16) / 255;
+  const colour = new Color(at(0), at(2), at(4));
+  colours.set(key, colour);
+  return colour;
+}

@@ -1,0 +1,116 @@
+/**
+ * The mesh and its states as the service sends them (little-endian):
+ * mesh:  u32 nodes N, triangles M, elements E, 0; f32 undeformed_mm[3N]; u32 triangle_nodes[3M]; u32 triangle_element[M];
+ *        i32 element_part[E]; u32 element_id[E].
+ * state: f32 simulated_mm[3N]; f32 deviation_mm[3N] (NaN = not measured); f32 sigma_mm[N]; f32 plastic_strain[N].
+ */
+export interface Mesh {
+  nodes: number;
+  triangles: number;
+  elements: number;
+  undeformed_mm: Float32Array<ArrayBuffer>;
+  triangle_nodes: Uint32Array<ArrayBuffer>;
+  triangle_element: Uint32Array<ArrayBuffer>;
+  element_part: Int32Array<ArrayBuffer>;
+  element_id: Uint32Array<ArrayBuffer>;
+}
+
+export interface MeshState {
+  simulated_mm: Float32Array<ArrayBuffer>;
+  /** 0 where not measured; `sigma_mm` is then -1. */
+  deviation_mm: Float32Array<ArrayBuffer>;
+  /** One standard deviation; -1 where not measured (WebGL does not promise to carry NaN). */
+  sigma_mm: Float32Array<ArrayBuffer>;
+  plastic_strain: Float32Array<ArrayBuffer>;
+}
+
+const HEAD_BYTES = 16;
+
+export function readMesh(file: ArrayBuffer): Mesh {
+  if (file.byteLength < HEAD_BYTES) throw new Error(`the mesh has ${file.byteLength} bytes; at least ${HEAD_BYTES} were expected`);
+  const [nodes = 0, triangles = 0, elements = 0] = new Uint32Array(file, 0, 4);
+  const expected = HEAD_BYTES + 4 * (3 * nodes + 4 * triangles + 2 * elements);
+  if (file.byteLength !== expected) {
+    throw new Error(`the mesh of ${nodes} nodes, ${triangles} triangles and ${elements} elements has ${file.byteLength} bytes; ${expected} were expected`);
+  }
+  let at = HEAD_BYTES;
+  const next = (length: number) => {
+    const from = at;
+    at += 4 * length;
+    return [file, from, length] as const;
+  };
+  return {
+    nodes, triangles, elements,
+    undeformed_mm: new Float32Array(...next(3 * nodes)),
+    triangle_nodes: new Uint32Array(...next(3 * triangles)),
+    triangle_element: new Uint32Array(...next(triangles)),
+    element_part: new Int32Array(...next(elements)),
+    element_id: new Uint32Array(...next(elements)),
+  };
+}
+
+export function readState(file: ArrayBuffer, nodes: number): MeshState {
+  const expected = 4 * 8 * nodes;
+  if (file.byteLength !== expected) throw new Error(`a state of ${nodes} nodes has ${file.byteLength} bytes; ${expected} were expected`);
+  const state = {
+    simulated_mm: new Float32Array(file, 0, 3 * nodes),
+    deviation_mm: new Float32Array(file, 12 * nodes, 3 * nodes),
+    sigma_mm: new Float32Array(file, 24 * nodes, nodes),
+    plastic_strain: new Float32Array(file, 28 * nodes, nodes),
+  };
+  const { deviation_mm, sigma_mm } = state;
+  for (let node = 0; node < nodes; node++) {
+    const measured = Number.isFinite(sigma_mm[node]) && Number.isFinite(deviation_mm[3 * node]! + deviation_mm[3 * node + 1]! + deviation_mm[3 * node + 2]!);
+    if (measured) continue;
+    sigma_mm[node] = -1;
+    deviation_mm.fill(0, 3 * node, 3 * node + 3);
+  }
+  return state;
+}
+
+/** For each node the index of a part that it belongs to (the last one wins on a seam), -1 where none. */
+export function nodeParts(mesh: Mesh): Int32Array<ArrayBuffer> {
+  const parts = new Int32Array(mesh.nodes).fill(-1);
+  for (let triangle = 0; triangle < mesh.triangles; triangle++) {
+    const part = mesh.element_part[mesh.triangle_element[triangle]!]!;
+    for (let corner = 0; corner < 3; corner++) parts[mesh.triangle_nodes[3 * triangle + corner]!] = part;
+  }
+  return parts;
+}
+
+/** For each number other than 0 the rim of the elements that carry it: node numbers, two an edge, of the edges met once. */
+export function rimsByNumber(mesh: Mesh, number_of_element: ArrayLike<number>): Map<number, Uint32Array<ArrayBuffer>> {
+  const seen = new Map<number, Map<number, [number, number] | null>>();
+  for (let triangle = 0; triangle < mesh.triangles; triangle++) {
+    const number = number_of_element[mesh.triangle_element[triangle]!]!;
+    if (number === 0) continue;
+    let edges = seen.get(number);
+    if (!edges) seen.set(number, (edges = new Map()));
+    for (let corner = 0; corner < 3; corner++) {
+      const a = mesh.triangle_nodes[3 * triangle + corner]!;
+      const b = mesh.triangle_nodes[3 * triangle + ((corner + 1) % 3)]!;
+      const key = Math.min(a, b) * mesh.nodes + Math.max(a, b);
+      edges.set(key, edges.has(key) ? null : [a, b]);
+    }
+  }
+  return new Map([...seen].map(([number, edges]) => [number, Uint32Array.from([...edges.values()].flatMap((edge) => edge ?? []))]));
+}
+
+/** The edges of the elements, each once: an edge between two triangles of the same element is a diagonal and left out. */
+export function elementEdges(mesh: Mesh): Uint32Array<ArrayBuffer> {
+  const owner = new Map<number, number>();
+  const diagonal = new Set<number>();
+  for (let triangle = 0; triangle < mesh.triangles; triangle++) {
+    const element = mesh.triangle_element[triangle]!;
+    for (let corner = 0; corner < 3; corner++) {
+      const a = mesh.triangle_nodes[3 * triangle + corner]!;
+      const b = mesh.triangle_nodes[3 * triangle + ((corner + 1) % 3)]!;
+      const key = Math.min(a, b) * mesh.nodes + Math.max(a, b);
+      if (owner.get(key) === element) diagonal.add(key);
+      else if (!owner.has(key)) owner.set(key, element);
+    }
+  }
+  const edges: number[] = [];
+  for (const key of owner.keys()) if (!diagonal.has(key)) edges.push(Math.floor(key / mesh.nodes), key % mesh.nodes);
+  return new Uint32Array(edges);
+}

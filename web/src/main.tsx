@@ -1,0 +1,15 @@
+import { render } from "preact";
+import "./styles/base.css";
+import "./styles/views.css";
+import { startKeys } from "./lib/keys";
+import { startEvents } from "./state/events";
+import { startRoute } from "./state/route";
+import { startTheme } from "./state/settings";
+import { App } from "./views/app";
+
+startTheme();
+startRoute();
+startKeys();
+startEvents();
+const root = document.getElementById("page");
+if (root) render(<App />, root);

@@ -1,0 +1,54 @@
+/** How the pictures and the mesh are looked at: the same on every desk, kept in the browser. */
+import { computed, signal } from "@preact/signals";
+import type { Comparison } from "../gl/filmarea";
+import type { Colouring, Quantity } from "../gl/meshmodel";
+import type { MapName } from "../lib/colour";
+import { roundUp } from "../lib/format";
+import { kept } from "./settings";
+
+export const comparison = kept<Comparison>("comparison", "film");
+export const onion = kept("onion", 0.5);
+export const wipe = kept("wipe", 0.5);
+export const blink_on = signal(false);
+export const colours = kept("colours", true);
+export const opacity = kept("opacity", 0.6);
+export const edges = kept("edges", false);
+export const outlines = kept("outlines", true);
+export const labels = kept("labels", true);
+export const quantity = kept<Quantity>("quantity", "deviation");
+/** While somebody looks blind the surface may show nothing but the simulation's own plastic strain. */
+export const only_plastic = signal(false);
+export const banded = kept("banded", false);
+export const colour_blind = kept<Exclude<MapName, "signed">>("map", "viridis");
+export const exaggeration = kept("exaggeration", 1);
+export const mesh_edges = kept("mesh_edges", true);
+export const hidden_parts = signal<ReadonlySet<number>>(new Set());
+
+export const QUANTITY_NAMES: Record<Quantity, { name: string; unit: string; short: string }> = {
+  deviation: { name: "Deviation", unit: "mm", short: "|Δ|" },
+  deviation_x: { name: "Deviation along x", unit: "mm", short: "Δx" },
+  deviation_y: { name: "Deviation along y", unit: "mm", short: "Δy" },
+  deviation_z: { name: "Deviation along z", unit: "mm", short: "Δz" },
+  sigma: { name: "Sigma of the deviation", unit: "mm", short: "σ" },
+  plastic: { name: "Plastic strain", unit: "–", short: "εp" },
+};
+
+/** The largest value of each quantity over the review, as far as it is known; the bars do not move with time. */
+export const largest = signal<Record<"deviation" | "sigma" | "plastic", number>>({ deviation: 10, sigma: 1, plastic: 0.1 });
+/** mm; the line that is drawn on the surface. */
+export const tolerance_mm = signal(0);
+export const BANDS = 10;
+
+export const colouring = computed<Colouring>(() => {
+  const what = only_plastic.value ? "plastic" : quantity.value;
+  const signed = what.startsWith("deviation_");
+  const high = roundUp(what === "plastic" ? largest.value.plastic : what === "sigma" ? largest.value.sigma : largest.value.deviation);
+  return {
+    quantity: what,
+    map: signed ? "signed" : colour_blind.value,
+    low: signed ? -high : 0,
+    high,
+    tolerance_mm: what === "deviation" || signed ? tolerance_mm.value : 0,
+    bands: banded.value ? BANDS : 0,
+  };
+});

@@ -1,0 +1,50 @@
+/** The colour bar of what the surface shows, with unit, tolerance and what the hatch means; and the choice of quantity. */
+import { useId } from "preact/hooks";
+import { QUANTITIES, type Quantity } from "../../gl/meshmodel";
+import { colourOf, colourStops } from "../../lib/colour";
+import { fixed, roundStep } from "../../lib/format";
+import * as overlay from "../../state/overlay";
+
+const WIDTH = 320;
+
+export function ColourBar() {
+  const id = useId();
+  const { map, low, high, bands, tolerance_mm, quantity } = overlay.colouring.value;
+  const { unit } = overlay.QUANTITY_NAMES[quantity];
+  const step = roundStep(high - low, 6);
+  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const ticks: number[] = [];
+  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) ticks.push(tick);
+  const at = (value: number) => 8 + ((value - low) / (high - low)) * (WIDTH - 60);
+  const marks = tolerance_mm > 0 ? (low < 0 ? [-tolerance_mm, tolerance_mm] : [tolerance_mm]).filter((each) => each < high) : [];
+  return (
+    <>
+      <svg class="colour-bar" viewBox={`0 0 ${WIDTH} 34`} preserveAspectRatio="xMidYMid meet" role="img"
+        aria-label={`Colours: ${overlay.QUANTITY_NAMES[quantity].name} from ${fixed(low, places)} to ${fixed(high, places)} ${unit}${tolerance_mm > 0 ? `, line at the tolerance of ${tolerance_mm} mm` : ""}`}>
+        <defs>
+          <linearGradient id={id}>{colourStops(map).map((stop) => <stop key={stop.offset} offset={stop.offset} stop-color={stop.colour} />)}</linearGradient>
+        </defs>
+        {bands ? Array.from({ length: bands }, (_, band) => (
+          <rect key={band} x={8 + (band * (WIDTH - 60)) / bands} y={5} width={(WIDTH - 60) / bands + 0.3} height={11} fill={colourOf(map, (band + 0.5) / bands, 0, 1)} />
+        )) : <rect x={8} y={5} width={WIDTH - 60} height={11} fill={`url(#${id})`} />}
+        {ticks.map((tick) => <g key={tick}><line x1={at(tick)} x2={at(tick)} y1={16} y2={20} stroke-width={1} /><text x={at(tick)} y={30} text-anchor="middle">{fixed(tick, places)}</text></g>)}
+        <text x={WIDTH - 46} y={14.5}>{unit}</text>
+        {marks.map((mark) => <line key={mark} x1={at(mark)} x2={at(mark)} y1={1} y2={20} stroke-width={2} />)}
+        {marks.length ? <text x={WIDTH - 46} y={30}>| tol. {fixed(tolerance_mm, tolerance_mm % 1 ? 1 : 0)}</text> : null}
+      </svg>
+      <span class="legend" style={{ whiteSpace: "nowrap" }}>
+        <svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" fill="#8a8a8a" /><path d="M0 10 10 0M6 10 16 0M12 10 22 0M18 10 22 6" stroke="#5e5e5e" stroke-width="2.5" /></svg>
+        not measured
+      </span>
+    </>
+  );
+}
+
+export function QuantityChoice({ only_plastic }: { only_plastic: boolean }) {
+  return (
+    <select aria-label="Quantity on the surface" title="Quantity on the surface (Q)" value={only_plastic ? "plastic" : overlay.quantity.value} disabled={only_plastic}
+      onChange={(event) => { overlay.quantity.value = event.currentTarget.value as Quantity; }}>
+      {QUANTITIES.map((each) => <option key={each} value={each}>{overlay.QUANTITY_NAMES[each].name}{overlay.QUANTITY_NAMES[each].unit === "mm" ? ", mm" : ""}</option>)}
+    </select>
+  );
+}

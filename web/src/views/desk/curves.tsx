@@ -1,0 +1,134 @@
+/** Deviation over time, one plot a part: p95 with its sigma band, the median, the tolerance; the time line goes through. */
+import { useSignalEffect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import type { PartResult } from "../../lib/contract";
+import { fixed, mm, ms } from "../../lib/format";
+import type { Desk } from "../../state/desk";
+import * as route from "../../state/route";
+import { dark } from "../../state/settings";
+
+const HEIGHT = 104;
+const CHOSEN_HEIGHT = 190;
+const SIGMAS = 2;
+/** Plots are made as they are looked at; parts beyond this wait for their flag or selection. */
+const MOST_PLOTS = 24;
+
+export function Curves({ here }: { here: Desk }) {
+  const parts = here.result.value?.parts ?? [];
+  const flagged = new Set(here.shown_flags.value.map((each) => each.part_id));
+  const sorted = [...parts].sort((a, b) => Number(flagged.has(b.id)) - Number(flagged.has(a.id)) || (b.peak_mm ?? 0) - (a.peak_mm ?? 0));
+  const chosen = parts.find((each) => each.id === route.part.value);
+  const shown = sorted.slice(0, MOST_PLOTS);
+  if (chosen && !shown.includes(chosen)) shown.push(chosen);
+  return (
+    <>
+      <div class="bar">
+        <h2>Deviation by part</h2>
+        <span class="grow" />
+        <span class="legend">
+          <span><svg viewBox="0 0 22 10" aria-hidden="true"><rect y="1" width="22" height="8" fill="var(--band)" /><path d="M0 5h22" stroke="var(--accent)" stroke-width="2" /></svg> p95 ± {SIGMAS}σ</span>
+          <span><svg viewBox="0 0 22 10" aria-hidden="true"><path d="M0 5h22" stroke="currentColor" stroke-width="1.2" /></svg> median</span>
+          <span><svg viewBox="0 0 22 10" aria-hidden="true"><path d="M0 5h22" stroke="var(--alarm)" stroke-width="1.5" stroke-dasharray="5 3" /></svg> tolerance</span>
+        </span>
+      </div>
+      {here.blind.value ? <p class="empty">Hidden until you have said what you see.</p> : (
+        <div class="scroll">{shown.map((part) => <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} />)}</div>
+      )}
+    </>
+  );
+}
+
+/** A colour of the theme, for the canvas. */
+const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function columnsOf(part: PartResult): uPlot.AlignedData {
+  const of = (value: (point: PartResult["series"][number]) => number | null | undefined) =>
+    part.series.map((point) => { const v = value(point); return v !== null && v !== undefined && Number.isFinite(v) ? v : null; });
+  const spread = (sign: number) => of((point) => (point.p95_mm === null || point.sigma_mm === null ? null : Math.max(0, point.p95_mm + sign * SIGMAS * point.sigma_mm)));
+  return [part.series.map((point) => point.time_s * 1000), spread(1), spread(-1), of((point) => point.p50_mm), of((point) => point.p95_mm), part.series.map(() => part.tolerance_mm)];
+}
+
+function optionsOf(part: PartResult, width: number, height: number): uPlot.Options {
+  const [ink, line] = [css("--muted"), css("--line")];
+  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "10.5px Inter, sans-serif", gap: 3 };
+  return {
+    width, height, legend: { show: false }, padding: [6, 8, 0, 0],
+    cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
+    scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(high, part.tolerance_mm) * 1.06] } },
+    axes: [{ ...axis, size: 20, values: (_plot, ticks) => ticks.map((tick) => fixed(tick, tick % 1 ? 1 : 0)) }, { ...axis, size: 34, space: 26, values: (_plot, ticks) => ticks.map((tick) => fixed(tick, tick % 1 ? 1 : 0)) }],
+    series: [
+      {},
+      { points: { show: false }, width: 0 },
+      { points: { show: false }, width: 0 },
+      { stroke: ink, width: 1, points: { show: false } },
+      { stroke: css("--accent"), width: 2, points: { show: false } },
+      { stroke: css("--alarm"), width: 1.2, dash: [5, 3], points: { show: false } },
+    ],
+    bands: [{ series: [1, 2], fill: css("--band") }],
+  };
+}
+
+function Curve({ here, part, chosen }: { here: Desk; part: PartResult; chosen: boolean }) {
+  const host = useRef<HTMLDivElement>(null);
+  const now = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const place = () => {
+    const made = plot.current;
+    if (!made || !now.current) return;
+    const left = made.valToPos(here.time_s.peek() * 1000, "x") + made.over.offsetLeft;
+    now.current.style.transform = `translateX(${left.toFixed(1)}px)`;
+    now.current.style.top = `${made.over.offsetTop}px`;
+    now.current.style.height = `${made.over.offsetHeight}px`;
+  };
+  const theme = dark.value;
+  useEffect(() => {
+    const made = new uPlot(optionsOf(part, host.current!.clientWidth, chosen ? CHOSEN_HEIGHT : HEIGHT), columnsOf(part), host.current!);
+    plot.current = made;
+    place();
+    const sizes = new ResizeObserver(() => {
+      const width = host.current?.clientWidth ?? 0;
+      if (width > 20 && width !== made.width) made.setSize({ width, height: made.height });
+      place();
+    });
+    sizes.observe(host.current!);
+    return () => {
+      sizes.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [part, chosen, theme]);
+  useSignalEffect(() => {
+    void here.time_s.value;
+    place();
+  });
+  const scrub = (event: PointerEvent) => {
+    const made = plot.current;
+    if (!made) return;
+    const left = event.clientX - made.over.getBoundingClientRect().left;
+    here.playing.value = false;
+    route.moment.value = route.nearest(route.moments_s.peek(), made.posToVal(left, "x") / 1000);
+  };
+  const point = part.series[route.moment.value];
+  return (
+    <div class={`curve ${chosen ? "chosen" : ""}`} data-curve={part.name}>
+      <header>
+        <button aria-pressed={chosen} onClick={() => { route.part.value = chosen ? null : part.id; }}>{part.name}</button>
+        <span class="muted">peak {mm(part.peak_mm)}</span>
+        <span class="muted">onset {ms(part.onset_s)}</span>
+        <span class="grow" />
+        <span title="95th percentile of the part now, one sigma, share of the part that is measured">
+          {point?.p95_mm === null || !point ? "–" : `${fixed(point.p95_mm, 1)} ± ${fixed(point.sigma_mm, 1)} mm`}
+          {point?.coverage !== null && point?.coverage !== undefined ? <span class="muted"> · {fixed(100 * point.coverage, 0)} % seen</span> : null}
+        </span>
+      </header>
+      <div class="plot" role="img" aria-label={`Deviation of ${part.name} over film time, mm over ms`}
+        onPointerDown={(event) => { event.currentTarget.setPointerCapture(event.pointerId); scrub(event); }}
+        onPointerMove={(event) => { if (event.currentTarget.hasPointerCapture(event.pointerId)) scrub(event); }}>
+        <div ref={host} />
+        <div ref={now} class="now" />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,112 @@
+/** The list of flags with their verdicts, the parts, and the blind first look in their place. */
+import { useEffect, useRef } from "preact/hooks";
+import type { Flag } from "../../lib/contract";
+import { count, kindName, mm, ms, withSigma } from "../../lib/format";
+import { blind_first, type Desk } from "../../state/desk";
+import * as overlay from "../../state/overlay";
+import * as route from "../../state/route";
+import { Icon } from "../icons";
+import { LiveCard } from "../live";
+import { FlagMark, VerdictTag } from "../marks";
+import { FirstLookForm, SeenList } from "./firstlook";
+import { VerdictPanel } from "./verdict";
+
+export function Findings({ here }: { here: Desk }) {
+  const blind = here.blind.value;
+  return (
+    <aside class="findings" aria-label="Findings">
+      <div class="bar">
+        <h2>Findings</h2><span class="grow" />
+        <label class="check small" title="Flags stay hidden until you have said what you see">
+          <input type="checkbox" checked={blind_first.value} onChange={(event) => { blind_first.value = event.currentTarget.checked; }} />Blind first look</label>
+      </div>
+      {blind ? <FirstLookForm here={here} /> : (
+        <>
+          <div class="scroll">
+            {here.live.value ? <div style={{ padding: "10px 12px 0" }}><LiveCard live={here.live.value} /></div> : null}
+            <Summary here={here} />
+            <FlagList here={here} />
+            <SeenList here={here} />
+            <Parts here={here} />
+            <Warnings here={here} />
+          </div>
+          {here.selected.value ? <VerdictPanel key={here.selected.value.id} here={here} flag={here.selected.value} /> : null}
+        </>
+      )}
+    </aside>
+  );
+}
+
+function Summary({ here }: { here: Desk }) {
+  const flags = here.shown_flags.value;
+  const sure = flags.filter((each) => each.verdict_machine === "mismatch");
+  const first = [...sure].sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm)[0];
+  const judged = flags.filter((each) => each.verdict.state !== "open").length;
+  return (
+    <div class="summary">
+      <strong class={sure.length ? "alarm" : ""}>{sure.length ? count(sure.length, "mismatch", "mismatches") : flags.length ? "No sure mismatch" : "Within tolerance"}</strong>
+      {first ? <span>first at {ms(first.onset_s)} on {first.part_name}</span> : flags.length ? null : <span class="muted">No region deviates by more than the tolerance.</span>}
+      <span class="muted small">tolerance {mm(here.review.value?.tolerance_mm)}{flags.length ? ` · ${judged} of ${flags.length} judged` : ""}</span>
+    </div>
+  );
+}
+
+function FlagList({ here }: { here: Desk }) {
+  const flags = here.shown_flags.value;
+  if (!flags.length) return null;
+  return (
+    <div role="listbox" aria-label="Flags" data-flags>
+      {flags.map((flag) => <FlagRow key={flag.id} here={here} flag={flag} />)}
+    </div>
+  );
+}
+
+function FlagRow({ here, flag }: { here: Desk; flag: Flag }) {
+  const chosen = flag.number === route.flag.value;
+  const row = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (!chosen) return;
+    row.current?.scrollIntoView({ block: "nearest" });
+    // Whoever walks the list by keys keeps the focus on what is selected.
+    if (document.activeElement?.closest("[role=listbox]")) row.current?.focus();
+  }, [chosen]);
+  const yet = here.time_s.value < flag.onset_s - 1e-9;
+  return (
+    <button ref={row} class={`flag ${yet ? "absent" : ""}`} role="option" aria-selected={chosen} data-number={flag.number} title={yet ? "not there yet at this time" : ""}
+      onClick={() => here.select(chosen ? null : flag)}>
+      <FlagMark flag={flag} />
+      <span class="cut">{flag.part_name}</span>
+      <span class="peak number">{withSigma(flag.peak_mm, flag.peak_sigma_mm)}</span>
+      <span class="second cut">{flag.verdict_machine === "cannot_tell" ? "cannot tell · " : ""}{ms(flag.onset_s)} · {kindName(flag.kind)}</span>
+      <span class="number"><VerdictTag verdict={flag.verdict} /></span>
+    </button>
+  );
+}
+
+function Parts({ here }: { here: Desk }) {
+  const parts = [...(here.result.value?.parts ?? [])].sort((a, b) => (b.peak_mm ?? 0) - (a.peak_mm ?? 0));
+  const hidden = overlay.hidden_parts.value;
+  return (
+    <section class="parts" aria-label="Parts">
+      <div class="section-head"><h3 class="grow">Parts</h3><span class="muted small" style={{ width: "62px", textAlign: "right" }}>onset</span><span class="muted small" style={{ width: "62px", textAlign: "right" }}>peak p95</span></div>
+      {parts.map((part) => (
+        <button key={part.id} aria-pressed={route.part.value === part.id} onClick={() => { route.part.value = route.part.peek() === part.id ? null : part.id; }}>
+          <span class="cut">{hidden.has(part.id) ? <Icon name="hidden" /> : null}{part.name}</span>
+          <span class="number muted">{ms(part.onset_s)}</span>
+          <span class={`number ${part.peak_mm !== null && part.peak_mm > part.tolerance_mm ? "alarm" : ""}`}>{mm(part.peak_mm)}</span>
+        </button>
+      ))}
+    </section>
+  );
+}
+
+function Warnings({ here }: { here: Desk }) {
+  const warnings = here.result.value?.warnings ?? [];
+  if (!warnings.length) return null;
+  return (
+    <section aria-label="Trust less" style={{ padding: "0 12px 12px" }}>
+      <div class="section-head" style={{ paddingInline: 0 }}><h3>Trust less</h3></div>
+      <ul style={{ display: "grid", gap: "6px" }}>{warnings.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span class="muted">{each}</span></li>)}</ul>
+    </section>
+  );
+}
