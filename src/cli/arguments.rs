@@ -5,9 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::serve::ServeWords;
+
 /// Exit codes, for the help text.
 const AFTER_HELP: &str = "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 an input \
                           was refused (nothing is written), 130 stopped by Ctrl-C (nothing is written).";
+
+/// Where settings come from, for the help text.
+const SERVE_AFTER_HELP: &str = "Each setting may also stand in the settings file (--config) as NAME = VALUE, or in the \
+                                environment as CRUMPLE_NAME: --lease-s is lease_s there and CRUMPLE_LEASE_S here. A flag \
+                                wins over the environment, and that over the file. Ctrl-C or SIGTERM ends the service; \
+                                running reviews go back into the queue.";
 
 /// Says where, when and by how many mm a filmed crash test deformed differently from its simulation.
 #[derive(Debug, Parser)]
@@ -25,6 +33,9 @@ pub(super) enum Command {
     /// Train a residual model from its recipe and write it as one ONNX file
     #[command(after_help = AFTER_HELP)]
     Train(TrainArguments),
+    /// Run the service: API, page, uploads, reviews in a queue
+    #[command(after_help = SERVE_AFTER_HELP)]
+    Serve(ServeArguments),
     /// Try one file and print a verdict; `review` starts this in a process of its own.
     #[command(hide = true)]
     Probe {
@@ -85,6 +96,81 @@ pub(super) struct TrainArguments {
     /// No progress; the figures are still printed
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Settings file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Address and port to listen at; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Folder of the database and of all files; one service at a time may use it [default: crumple-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Reviews at a time; each one uses all cores [default: 1]
+    #[arg(long, value_name = "N")]
+    workers: Option<u64>,
+    /// How long a job is held by a worker that no longer answers, s [default: 30]
+    #[arg(long, value_name = "S")]
+    lease_s: Option<f64>,
+    /// Largest file that is taken, GB [default: 64]
+    #[arg(long, value_name = "GB")]
+    max_upload_gb: Option<f64>,
+    /// How long one file may be tried in its own process, s [default: 60]
+    #[arg(long, value_name = "S")]
+    read_limit_s: Option<f64>,
+    /// What measures: dis or onnx [default: dis]
+    #[arg(long, value_name = "NAME")]
+    residual: Option<String>,
+    /// Residual model, for onnx [default: models/residual-small.onnx]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Where the model must run: auto, cpu, cuda or tensorrt [default: auto]
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// Live tests at a time; further ones are answered "busy" [default: 4]
+    #[arg(long, value_name = "N")]
+    max_live: Option<u64>,
+    /// Changes that a reader of the event stream may have missed and still gets [default: 200000]
+    #[arg(long, value_name = "N")]
+    keep_events: Option<u64>,
+    /// How long running answers and jobs may take when the service ends, s [default: 10]
+    #[arg(long, value_name = "S")]
+    stop_s: Option<f64>,
+    /// Which log lines go to stderr: error, warn, info, debug, or by module (crumple::jobs=debug,info) [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// How they look: text or json [default: text]
+    #[arg(long, value_name = "NAME")]
+    log_format: Option<String>,
+    /// Make a demo campaign from simulation.vtkhdf, simulation.json and test.h5 of this folder, once
+    #[arg(long, value_name = "DIR")]
+    demo: Option<PathBuf>,
+}
+
+impl ServeArguments {
+    /// The flags as one source of settings.
+    pub(super) fn into_words(self) -> ServeWords {
+        ServeWords {
+            listen: self.listen,
+            data: self.data,
+            workers: self.workers,
+            lease_s: self.lease_s,
+            max_upload_gb: self.max_upload_gb,
+            read_limit_s: self.read_limit_s,
+            residual: self.residual,
+            model: self.model,
+            provider: self.provider,
+            max_live: self.max_live,
+            keep_events: self.keep_events,
+            stop_s: self.stop_s,
+            log: self.log,
+            log_format: self.log_format,
+            demo: self.demo,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

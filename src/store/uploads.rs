@@ -113,6 +113,24 @@ impl Store {
         self.upload(id).await
     }
 
+    /// What has arrived shows that the file cannot be used.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refuse_while_receiving(&self, id: &str, why: &str) -> Result<(), StoreError> {
+        let mut writing = self.write().await?;
+        let campaign: Option<Option<String>> = sqlx::query_scalar(
+            "UPDATE uploads SET state = 'refused', refusal = ?2 WHERE id = ?1 AND state = 'receiving' RETURNING campaign_id",
+        )
+        .bind(id)
+        .bind(why)
+        .fetch_optional(&mut *writing.tx)
+        .await
+        .map_err(StoreError::database("refuse an upload"))?;
+        writing.note("upload", id, campaign.flatten().as_deref()).await?;
+        writing.commit().await
+    }
+
     /// Forgets an upload that is still arriving or was refused.
     ///
     /// # Errors
