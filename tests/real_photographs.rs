@@ -131,6 +131,7 @@ fn measured(plate: &Plate, photographs: &Path) -> Measured {
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
+        impactor: None,
         estimator: &DisFlow,
     };
     let source = FileSource::new(&simulation, &test);

@@ -62,6 +62,7 @@ pub(crate) fn table(plan: Plan) -> String {
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
+        impactor: None,
         estimator: &DisFlow,
     };
     if plan.small {

@@ -1,6 +1,7 @@
 //! Pure geometry: cameras, the outer skin of a mesh, the rasteriser, interpolation in time, pose estimation.
 
 mod camera;
+mod cylinder;
 mod interpolate;
 pub mod pose;
 mod raster;
@@ -8,6 +9,7 @@ mod skin;
 mod view;
 
 pub use camera::{Camera, Projected};
+pub use cylinder::Cylinder;
 pub use interpolate::{bracket, interpolate_positions};
 pub use raster::{NO_TRIANGLE, Raster, SurfacePoint, rasterise};
 pub use skin::{Skin, node_neighbours};

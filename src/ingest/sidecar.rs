@@ -1,11 +1,13 @@
 //! The record beside a simulation: `<name>.json`, or the same content as attributes of the file's root group.
 
+mod impactor;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Parameter, Part, PartId, SimulationRecord};
+use crate::domain::{Impactor, Parameter, Part, PartId, SimulationRecord};
 
 use super::error::{IngestError, cannot};
 use super::hdf5_read::Dir;
@@ -13,7 +15,7 @@ use super::limits::{self, MAX_SIDECAR_BYTES};
 use super::units;
 
 /// The keys that the record knows; others are for other programs.
-const KEYS: [&str; 6] = ["family", "units", "parameters", "parts", "solver", "curves"];
+const KEYS: [&str; 7] = ["family", "units", "parameters", "parts", "solver", "curves", "impactor"];
 
 /// A record with the place it came from.
 #[derive(Debug, Clone, Default)]
@@ -24,9 +26,24 @@ pub(crate) struct Sidecar {
     pub(crate) source: PathBuf,
     /// Whether any record was found.
     pub(crate) found: bool,
+    /// The impactor as the record has it; see [`Sidecar::impactor`].
+    impactor: Option<Value>,
 }
 
 impl Sidecar {
+    fn new(map: &Map<String, Value>, source: PathBuf, found: bool) -> Result<Self, IngestError> {
+        Ok(Self { record: record_from_json(&source, map)?, source, found, impactor: map.get("impactor").cloned() })
+    }
+
+    /// The impactor, with the factors from the file's lengths to mm and from its times to s; `None` when there is
+    /// none, when it is no cylinder, or when its travel is not recorded.
+    ///
+    /// # Errors
+    /// [`IngestError::Refused`] for a cylinder whose numbers are missing or senseless.
+    pub(crate) fn impactor(&self, length_to_mm: f64, time_to_s: f64) -> Result<Option<Impactor>, IngestError> {
+        impactor::impactor_from_json(self, self.impactor.as_ref(), length_to_mm, time_to_s)
+    }
+
     /// Factor from the file's lengths to mm; mm when nothing is said.
     ///
     /// # Errors
@@ -91,10 +108,11 @@ pub(crate) fn read_sidecar(path: &Path, root: &Dir) -> Result<Sidecar, IngestErr
         let Value::Object(map) = value else {
             return Err(wrong(&json, "top level", &value, "an object"));
         };
-        return Ok(Sidecar { record: record_from_json(&json, &map)?, source: json, found: true });
+        return Sidecar::new(&map, json, true);
     }
     let map = map_from_attributes(path, root)?;
-    Ok(Sidecar { found: !map.is_empty(), record: record_from_json(path, &map)?, source: path.to_owned() })
+    let found = !map.is_empty();
+    Sidecar::new(&map, path.to_owned(), found)
 }
 
 /// The known keys among the root group's attributes; texts that begin like JSON are parsed as JSON.

@@ -172,6 +172,7 @@ fn run(
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
+        impactor: simulation.impactor(),
         estimator,
     };
     if !request.partial_mesh {

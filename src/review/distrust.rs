@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 
 use super::foreign::{both, trusted_at_rest};
-use super::impactor::trusted_beside_impactor;
+use super::impactor::{FilmedImpactor, trusted_beside_impactor};
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError, load_pictures};
 use super::timeline::Moment;
@@ -32,6 +32,17 @@ pub(super) fn distrust_what_moves(
         }
     }
     Ok(many)
+}
+
+/// The same for an impactor that was found in the film.
+pub(super) fn distrust_image(impactor: &FilmedImpactor<'_>, tracks: &mut [CameraTrack]) -> bool {
+    let mut many = false;
+    for track in tracks {
+        let trusted = impactor.hides_at_first(track).mapv(|hidden| !hidden);
+        let covered = track.first.raster.triangle.mapv(|t| t != NO_TRIANGLE);
+        many |= distrust(&mut track.first, &covered, &trusted);
+    }
+    many
 }
 
 /// The same for an impactor that rests until the contact: it is found in the first frames in which it has moved.

@@ -27,7 +27,7 @@ pub(super) fn find_trigger(
     for moment in moments {
         let simulated = source.simulated_mm(moment.time_s).map_err(SessionError::Source)?;
         let pictures = load_pictures(source, tracker.cameras(), moment)?;
-        let step = tracker.advance(&simulated, &pictures, setup.estimator)?;
+        let step = tracker.advance(&simulated, &pictures, &[], setup.estimator)?;
         moving += usize::from(motion_mm(undeformed, &simulated, &step) > 1.0);
         steps.push((moment.time_s, simulated, step));
         if moving >= EARLY {

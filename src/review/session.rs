@@ -7,14 +7,15 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::align::{AlignError, align_camera};
-use super::distrust::{distrust_impactor, distrust_what_moves};
+use super::distrust::{distrust_image, distrust_impactor, distrust_what_moves};
 use super::early::find_trigger;
+use super::impactor::FilmedImpactor;
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError, Tracker};
 use super::trigger::TriggerFit;
-use crate::domain::{CameraAlignment, CameraRecord, FrameField};
+use crate::domain::{CameraAlignment, CameraRecord, FrameField, Impactor};
 use crate::geom::{Camera, PinholeView, Skin};
 use crate::vision::{Appearance, ResidualEstimator, Tone, VisionError, canvas_picture};
 
@@ -46,6 +47,8 @@ pub struct ReviewSetup<'a> {
     pub state_times_s: &'a [f64],
     /// The cameras.
     pub cameras: &'a [CameraRecord],
+    /// The rigid body that hits the structure, when the simulation tells of one.
+    pub impactor: Option<&'a Impactor>,
     /// What measures.
     pub estimator: &'a dyn ResidualEstimator,
 }
@@ -146,7 +149,14 @@ pub fn measure_deviation(
     let offset_of = |t: Option<TriggerFit>| t.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s));
     let quiet = quiet_moments(source, &moments, &undeformed, offset_of(trigger).0, &alignment)?;
     let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
-    if distrust_impactor(setup, source, &moments, &quiet, &mut tracks)? || moved {
+    report("impactor", 0)?;
+    let impactor =
+        FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(trigger).0)?;
+    let hidden = match &impactor {
+        Some(impactor) => distrust_image(impactor, &mut tracks),
+        None => distrust_impactor(setup, source, &moments, &quiet, &mut tracks)?,
+    };
+    if hidden || moved {
         report("trigger", 0)?;
         trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
     }
@@ -168,11 +178,19 @@ pub fn measure_deviation(
     };
     let mut tracker = Tracker::new(setup.skin, setup.node_count, tracks);
     let mut done = 0;
-    for moment in measured.moments.clone() {
+    for (index, moment) in measured.moments.clone().into_iter().enumerate() {
         report("measure", done)?;
         let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
-        let pictures = load_pictures(source, tracker.cameras(), &moment)?;
-        let step = tracker.advance(&simulated, &pictures, setup.estimator)?;
+        let mut pictures = load_pictures(source, tracker.cameras(), &moment)?;
+        let mut contacts = Vec::new();
+        if let Some(impactor) = &impactor {
+            for p in &mut pictures {
+                p.hidden = impactor.hides(index, &tracker.cameras()[p.camera]);
+            }
+            let expected = tracker.expected_mm(&simulated);
+            contacts = impactor.contacts(&measured.moments, index, offset_s, &simulated, &expected);
+        }
+        let step = tracker.advance(&simulated, &pictures, &contacts, setup.estimator)?;
         let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
         let seen = nodes_in_view(setup, tracker.cameras(), &simulated, &step.deviation_mm);
         record_step(&mut measured, moment.time_s, &step, &seen, &simulated, &speed, offset_sigma_s, tracker.cameras());
@@ -216,7 +234,7 @@ pub(super) fn load_pictures(
         .map(|(camera, frame)| {
             let track = &tracks[*camera];
             let picture = track.tone.apply(&source.picture(*camera, *frame).map_err(SessionError::Source)?);
-            Ok(StepPicture { camera: *camera, picture: canvas_picture(&track.view, &picture)? })
+            Ok(StepPicture { camera: *camera, picture: canvas_picture(&track.view, &picture)?, hidden: None })
         })
         .collect()
 }

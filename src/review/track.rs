@@ -36,6 +36,20 @@ pub struct StepPicture {
     pub camera: usize,
     /// The picture on the camera's canvas, toned.
     pub picture: Array2<f32>,
+    /// Pixels that show something in front of the structure, where that is known.
+    pub hidden: Option<Array2<bool>>,
+}
+
+impl StepPicture {
+    /// True when what `candidate` was matched with is something in front of the structure.
+    fn hides(&self, candidate: &Candidate) -> bool {
+        let [x, y] = candidate.patch.shift;
+        let at = |from: usize, by: f32, size: usize| ((from as f32 + by).round().max(0.0) as usize).min(size - 1);
+        self.hidden.as_ref().is_some_and(|hidden| {
+            let (h, w) = hidden.dim();
+            hidden[(at(candidate.row, y, h), at(candidate.column, x, w))]
+        })
+    }
 }
 
 /// The state of knowledge after one moment.
@@ -105,7 +119,15 @@ impl<'a> Tracker<'a> {
         &self.cameras
     }
 
-    /// Measures one moment: `simulated_mm` is where the simulation has the nodes then.
+    /// Where the nodes are expected before a moment is measured, mm: where the simulation has them then, and what is
+    /// known to deviate.
+    #[must_use]
+    pub fn expected_mm(&self, simulated_mm: &[[f32; 3]]) -> Vec<[f32; 3]> {
+        deviated(simulated_mm, &self.deviation)
+    }
+
+    /// Measures one moment: `simulated_mm` is where the simulation has the nodes then; `contacts` is what is known
+    /// of nodes without a picture, told against [`Self::expected_mm`].
     ///
     /// # Errors
     /// When a picture cannot be worked on.
@@ -113,6 +135,7 @@ impl<'a> Tracker<'a> {
         &mut self,
         simulated_mm: &[[f32; 3]],
         pictures: &[StepPicture],
+        contacts: &[Sighting],
         estimator: &dyn ResidualEstimator,
     ) -> Result<TrackedStep, TrackError> {
         let anchor: Vec<f64> = self.sigma_mm.iter().map(|s| s.hypot(CHANGE_MM)).collect();
@@ -120,7 +143,7 @@ impl<'a> Tracker<'a> {
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
             (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
-            let told: Vec<Sighting> = rough.iter().map(|c| c.sighting.clone()).collect();
+            let told: Vec<Sighting> = told(&rough, contacts);
             let lifted = self.lift(&told, &before, &anchor)?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
@@ -134,10 +157,10 @@ impl<'a> Tracker<'a> {
             add_back(&mut c.sighting, &moved);
         }
         fine.extend(rough.into_iter().filter(|c| !covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))));
-        let whole: Vec<Sighting> = fine.iter().map(|c| c.sighting.clone()).collect();
+        let whole = told(&fine, contacts);
         let lifted = self.lift(&whole, &before, &anchor)?;
         self.apply(&before, &lifted);
-        Ok(self.finish(simulated_mm, pictures, &fine, &unseen, &lifted))
+        Ok(self.finish(simulated_mm, pictures, &fine, contacts, &unseen, &lifted))
     }
 
     fn measure_all(
@@ -154,7 +177,7 @@ impl<'a> Tracker<'a> {
             let (predicted, found) =
                 measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, &p.picture, estimator, noise)
                     .map_err(|source| TrackError::Vision { camera: p.camera, source })?;
-            all.extend(found);
+            all.extend(found.into_iter().filter(|c| !p.hides(c)));
             unseen.push(predicted.support.mapv(|s| s == Support::Unseen));
         }
         Ok((all, unseen))
@@ -182,6 +205,7 @@ impl<'a> Tracker<'a> {
         simulated_mm: &[[f32; 3]],
         pictures: &[StepPicture],
         fine: &[Candidate],
+        contacts: &[Sighting],
         unseen: &[Array2<bool>],
         lifted: &Lifted,
     ) -> TrackedStep {
@@ -202,6 +226,9 @@ impl<'a> Tracker<'a> {
                     anchored[*n as usize] |= c.look == Look::First;
                 }
             }
+        }
+        for (contact, weight) in contacts.iter().zip(&lifted.weights[fine.len()..]) {
+            anchored[contact.nodes[0] as usize] |= *weight >= BELIEVED;
         }
         let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
         let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, lifted);
@@ -280,6 +307,11 @@ impl<'a> Tracker<'a> {
         }
         trusted
     }
+}
+
+/// What the lift is told: the pictures' sightings, then the contacts.
+fn told(candidates: &[Candidate], contacts: &[Sighting]) -> Vec<Sighting> {
+    candidates.iter().map(|c| &c.sighting).chain(contacts).cloned().collect()
 }
 
 /// Simulation plus deviation, mm.

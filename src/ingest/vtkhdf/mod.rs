@@ -26,7 +26,7 @@ mod walk;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::domain::{Mesh, SimulationRecord, State};
+use crate::domain::{Impactor, Mesh, SimulationRecord, State};
 
 use self::cells::Cells;
 use self::file::Plan;
@@ -68,6 +68,7 @@ pub struct SimulationFile {
     plan: Plan,
     mesh: Mesh,
     record: SimulationRecord,
+    impactor: Option<Impactor>,
     times_s: Vec<f64>,
     states_0: Vec<BlockState>,
     nodes: NodeIdentity,
@@ -106,6 +107,7 @@ impl SimulationFile {
         let mut plan = Plan::of_walk(Arc::clone(root.file()), walk::walk_file(&root)?, options)?;
         plan.length_to_mm = options.length_to_mm.map_or_else(|| sidecar.length_to_mm(), Ok)?;
         let times_s = plan.times.iter().map(|t| t * time_to_s).collect();
+        let impactor = sidecar.impactor(plan.length_to_mm, time_to_s)?;
 
         let states_0 = plan.states(0)?;
         let changes = topology_changes(&plan, &states_0)?;
@@ -122,6 +124,7 @@ impl SimulationFile {
             plan,
             mesh,
             record,
+            impactor,
             times_s,
             states_0,
             nodes,
@@ -151,6 +154,12 @@ impl SimulationFile {
     #[must_use]
     pub fn record(&self) -> &SimulationRecord {
         &self.record
+    }
+
+    /// The rigid cylinder that hits the structure, when the record tells of one.
+    #[must_use]
+    pub fn impactor(&self) -> Option<&Impactor> {
+        self.impactor.as_ref()
     }
 
     /// Reads state `step`: only its rows, unless the topology changes from state to state – then the states since

@@ -46,7 +46,7 @@ struct GridPoint {
 ///
 /// # Errors
 /// When the estimator fails.
-pub(super) fn trusted_beside_impactor(
+pub(in crate::review) fn trusted_beside_impactor(
     first: &Array2<f32>,
     later: &Array2<f32>,
     covered: &Array2<bool>,
@@ -199,14 +199,14 @@ fn without(taken: &Array2<bool>, size: (usize, usize)) -> Array2<bool> {
     let mut trusted = Array2::from_elem(size, true);
     for ((r, c), taken) in taken.indexed_iter() {
         if *taken {
-            super::foreign::spread(&mut trusted, r * STRIDE + STRIDE / 2, c * STRIDE + STRIDE / 2);
+            super::super::foreign::spread(&mut trusted, r * STRIDE + STRIDE / 2, c * STRIDE + STRIDE / 2);
         }
     }
     trusted
 }
 
 /// The mask with everything within `by` pixels of it.
-fn grown(mask: &Array2<bool>, by: usize) -> Array2<bool> {
+pub(super) fn grown(mask: &Array2<bool>, by: usize) -> Array2<bool> {
     let (h, w) = mask.dim();
     let along = |m: &Array2<bool>, columns: bool| {
         Array2::from_shape_fn((h, w), |(r, c)| {
