@@ -4,6 +4,9 @@ mod caveats;
 mod desk;
 mod error;
 mod file_source;
+mod live_camera;
+mod live_review;
+mod live_room;
 mod outline_check;
 mod read_upload;
 mod review_pair;
@@ -21,6 +24,8 @@ mod workshop;
 pub use desk::{Desks, Layer, PictureOrder};
 pub use error::ReviewError;
 pub use file_source::{FileSource, SimulationStates};
+pub use live_camera::{LiveCamera, LiveTarget};
+pub use live_room::{LiveStatus, Lives, NewFrame, Room};
 pub use read_upload::{CameraSummary, PartName, SimulationSummary, UNSORTED, stem_of};
 pub use review_test::{
     EstimatorChoice, Findings, ReviewRequest, Reviewed, StageProgress, review_test, review_test_showing,

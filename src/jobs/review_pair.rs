@@ -164,7 +164,10 @@ fn measure(
     let folder = request.out.parent().unwrap_or(&request.out).join("shown");
     let mut failed = None;
     let reviewed = review_test_showing(request, estimator.as_ref(), &progress, &mut |findings, review| {
-        let written = views::write_views(&folder, findings).and_then(|()| views::write_result(&folder, findings, review));
+        let written = views::write_views(&folder, findings)
+            .and_then(|()| {
+            views::write_result(&folder, findings, &review.parts, &review.noise_floor, &review.warnings)
+        });
         if let Err(e) = written {
             failed = Some(e);
         }

@@ -111,7 +111,14 @@ pub struct Findings<'a> {
     pub measured: &'a Measured,
     /// The flag of each element at each moment, 0 for none.
     pub flag_ids: &'a [Vec<u32>],
-    shown: &'a Shown<'a>,
+    /// Film time to simulation time.
+    pub offset_s: f64,
+    /// First time of the simulation, s.
+    pub begin_s: f64,
+    /// Node positions at a simulation time, mm.
+    pub simulated_mm: &'a dyn Fn(f64) -> Result<Vec<[f32; 3]>, ReviewError>,
+    /// Plastic strain of each element at a simulation time; `None` when the simulation has none.
+    pub strain: &'a dyn Fn(f64) -> Result<Option<Vec<f32>>, ReviewError>,
 }
 
 impl Findings<'_> {
@@ -120,7 +127,7 @@ impl Findings<'_> {
     /// # Errors
     /// When the simulation cannot be read.
     pub fn positions_mm(&self, moment: usize) -> Result<Vec<[f32; 3]>, ReviewError> {
-        self.shown.positions_mm(moment).map_err(unreadable)
+        (self.simulated_mm)(self.measured.fields[moment].time_s + self.offset_s)
     }
 
     /// Node positions before the crash, mm.
@@ -128,7 +135,7 @@ impl Findings<'_> {
     /// # Errors
     /// When the simulation cannot be read.
     pub fn undeformed_mm(&self) -> Result<Vec<[f32; 3]>, ReviewError> {
-        self.shown.undeformed_mm().map_err(unreadable)
+        (self.simulated_mm)(self.begin_s)
     }
 
     /// Plastic strain of each element at moment `moment`; `None` when the simulation has none.
@@ -136,7 +143,7 @@ impl Findings<'_> {
     /// # Errors
     /// When the simulation cannot be read.
     pub fn plastic_strain(&self, moment: usize) -> Result<Option<Vec<f32>>, ReviewError> {
-        Ok(self.shown.source.files.plastic_strain(self.shown.simulation_time_s(moment))?)
+        (self.strain)(self.measured.fields[moment].time_s + self.offset_s)
     }
 }
 
@@ -211,7 +218,10 @@ fn run(
             cameras: setup.cameras,
             measured: &measured,
             flag_ids: &flag_ids,
-            shown: &shown,
+            offset_s: shown.offset_s,
+            begin_s: shown.begin_s,
+            simulated_mm: &|at| source.simulated_mm(at).map_err(unreadable),
+            strain: &|at| Ok(files.plastic_strain(at)?),
         },
         &review,
     );

@@ -10,6 +10,7 @@
 //! * `views/flags-00000.bin`, one a moment: u16 number of the flag of each element, 0 for none.
 //! * `views/result.json`: [`ResultView`].
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -18,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::review_test::Findings;
 use super::service_error::ServiceError;
-use crate::domain::{CameraAlignment, CameraRecord, Mesh, Review};
-use crate::geom::{Camera, PinholeView};
+use crate::domain::{CameraAlignment, CameraRecord, Mesh, NoiseFloor, PartSummary};
+use crate::geom::{Camera, PinholeView, Skin};
 
 /// A review in numbers, without its flags: those have people's verdicts and come from the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,25 +139,47 @@ pub const RESULT: &str = "views/result.json";
 /// # Errors
 /// When the simulation cannot be read again or a file cannot be written.
 pub(super) fn write_views(folder: &Path, findings: &Findings<'_>) -> Result<(), ServiceError> {
-    let views = folder.join("views");
-    std::fs::create_dir_all(&views).map_err(ServiceError::file("make the folder", &views))?;
-    write_mesh(&folder.join(MESH), findings)?;
+    make_folder(folder)?;
+    write_mesh(&folder.join(MESH), findings.mesh, findings.skin, &findings.undeformed_mm()?)?;
     for moment in 0..findings.measured.fields.len() {
         write_state(&folder.join(state_name(moment)), findings, moment)?;
-        let ids: Vec<u16> =
-            findings.flag_ids[moment].iter().map(|id| u16::try_from(*id).unwrap_or(u16::MAX)).collect();
-        write(&folder.join(flags_name(moment)), |out| ids.iter().try_for_each(|id| out.write_all(&id.to_le_bytes())))?;
+        write_flags(&folder.join(flags_name(moment)), &findings.flag_ids[moment])?;
     }
     Ok(())
+}
+
+/// Makes the folder of the views in `folder`.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn make_folder(folder: &Path) -> Result<(), ServiceError> {
+    let views = folder.join("views");
+    std::fs::create_dir_all(&views).map_err(ServiceError::file("make the folder", &views))
+}
+
+/// Writes the flags of one moment.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn write_flags(path: &Path, flag_ids: &[u32]) -> Result<(), ServiceError> {
+    let ids = flag_ids.iter().map(|id| u16::try_from(*id).unwrap_or(u16::MAX));
+    write(path, |out| ids.into_iter().try_for_each(|id| out.write_all(&id.to_le_bytes())))
 }
 
 /// Writes the numbers.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn write_result(folder: &Path, findings: &Findings<'_>, review: &Review) -> Result<(), ServiceError> {
+pub(super) fn write_result(
+    folder: &Path,
+    findings: &Findings<'_>,
+    parts: &[PartSummary],
+    noise: &NoiseFloor,
+    warnings: &[String],
+) -> Result<(), ServiceError> {
     let path = folder.join(RESULT);
-    let text = serde_json::to_vec(&result_view(findings, review)).expect("numbers are JSON, else a bug");
+    let view = result_view(findings, parts, noise, warnings);
+    let text = serde_json::to_vec(&view).expect("numbers are JSON, else a bug");
     std::fs::write(&path, text).map_err(ServiceError::file("write", &path))
 }
 
@@ -174,12 +197,14 @@ fn put_u32(out: &mut BufWriter<File>, values: impl IntoIterator<Item = u32>) -> 
     values.into_iter().try_for_each(|v| out.write_all(&v.to_le_bytes()))
 }
 
-fn write_mesh(path: &Path, findings: &Findings<'_>) -> Result<(), ServiceError> {
-    let (mesh, skin) = (findings.mesh, findings.skin);
-    let undeformed = findings.undeformed_mm()?;
+/// Writes the mesh.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn write_mesh(path: &Path, mesh: &Mesh, skin: &Skin, undeformed: &[[f32; 3]]) -> Result<(), ServiceError> {
     write(path, |out| {
         put_u32(out, [mesh.node_count as u32, skin.triangles.len() as u32, mesh.element_count() as u32, 0])?;
-        put_f32(out, undeformed.into_iter().flatten())?;
+        put_f32(out, undeformed.iter().flatten().copied())?;
         put_u32(out, skin.triangles.iter().flatten().copied())?;
         put_u32(out, skin.element_of.iter().copied())?;
         mesh.part_of.iter().try_for_each(|p| out.write_all(&p.0.to_le_bytes()))?;
@@ -187,7 +212,11 @@ fn write_mesh(path: &Path, findings: &Findings<'_>) -> Result<(), ServiceError> 
     })
 }
 
-fn write_state(path: &Path, findings: &Findings<'_>, moment: usize) -> Result<(), ServiceError> {
+/// Writes one moment.
+///
+/// # Errors
+/// When the simulation cannot be read or the file cannot be written.
+pub(super) fn write_state(path: &Path, findings: &Findings<'_>, moment: usize) -> Result<(), ServiceError> {
     let field = &findings.measured.fields[moment];
     let simulated = findings.positions_mm(moment)?;
     let strain = match findings.plastic_strain(moment)? {
@@ -242,7 +271,7 @@ fn camera_view(record: &CameraRecord, alignment: &CameraAlignment, frames: Vec<O
     }
 }
 
-fn result_view(findings: &Findings<'_>, review: &Review) -> ResultView {
+fn result_view(findings: &Findings<'_>, parts: &[PartSummary], noise: &NoiseFloor, warnings: &[String]) -> ResultView {
     let measured = findings.measured;
     let cameras = findings
         .cameras
@@ -251,10 +280,12 @@ fn result_view(findings: &Findings<'_>, review: &Review) -> ResultView {
         .enumerate()
         .map(|(index, (record, alignment))| {
             let frame = |m: &crate::review::Moment| m.frames.iter().find(|(c, _)| *c == index).map(|(_, f)| *f);
-            let frames = measured.moments.iter().map(frame).collect();
+            let frames = measured.moments.iter().take(measured.fields.len()).map(frame).collect();
             camera_view(record, alignment, frames)
         })
         .collect();
+    let alignment: BTreeMap<&str, &CameraAlignment> =
+        findings.cameras.iter().map(|c| c.name.as_str()).zip(&measured.alignment).collect();
     let first = measured.alignment.first();
     let largest = measured
         .fields
@@ -265,21 +296,21 @@ fn result_view(findings: &Findings<'_>, review: &Review) -> ResultView {
     ResultView {
         times_s: measured.fields.iter().map(|f| f.time_s).collect(),
         cameras,
-        parts: review.parts.iter().map(part_view).collect(),
-        alignment: serde_json::to_value(&review.alignment).expect("an alignment is JSON, else a bug"),
+        parts: parts.iter().map(part_view).collect(),
+        alignment: serde_json::to_value(&alignment).expect("an alignment is JSON, else a bug"),
         trigger: TriggerView {
             offset_s: first.map_or(0.0, |a| a.time_offset_s),
             sigma_s: first.map_or(0.0, |a| a.time_offset_sigma_s),
         },
-        noise: serde_json::to_value(&review.noise_floor).expect("a noise floor is JSON, else a bug"),
-        warnings: review.warnings.clone(),
+        noise: serde_json::to_value(noise).expect("a noise floor is JSON, else a bug"),
+        warnings: warnings.to_vec(),
         nodes: findings.mesh.node_count,
         elements: findings.mesh.element_count(),
         largest_mm: f64::from(largest),
     }
 }
 
-fn part_view(part: &crate::domain::PartSummary) -> PartView {
+fn part_view(part: &PartSummary) -> PartView {
     let s = &part.series;
     let series = (0..s.times_s.len())
         .map(|i| PartMoment {
