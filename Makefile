@@ -3,8 +3,10 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CRUMPLE := $(TARGET)/release/crumple
 EXAMPLE := fixtures/example
+LISTEN ?= 127.0.0.1:8080
+DATA ?= crumple-data
 
-.PHONY: help setup build run test train bench lint nextest
+.PHONY: help setup build run review test train bench lint nextest
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -15,7 +17,10 @@ setup: ## install what this machine lacks
 build: setup ## build the release binary
 	cargo build --release
 
-run: build ## review the shipped example, print the findings, say where the report is
+run: build ## serve at http://127.0.0.1:8080 with a demo campaign whose test is played in live; Ctrl-C ends it
+	$(CRUMPLE) serve --listen $(LISTEN) --data $(DATA) --demo $(EXAMPLE)
+
+review: build ## review the shipped example, print the findings, say where the report is
 	$(CRUMPLE) review $(EXAMPLE)/simulation.vtkhdf $(EXAMPLE)/test.h5 --out out/example
 
 test: setup ## run all tests under the release profile

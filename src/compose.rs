@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::config::serve::ServeSettings;
 use crate::http::{self, Service};
 use crate::infer::{OnnxBackend, OnnxEstimator, ProviderRequest};
-use crate::jobs::{EstimatorChoice, Folders, Workshop, seed_demo, start_hands, sweep_at_start, sweep_beside_work};
+use crate::jobs::{EstimatorChoice, Folders, Lives, Workshop, play_demo, seed_demo, start_hands, sweep_at_start, sweep_beside_work};
 use crate::store::Store;
 use crate::telemetry;
 use crate::vision::{DisFlow, ResidualEstimator};
@@ -83,6 +83,8 @@ async fn run(settings: ServeSettings, metrics: metrics_exporter_prometheus::Prom
     let swept = sweep_at_start(&shop).await?;
     tracing::info!(files = swept.files, results = swept.results, "orphans were swept");
     let end = CancellationToken::new();
+    let lives = Lives::new(Arc::clone(&shop));
+    lives.reopen().await?;
     let mut hands = start_hands(&shop, &end);
     hands.spawn(keep_in_order(Arc::clone(&shop), end.clone()));
     let ending = end.clone();
@@ -92,9 +94,13 @@ async fn run(settings: ServeSettings, metrics: metrics_exporter_prometheus::Prom
         ending.cancel();
     });
     if shop.settings.demo.is_some() {
-        let shop = Arc::clone(&shop);
+        let (shop, lives) = (Arc::clone(&shop), lives.clone());
         tokio::spawn(async move {
-            if let Err(e) = seed_demo(&shop).await {
+            let made = async {
+                seed_demo(&shop).await?;
+                play_demo(&shop, &lives).await
+            };
+            if let Err(e) = made.await {
                 tracing::error!(error = %e.told(), "the demo campaign could not be made");
             }
         });
@@ -102,8 +108,10 @@ async fn run(settings: ServeSettings, metrics: metrics_exporter_prometheus::Prom
     metrics::gauge!(telemetry::names::PROVIDER, "provider" => provider_name(&shop.settings)).set(1.0);
     tracing::info!(data = %data.display(), "crumple serves at http://{here}");
     let grace = shop.settings.stop_after;
-    http::serve(listener, Service::new(Arc::clone(&shop), metrics, end.clone()), grace).await.context("the port failed")?;
+    let service = Service::new(Arc::clone(&shop), lives.clone(), metrics, end.clone());
+    http::serve(listener, service, grace).await.context("the port failed")?;
     end.cancel();
+    lives.stop();
     let done = tokio::time::timeout(grace, async { while hands.join_next().await.is_some() {} }).await;
     if done.is_err() {
         tracing::warn!("some jobs did not stop in time; they are taken up again at the next start");

@@ -36,6 +36,10 @@ pub(super) enum Command {
     /// Run the service: API, page, uploads, reviews in a queue
     #[command(after_help = SERVE_AFTER_HELP)]
     Serve(ServeArguments),
+    /// Play a stored film into a running service, frame by frame
+    Replay(ReplayArguments),
+    /// Send every file that is dropped into a folder to a running service and have tests reviewed
+    Watch(WatchArguments),
     /// Try one file and print a verdict; `review` starts this in a process of its own.
     #[command(hide = true)]
     Probe {
@@ -96,6 +100,57 @@ pub(super) struct TrainArguments {
     /// No progress; the figures are still printed
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The film: whatever `review` takes for a test
+    pub(super) test: PathBuf,
+    /// The service
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(super) url: String,
+    /// What to compare with: id or name of a simulation that the service has [default: the newest]
+    #[arg(long, value_name = "ID")]
+    pub(super) simulation: Option<String>,
+    /// Campaign of the test; made where it is missing
+    #[arg(long, value_name = "NAME", default_value = "Live")]
+    pub(super) campaign: String,
+    /// Name of the test [default: the film's]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Seconds of film in a second: 1 is as it was filmed, 0.001 makes a millisecond last a second
+    #[arg(long, value_name = "N", default_value_t = 0.001, value_parser = above_zero)]
+    pub(super) speed: f64,
+    /// How far the test may be off before it is flagged, mm
+    #[arg(long, value_name = "MM", default_value_t = 5.0, value_parser = length_mm)]
+    pub(super) tolerance_mm: f64,
+    /// How long to wait for the last flags before the live test is ended, s
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = above_zero)]
+    pub(super) patience_s: f64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArguments {
+    /// The folder
+    pub(super) folder: PathBuf,
+    /// The service
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(super) url: String,
+    /// Campaign of the tests; made where it is missing
+    #[arg(long, value_name = "NAME", default_value = "Watched")]
+    pub(super) campaign: String,
+    /// Id of the simulation to compare with [default: the last one that was dropped]
+    #[arg(long, value_name = "ID")]
+    pub(super) simulation: Option<String>,
+    /// How far a test may be off before it is flagged, mm
+    #[arg(long, value_name = "MM", default_value_t = 5.0, value_parser = length_mm)]
+    pub(super) tolerance_mm: f64,
+    /// A file that was not written to for so long is taken, s
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = above_zero)]
+    pub(super) still_s: f64,
+    /// Take what is there and end
+    #[arg(long)]
+    pub(super) once: bool,
 }
 
 #[derive(Debug, Args)]
@@ -197,5 +252,12 @@ fn length_mm(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(mm) if mm.is_finite() && mm > 0.0 => Ok(mm),
         _ => Err("expected a length above 0 in mm, for example 5".to_owned()),
+    }
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() && n > 0.0 => Ok(n),
+        _ => Err("expected a number above 0".to_owned()),
     }
 }

@@ -2,12 +2,15 @@
 
 mod arguments;
 mod progress;
+mod remote;
+mod replay;
 mod request;
 mod review;
 mod serve;
 mod summary;
 mod table;
 mod train;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -81,6 +84,8 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
     let outcome = match arguments.command {
         Command::Review(words) => review::run(words, app),
         Command::Serve(words) => serve::run(words, app),
+        Command::Replay(words) => replay::run(&words),
+        Command::Watch(words) => watch::run(&words),
         Command::Train(words) => train::run(&words),
         Command::Probe { words } => probe(&words),
     };

@@ -16,7 +16,8 @@ use utoipa::IntoParams;
 use super::Service;
 use super::extract::Words;
 use super::problem::{Answer, Problem};
-use super::wire::{Campaign, Flag, Job, Review, Simulation, Test, Upload};
+use super::wire::{Campaign, Job, Review, Simulation, Test, Upload};
+use super::wire_flags::Flag;
 use crate::store;
 use crate::telemetry::names;
 
@@ -160,6 +161,10 @@ async fn thing(service: &Service, event: &store::Event) -> Result<String, store:
         "review" => store.review(id).await.map(|r| value(&Review::from(r))),
         "flag" | "verdict" => store.flag(id).await.map(|f| value(&Flag::from(f))),
         "job" => store.job(id).await.map(|j| value(&Job::from(j))),
+        "live" => match store.live(id).await {
+            Ok(row) => super::live::live_view(service, row).await.map(|l| value(&l)),
+            Err(e) => Err(e),
+        },
         "campaign" => store.campaign(id).await.map(|c| value(&Campaign::from(c))),
         _ => Ok(serde_json::json!({ "id": id })),
     })

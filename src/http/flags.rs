@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Service;
 use super::extract::{Body, List, PageWords, Words, tagged_with};
 use super::problem::{Answer, Problem};
-use super::wire::{Flag, VerdictRecord, VerdictState};
+use super::wire_flags::{Flag, VerdictRecord, VerdictState};
 use crate::store::{FlagFilter, NewVerdict};
 
 /// Which flags are wanted.

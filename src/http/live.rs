@@ -121,6 +121,7 @@ pub(super) async fn live_view(service: &Service, row: store::Live) -> Result<Liv
     let name = service.shop.store.test(&row.test_id).await?.name;
     let status = service.lives.open_room(&row.id).map(|room| room.status());
     let s = status.as_ref();
+    let found = if s.is_none() { service.shop.store.review(&row.review_id).await?.flags } else { 0 };
     Ok(Live {
         live_id: row.id.clone(),
         review_id: row.review_id,
@@ -131,7 +132,7 @@ pub(super) async fn live_view(service: &Service, row: store::Live) -> Result<Liv
         received: s.map_or(row.received, |s| s.received as i64),
         expected: s.map(|s| s.expected),
         reviewed: s.map_or(row.reviewed, |s| s.reviewed as i64),
-        flagged: s.map_or(0, |s| s.flagged),
+        flagged: s.map_or(usize::try_from(found).unwrap_or(0), |s| s.flagged),
         behind: s.map_or(0, |s| s.behind),
         rate_note: s.and_then(|s| s.rate_note.clone()).or(row.rate_note),
         last_time_s: s.and_then(|s| s.last_time_s),

@@ -7,14 +7,19 @@ mod campaigns;
 mod events;
 mod extract;
 mod files;
+mod first_looks;
 mod flags;
+mod live;
 mod ops;
 mod page;
+mod plots;
 mod problem;
 mod results;
 mod reviews;
+mod theme;
 mod uploads;
 mod wire;
+mod wire_flags;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -40,7 +45,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use problem::Problem;
 
-use crate::jobs::{Desks, Workshop};
+use crate::jobs::{Desks, Lives, Workshop};
 use crate::telemetry::names;
 
 /// Largest body of a request that is no upload and no frame, bytes.
@@ -51,6 +56,7 @@ const BODY_LIMIT: usize = 4 << 20;
 pub struct Service {
     shop: Arc<Workshop>,
     desks: Desks,
+    lives: Lives,
     metrics: PrometheusHandle,
     end: CancellationToken,
     begun: Instant,
@@ -61,9 +67,9 @@ pub struct Service {
 impl Service {
     /// A service on this ground; `end` closes the streams that would else stay open.
     #[must_use]
-    pub fn new(shop: Arc<Workshop>, metrics: PrometheusHandle, end: CancellationToken) -> Self {
+    pub fn new(shop: Arc<Workshop>, lives: Lives, metrics: PrometheusHandle, end: CancellationToken) -> Self {
         let desks = Desks::new(Arc::clone(&shop));
-        Self { shop, desks, metrics, end, begun: Instant::now(), receiving: Arc::default() }
+        Self { shop, desks, lives, metrics, end, begun: Instant::now(), receiving: Arc::default() }
     }
 }
 
@@ -97,8 +103,8 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(results::get_state))
         .routes(routes!(results::get_flag_elements))
         .routes(routes!(results::get_picture))
-        .routes(routes!(results::list_plots))
-        .routes(routes!(results::get_plot))
+        .routes(routes!(plots::list_plots))
+        .routes(routes!(plots::get_plot))
         .routes(routes!(results::get_report))
         .routes(routes!(results::get_flags_csv))
         .routes(routes!(results::get_review_json))
@@ -107,6 +113,10 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(flags::get_flag))
         .routes(routes!(flags::set_verdict))
         .routes(routes!(flags::list_verdicts))
+        .routes(routes!(first_looks::list_first_looks, first_looks::add_first_look))
+        .routes(routes!(live::list_live, live::begin_live))
+        .routes(routes!(live::get_live))
+        .routes(routes!(live::end_live))
         .routes(routes!(events::stream_events))
         .routes(routes!(ops::list_models))
         .routes(routes!(ops::list_jobs))
@@ -120,6 +130,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut description) = OpenApiRouter::<Service>::with_openapi(Head::openapi()).nest("/api/v1", api()).split_for_parts();
     // The version of the program would change the snapshot with every release and says nothing about the API.
     description.info.version = "1".to_owned();
+    // It is routed beside the list, because its bodies may be larger.
+    let (_, frames) = OpenApiRouter::<Service>::new()
+        .nest("/api/v1", OpenApiRouter::new().routes(routes!(live::take_frame)))
+        .split_for_parts();
+    description.merge(frames);
     description
 }
 
@@ -129,6 +144,7 @@ pub fn routes(service: &Service) -> Router {
     let (api, _) = OpenApiRouter::with_openapi(Head::openapi()).nest("/api/v1", api()).split_for_parts();
     let packed = SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     api.layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .merge(live::routes())
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", openapi()))
         .merge(ops::routes())
         .fallback(page::page_or_problem)

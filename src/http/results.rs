@@ -1,6 +1,5 @@
 //! What a finished review shows. Everything but the verdicts in `result` never changes and may be kept by callers.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Service;
 use super::extract::{Words, immutable, tagged, tagged_with};
 use super::problem::{Answer, Problem};
-use super::wire::Flag;
+use super::wire_flags::Flag;
 use crate::blobs::BlobKey;
 use crate::export::{FLAGS_CSV, REPORT_HTML, REVIEW_JSON, REVIEW_VTKHDF};
 use crate::jobs::views::{self, ResultView};
@@ -155,8 +154,21 @@ fn result_of(view: ResultView, flags: Vec<Flag>) -> ReviewResult {
 }
 
 /// A result file; a problem that says why when it is not there.
-async fn file(service: &Service, review: &str, name: &str) -> Answer<Bytes> {
+pub(super) async fn file(service: &Service, review: &str, name: &str) -> Answer<Bytes> {
     let state = finished(service, review).await?;
+    stored(service, review, &state, name).await
+}
+
+/// A view, which a live review has before it is finished; says whether it may still change.
+async fn view(service: &Service, review: &str, name: &str) -> Answer<(Bytes, bool)> {
+    let row = service.shop.store.review(review).await?;
+    if row.live != 0 && row.state != "finished" && row.refusal.is_none() {
+        return Ok((stored(service, review, &row.state, name).await?, true));
+    }
+    Ok((file(service, review, name).await?, false))
+}
+
+async fn stored(service: &Service, review: &str, state: &str, name: &str) -> Answer<Bytes> {
     let key = BlobKey::Result(review.to_owned(), name.to_owned());
     service.shop.blobs.get(&key).await?.ok_or_else(|| {
         Problem::not_found(format!("review {review} ({state}) has no {name}"))
@@ -164,7 +176,7 @@ async fn file(service: &Service, review: &str, name: &str) -> Answer<Bytes> {
 }
 
 /// The review's state, when it has results.
-async fn finished(service: &Service, review: &str) -> Answer<String> {
+pub(super) async fn finished(service: &Service, review: &str) -> Answer<String> {
     let row = service.shop.store.review(review).await?;
     if row.state == "finished" {
         return Ok(row.state);
@@ -181,7 +193,7 @@ pub(super) async fn get_result(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let text = file(&service, &id, views::RESULT).await?;
+    let (text, _) = view(&service, &id, views::RESULT).await?;
     let view: ResultView = serde_json::from_slice(&text).map_err(|source| {
         Problem::from(crate::jobs::ServiceError::Damaged { what: format!("result of review {id}"), source })
     })?;
@@ -191,9 +203,20 @@ pub(super) async fn get_result(
     Ok(tagged(&headers, &result_of(view, flags.into_iter().map(Flag::from).collect())))
 }
 
-fn forever(headers: &HeaderMap, review: &str, name: &str, content_type: &'static str, body: Bytes) -> Response {
+/// A result file, which the caller may keep.
+pub(super) fn forever(headers: &HeaderMap, review: &str, name: &str, content_type: &'static str, body: Bytes) -> Response {
     // The name says it all: results of a finished review are written once.
     immutable(tagged_with(headers, &format!("\"{review}-{}\"", name.replace(['/', '"'], "-")), content_type, body))
+}
+
+/// A view: kept by the caller when it cannot change.
+fn shown(headers: &HeaderMap, review: &str, name: &str, body: Bytes, changes: bool) -> Response {
+    if changes {
+        let no_store = HeaderValue::from_static("no-store");
+        return ([(header::CONTENT_TYPE, HeaderValue::from_static(OCTETS)), (header::CACHE_CONTROL, no_store)], body)
+            .into_response();
+    }
+    forever(headers, review, name, OCTETS, body)
 }
 
 /// The mesh. Little-endian: u32 nodes N, u32 triangles M, u32 elements E, u32 0, f32 undeformed\[3N\] (mm), u32 nodes of
@@ -205,8 +228,8 @@ pub(super) async fn get_mesh(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let body = file(&service, &id, views::MESH).await?;
-    Ok(forever(&headers, &id, "mesh", OCTETS, body))
+    let (body, changes) = view(&service, &id, views::MESH).await?;
+    Ok(shown(&headers, &id, "mesh", body, changes))
 }
 
 /// One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not measured), sigma\[N\] (mm), plastic
@@ -220,8 +243,8 @@ pub(super) async fn get_state(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let name = views::state_name(moment);
-    let body = file(&service, &id, &name).await?;
-    Ok(forever(&headers, &id, &name, OCTETS, body))
+    let (body, changes) = view(&service, &id, &name).await?;
+    Ok(shown(&headers, &id, &name, body, changes))
 }
 
 /// The number of the flag of each element at one moment, little-endian u16, 0 for none.
@@ -234,8 +257,8 @@ pub(super) async fn get_flag_elements(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let name = views::flags_name(moment);
-    let body = file(&service, &id, &name).await?;
-    Ok(forever(&headers, &id, &name, OCTETS, body))
+    let (body, changes) = view(&service, &id, &name).await?;
+    Ok(shown(&headers, &id, &name, body, changes))
 }
 
 /// Which picture.
@@ -270,7 +293,11 @@ pub(super) async fn get_picture(
     Words(words): Words<PictureWords>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    finished(&service, &id).await?;
+    let row = service.shop.store.review(&id).await?;
+    let live = row.live != 0 && row.state != "finished";
+    if !live {
+        finished(&service, &id).await?;
+    }
     let wanted = || Problem::not_found(format!("found picture {name:?}, expected MOMENT.jpg or MOMENT.png"));
     let (moment, ending) = name.split_once('.').ok_or_else(wanted)?;
     let moment = moment.parse().map_err(|_| wanted())?;
@@ -288,117 +315,15 @@ pub(super) async fn get_picture(
     };
     let order = PictureOrder { camera, moment, layer, width: words.width, png };
     let tag = format!("{}-{moment}-{layer:?}-{}.{ending}", order.camera.len(), words.width.unwrap_or(0));
+    if live {
+        let room = service.shop.store.live_of_test(&row.test_id).await?;
+        let body = service.desks.live_picture(&service.lives, &room.id, &id, order).await?;
+        let no_store = HeaderValue::from_static("no-store");
+        return Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(content_type)), (header::CACHE_CONTROL, no_store)], body)
+            .into_response());
+    }
     let body = service.desks.picture(&id, order).await?;
     Ok(forever(&headers, &id, &tag, content_type, body))
-}
-
-/// A plot by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PlotName {
-    name: String,
-    title: String,
-}
-
-/// Lists the plots of a review.
-#[utoipa::path(get, path = "/reviews/{id}/plots", tag = "results", params(("id" = String, Path, description = "The review")),
-    responses((status = 200, body = Vec<PlotName>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn list_plots(State(service): State<Service>, Path(id): Path<String>) -> Answer<Json<Vec<PlotName>>> {
-    finished(&service, &id).await?;
-    let mut plots = Vec::new();
-    for file_name in service.shop.blobs.results(&id, "plots").await? {
-        let Some(name) = file_name.strip_suffix(".svg").filter(|n| !n.ends_with("-dark")) else { continue };
-        let svg = file(&service, &id, &format!("plots/{file_name}")).await?;
-        let head = String::from_utf8_lossy(&svg[..svg.len().min(4096)]).into_owned();
-        let title = head.split_once("<title>").and_then(|(_, t)| t.split_once("</title>")).map(|(t, _)| plain(t));
-        plots.push(PlotName { name: name.to_owned(), title: title.unwrap_or_else(|| name.to_owned()) });
-    }
-    Ok(Json(plots))
-}
-
-/// Text of XML without its escapes.
-fn plain(text: &str) -> String {
-    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
-        .into_iter()
-        .fold(text.to_owned(), |t, (from, to)| t.replace(from, to))
-}
-
-/// Light or dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Theme {
-    Light,
-    Dark,
-}
-
-/// How a plot is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PlotWords {
-    /// Width, px, 64 to 4096; the plot's own without it.
-    #[param(minimum = 64, maximum = 4096)]
-    width: Option<u32>,
-    /// Light or dark [default: light].
-    theme: Option<Theme>,
-}
-
-/// A plot: `{name}.svg` or `{name}.png`.
-#[utoipa::path(get, path = "/reviews/{id}/plots/{file}", tag = "results",
-    params(("id" = String, Path, description = "The review"), ("file" = String, Path, description = "`{name}.svg` or `{name}.png`"), PlotWords),
-    responses((status = 200, body = Vec<u8>, content_type = "image/svg+xml"), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn get_plot(
-    State(service): State<Service>,
-    Path((id, name)): Path<(String, String)>,
-    Words(words): Words<PlotWords>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    if words.width.is_some_and(|w| !(64..=4096).contains(&w)) {
-        return Err(Problem::bad_request("width must be 64 to 4096 px"));
-    }
-    let wanted = || Problem::not_found(format!("found plot {name:?}, expected a name of /plots with .svg or .png"));
-    let (stem, ending) = name.rsplit_once('.').ok_or_else(wanted)?;
-    if stem.contains(['/', '\\']) || stem.ends_with("-dark") {
-        return Err(wanted());
-    }
-    let dark = if words.theme == Some(Theme::Dark) { "-dark" } else { "" };
-    let stored = format!("plots/{stem}{dark}.{ending}");
-    let (content_type, body) = match ending {
-        "svg" => {
-            let svg = String::from_utf8_lossy(&file(&service, &id, &stored).await?).into_owned();
-            ("image/svg+xml", Bytes::from(words.width.map_or(svg.clone(), |w| svg_of_width(&svg, w))))
-        }
-        "png" => {
-            let png = file(&service, &id, &stored).await?;
-            let body = match words.width {
-                None => png,
-                Some(width) => crate::tasks::run_on_thread("resize-plot", move || png_of_width(&png, width))
-                    .await
-                    .map_err(crate::jobs::ServiceError::from)??,
-            };
-            ("image/png", body)
-        }
-        _ => return Err(wanted()),
-    };
-    Ok(forever(&headers, &id, &format!("{stored}-{}", words.width.unwrap_or(0)), content_type, body))
-}
-
-/// Sets the size in the head of an SVG; its view box keeps the shape.
-fn svg_of_width(svg: &str, width: u32) -> String {
-    let size_of = |key: &str| {
-        let (_, rest) = svg.split_once(&format!(" {key}=\""))?;
-        rest.split_once('"')?.0.parse::<f64>().ok()
-    };
-    let (Some(w), Some(h)) = (size_of("width"), size_of("height")) else { return svg.to_owned() };
-    let height = (f64::from(width) * h / w).round();
-    svg.replacen(&format!(" width=\"{w}\" height=\"{h}\""), &format!(" width=\"{width}\" height=\"{height}\""), 1)
-}
-
-fn png_of_width(png: &[u8], width: u32) -> Result<Bytes, crate::jobs::ServiceError> {
-    let picture = image::load_from_memory_with_format(png, image::ImageFormat::Png)?;
-    let height = (f64::from(width) * f64::from(picture.height()) / f64::from(picture.width())).round().max(1.0) as u32;
-    let resized = picture.resize_exact(width, height, image::imageops::FilterType::Lanczos3);
-    let mut out = std::io::Cursor::new(Vec::new());
-    resized.write_to(&mut out, image::ImageFormat::Png)?;
-    Ok(out.into_inner().into())
 }
 
 /// The report: one page that needs nothing else.
@@ -453,17 +378,4 @@ pub(super) async fn get_review_vtkhdf(State(service): State<Service>, Path(id): 
     headers.insert(header::CONTENT_LENGTH, size.into());
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"review.vtkhdf\""));
     Ok(immutable(response))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_svg_keeps_its_shape_at_another_width() {
-        let svg = "<svg viewBox=\"0 0 900 300\" width=\"900\" height=\"300\"><rect width=\"900\" height=\"300\"/></svg>";
-        let wide = svg_of_width(svg, 1800);
-        assert!(wide.contains("viewBox=\"0 0 900 300\" width=\"1800\" height=\"600\""), "{wide}");
-        assert!(wide.contains("<rect width=\"900\""), "what is drawn stays");
-    }
 }

@@ -15,6 +15,7 @@ use ndarray::Array2;
 use tokio::sync::Semaphore;
 
 use super::file_source::SimulationStates;
+use super::live_room::Lives;
 use super::service_error::ServiceError;
 use super::views::{self, ResultView};
 use super::workshop::{Workshop, simulation_options};
@@ -106,6 +107,38 @@ impl Desks {
         let bytes = Bytes::from(bytes);
         self.shop.blobs.put(&key, bytes.clone()).await?;
         Ok(bytes)
+    }
+
+    /// A film picture of a review whose frames still arrive; it is not kept.
+    ///
+    /// # Errors
+    /// When the camera or the moment is not there, and for the predicted layer, which comes with the finished review.
+    pub async fn live_picture(
+        &self,
+        lives: &Lives,
+        live_id: &str,
+        review_id: &str,
+        order: PictureOrder,
+    ) -> Result<Bytes, ServiceError> {
+        let missing = |what: &str| ServiceError::Missing { what: format!("{what} (the test is live)") };
+        if order.layer == Layer::Predicted {
+            return Err(missing("the predicted picture comes with the finished review"));
+        }
+        let _permit = self.drawing.acquire().await.expect("the semaphore is never closed, else a bug");
+        let room = lives.open_room(live_id).ok_or_else(|| missing("the film is being reviewed as a whole"))?;
+        let result = result_of(&self.shop, review_id).await?;
+        run_on_thread("draw-live-picture", move || {
+            let camera = room.cameras.iter().position(|c| c.name == order.camera);
+            let camera = camera.ok_or_else(|| missing("there is no such camera"))?;
+            let frames = result.cameras.get(camera).map(|c| c.frames.as_slice()).unwrap_or_default();
+            let frame = frames.get(order.moment).copied().flatten().ok_or_else(|| missing("there is no such moment"))?;
+            let pose = pose_of(&result, &order.camera)?;
+            let view = PinholeView::new(Camera::from_record(&room.cameras[camera], pose));
+            let tone = Tone::from_picture(&room.picture(camera, 0)?);
+            let picture = canvas_picture(&view, &tone.apply(&room.picture(camera, frame)?))?;
+            Ok(Bytes::from(encode(&picture, &order)?))
+        })
+        .await?
     }
 
     async fn desk(&self, review_id: &str) -> Result<Arc<Desk>, ServiceError> {

@@ -226,8 +226,6 @@ impl Watch<'_> {
 
     /// The page's views of the newest moment.
     fn show(&self, so_far: &Measured, judged: &Judged, index: usize) -> Result<(), ServiceError> {
-        let unreadable = |e: SourceError| ServiceError::Session(SessionError::Source(e));
-        let _ = unreadable;
         let findings = Findings {
             mesh: self.simulation.mesh(),
             skin: self.setup.skin,

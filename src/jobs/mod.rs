@@ -31,7 +31,7 @@ pub use review_test::{
     EstimatorChoice, Findings, ReviewRequest, Reviewed, StageProgress, review_test, review_test_showing,
 };
 pub use runner::start_hands;
-pub use seed_demo::{DEMO_CAMPAIGN, seed_demo};
+pub use seed_demo::{DEMO_CAMPAIGN, play_demo, seed_demo};
 pub use send_webhook::signature;
 pub use service_error::ServiceError;
 pub use sweep::{sweep_at_start, sweep_beside_work};

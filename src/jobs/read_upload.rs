@@ -81,7 +81,7 @@ pub fn stem_of(name: &str) -> String {
 ///
 /// # Errors
 /// When the program or the machine is at fault; a refused file is a result.
-pub async fn read_upload(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError> {
+pub(super) async fn read_upload(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError> {
     let upload = shop.store.upload(&taken.subject_id).await?;
     if upload.state != "reading" {
         return shop.store.refuse_upload(&taken.lease, &upload.id, "it is not there any more").await.map_err(Into::into);

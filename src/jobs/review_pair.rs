@@ -42,7 +42,7 @@ enum Stopped {
 ///
 /// # Errors
 /// When the program or the machine is at fault; a refused or cancelled review is a result.
-pub async fn review_pair(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) -> Result<(), ServiceError> {
+pub(super) async fn review_pair(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) -> Result<(), ServiceError> {
     let row = shop.store.review(&taken.subject_id).await?;
     let folder = shop.folders.work(&taken.lease.job_id);
     let _ = tokio::fs::remove_dir_all(&folder).await;

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// When the store fails; an address that does not answer is tried again later.
-pub async fn send_webhook(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError> {
+pub(super) async fn send_webhook(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError> {
     let batch = shop.store.batch(&taken.subject_id).await?;
     let (Some(url), Some(secret)) = (&batch.webhook_url, &batch.webhook_secret) else {
         return Ok(shop.store.webhook_ended(&taken.lease, &batch.id, Some("the batch has no webhook")).await?);

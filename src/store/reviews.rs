@@ -325,7 +325,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn reviews_with_results(&self) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar("SELECT id FROM reviews WHERE state = 'finished'")
+        sqlx::query_scalar("SELECT id FROM reviews WHERE state = 'finished' OR (live = 1 AND state IN ('queued', 'running'))")
             .fetch_all(&self.pool)
             .await
             .map_err(StoreError::database("list the results"))
