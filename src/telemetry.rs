@@ -1,5 +1,7 @@
 //! Log lines and metrics: set up once, used everywhere through `tracing` and `metrics`.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -59,7 +61,8 @@ pub enum TelemetryError {
 pub fn begin(filter: &str, format: LogFormat) -> Result<PrometheusHandle, TelemetryError> {
     let parsed = EnvFilter::try_new(filter)
         .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_ansi(colours).with_writer(std::io::stderr);
     // A second service in one program (in tests) shares the first one's lines.
     let _ = match format {
         LogFormat::Text => builder.try_init(),

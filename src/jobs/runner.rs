@@ -15,6 +15,9 @@ use crate::telemetry::names;
 /// How long a hand without work waits for a change before it looks again: leases run out without one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// A job is begun so often at most, counting those times that the program did not survive.
+const MOST_BEGINNINGS: i64 = 20;
+
 /// Starts the hands: one for uploads, one for webhooks, and as many for reviews as the settings say.
 #[must_use]
 pub fn start_hands(shop: &Arc<Workshop>, end: &CancellationToken) -> JoinSet<()> {
@@ -53,9 +56,9 @@ async fn work(shop: Arc<Workshop>, kind: JobKind, end: CancellationToken) {
 async fn run(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) {
     let begun = Instant::now();
     let span = tracing::info_span!("job", kind = taken.kind.name(), subject = %taken.subject_id, attempt = taken.attempt);
-    let _entered = span.clone();
     tracing::info!(parent: &span, "begins");
     let done = match taken.kind {
+        _ if taken.attempt > MOST_BEGINNINGS => give_up(shop, taken).await,
         JobKind::ReadUpload => with_heartbeat(shop, taken, read_upload(shop, taken)).await,
         JobKind::ReviewTest => review_pair(shop, taken, end).await,
         JobKind::SendWebhook => send_webhook(shop, taken).await,
@@ -78,6 +81,18 @@ async fn run(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) {
             }
         }
     }
+}
+
+/// Ends a job that was begun again and again and never ended: it may be what kills the program.
+async fn give_up(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError> {
+    let why = format!("it was begun {} times and the program died each time: look at the log", taken.attempt - 1);
+    let (store, id) = (&shop.store, taken.subject_id.as_str());
+    match taken.kind {
+        JobKind::ReadUpload => store.refuse_upload(&taken.lease, id, &why).await?,
+        JobKind::ReviewTest => store.drop_review(&taken.lease, id, "failed", Some(&why)).await?,
+        JobKind::SendWebhook => store.webhook_ended(&taken.lease, id, Some(&why)).await?,
+    }
+    Ok(())
 }
 
 /// Prolongs the lease while `work` runs.

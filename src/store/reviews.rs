@@ -294,11 +294,15 @@ impl Store {
             end_review(&mut writing, id, "cancelled", None, None).await?;
             finish_batch(&mut writing, id).await?;
         } else {
-            sqlx::query("UPDATE jobs SET cancel_wanted = 1 WHERE subject_id = ?1 AND state = 'running'")
+            let asked = sqlx::query("UPDATE jobs SET cancel_wanted = 1 WHERE subject_id = ?1 AND state = 'running'")
                 .bind(id)
                 .execute(&mut *writing.tx)
                 .await
                 .map_err(StoreError::database("ask a job to stop"))?;
+            if asked.rows_affected() == 0 {
+                let what = format!("review {id} is of a live test: end the live test first");
+                return Err(StoreError::Conflict { what });
+            }
         }
         writing.commit().await
     }

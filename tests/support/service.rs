@@ -39,10 +39,8 @@ impl Served {
             .spawn(move || {
                 for line in log.lines().map_while(Result::ok) {
                     if let Some((_, url)) = line.split_once("crumple serves at ") {
-                        let _ = found.try_send(url.trim().to_owned());
-                    }
-                    if std::env::var_os("SERVICE_LOG").is_some() {
-                        eprintln!("{line}");
+                        let url = url.split_whitespace().next().unwrap_or_default();
+                        let _ = found.try_send(url.to_owned());
                     }
                 }
             })
