@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
 use hdf5::File;
 use ndarray::Array3;
 
@@ -63,6 +64,35 @@ fn files_that_are_not_there() {
 fn files_that_were_cut_off() {
     refused(&SOUND, &[], |d| cut(&d.join("test.h5"), 0.5), &["test.h5", "HDF5", "cut off"]);
     refused(&SOUND, &[], |d| cut(&d.join("run.vtkhdf"), 0.5), &["run.vtkhdf", "HDF5", "cut off"]);
+}
+
+#[test]
+fn files_that_somebody_still_writes() {
+    // Whole files that only the lock or the mark keeps back: "damaged" would send the engineer the wrong way.
+    let desk = Desk::new(&SOUND);
+    for name in ["test.h5", "run.vtkhdf"] {
+        let path = desk.path(name);
+        let held = std::fs::File::open(&path).expect("open");
+        held.lock().expect("locked");
+        // Not through the binary: the tests switch its locks off (see `support::program`).
+        let error = match name {
+            "test.h5" => TestFile::open(&path).expect_err("locked"),
+            _ => SimulationFile::open(&path, &SimulationOptions::default()).expect_err("locked"),
+        };
+        let told = error.to_string();
+        for word in [name, "a lock that another program holds", "expected a finished file", "wait until"] {
+            assert!(told.contains(word) && error.is_input_error(), "the message lacks {word:?}:\n{told}");
+        }
+    }
+    let mark = |d: &Path| {
+        drop(File::with_options().with_fapl(|p| p.libver_latest()).create(d.join("new.h5")).expect("create"));
+        let mut bytes = std::fs::read(d.join("new.h5")).expect("read");
+        assert_eq!(bytes[8], 3, "the version of the superblock");
+        bytes[11] |= 1;
+        std::fs::remove_file(d.join("new.h5")).expect("removed");
+        std::fs::write(d.join("test.h5"), bytes).expect("written");
+    };
+    refused(&SOUND, &[], mark, &["test.h5", "open for writing", "h5clear"]);
 }
 
 #[test]

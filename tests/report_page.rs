@@ -186,6 +186,44 @@ fn doubt_is_neither_a_mismatch_nor_a_pass() {
 }
 
 #[test]
+fn where_the_film_cannot_tell_the_picture_is_hatched_and_not_outlined_as_mismatch() {
+    let mut scene = Scene::new(true);
+    scene.review.flags[0].verdict = Verdict::CannotTell;
+    // As in a real review: only mismatches have their numbers in the field, and the nodes are not measured.
+    scene.flag_ids.iter_mut().for_each(|ids| ids.fill(0));
+    let elements = scene.review.flags[0].element_ids.clone();
+    for n in elements.iter().flat_map(|e| scene.mesh.nodes_of(*e as usize)) {
+        let field = &mut scene.fields[FRAMES - 1];
+        (field.deviation_mm[*n as usize], field.sigma_mm[*n as usize]) = ([f32::NAN; 3], f32::NAN);
+    }
+    let overlay = |scene: &Scene| {
+        let folder = tempfile::tempdir().expect("a folder");
+        report(scene, folder.path());
+        let sheet = image::open(folder.path().join("plots/overlay_0_left_last.png")).expect("a PNG").to_rgb8();
+        image::imageops::crop_imm(&sheet, 40, 112, 1000, 750).to_image()
+    };
+    let doubted = overlay(&scene);
+    scene.review.flags.clear();
+    let plain = overlay(&scene);
+    let hatched = doubted.pixels().zip(plain.pixels()).filter(|(a, b)| a != b).count();
+    assert!(hatched > 1000, "{hatched} px differ from the picture without the flag");
+    assert_eq!(doubted.pixels().filter(|p| p.0 == [0xd5, 0x5e, 0x00]).count(), 0, "no mismatch is outlined");
+}
+
+#[test]
+fn a_mismatch_that_is_largest_before_the_end_has_a_picture_of_its_own_there() {
+    let mut scene = Scene::new(true);
+    scene.review.flags[0].peak_s = scene.times_s[7];
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = report(&scene, folder.path());
+    let html = read(&files.html);
+    assert!(html.contains("Camera left when the gravest mismatch is largest (3.50 ms)"));
+    for name in ["overlay_0_left_peak.png", "overlay_1_right_peak.png", "overlay_0_left_last.png"] {
+        assert!(files.png.iter().any(|p| p.ends_with(name)), "{name}");
+    }
+}
+
+#[test]
 fn a_review_of_nothing_still_gives_a_page() {
     let mut scene = Scene::new(false);
     for part in &mut scene.review.parts {

@@ -3,14 +3,19 @@
 //! `cargo bench --bench figures` prints Markdown tables and writes them to `target/figures.md`. Medians of at least
 //! five repeats, with the smallest and largest in brackets. Without `--bench` (as `cargo test --benches` runs it)
 //! everything is small and runs once. Rows whose peer or data are missing say so.
+//!
+//! `cargo bench --bench figures -- size size-review` is for itself: it writes a film of 10 GB and a run of 10 million
+//! elements into a temporary folder (some 200 MB there, minutes) and reads both, and reviews a mesh of 100,000 elements.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
+mod files;
 mod ingest;
 mod memory;
 mod model;
 mod pipeline;
 mod raster;
 mod sheet;
+mod size;
 mod spread;
 
 use std::fmt::Write as _;
@@ -37,16 +42,19 @@ fn main() {
     let small = !arguments.iter().any(|a| a == "--bench") || cfg!(debug_assertions);
     let only: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
     let plan = Plan { repeats: if small { 1 } else { 5 }, small };
-    let parts: [(&str, Table); 5] = [
+    let parts: [(&str, Table); 7] = [
         ("ingest", ingest::table),
         ("raster", raster::table),
         ("pipeline", pipeline::table),
         ("model", model::table),
         ("memory", memory::table),
+        ("size", size::table),
+        ("size-review", size::review_table),
     ];
     let mut text = format!("Measured on {}.\n", machine());
     for (name, table) in parts {
-        if only.is_empty() || only.iter().any(|o| *o == name) {
+        let asked = only.is_empty() && (!name.starts_with("size") || small);
+        if asked || only.iter().any(|o| *o == name) {
             let part = table(plan);
             eprintln!("{part}");
             writeln!(text, "\n{part}").expect("text");

@@ -1,8 +1,9 @@
 //! Frames a second of a whole measurement, beside what its parts take when each is run by itself.
 //!
 //! A camera's frame is read once, predicted and measured twice (with the look of the frame before and with that of
-//! frame 0) and drawn twice more (for the next frame's look and for visibility); a moment is lifted twice. The parts
-//! are timed at one late moment, where the structure is folded and the deviation large.
+//! frame 0), and drawn twice more (for the next frame's look and for visibility); the paint is taken of the frame and
+//! of both predictions; a moment is lifted twice. The parts are timed at one late moment, where the structure is
+//! folded and the deviation large.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -12,11 +13,12 @@ use crumple::geom::{Camera, PinholeView, Skin, node_neighbours, rasterise};
 use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
 use crumple::jobs::FileSource;
 use crumple::review::{
-    CameraTrack, LiftPrior, Look, Measured, ReviewSetup, ReviewSource, Sighting, lift, measure, measure_deviation,
+    CameraTrack, LiftPrior, Look, Measured, RealPicture, ReviewSetup, ReviewSource, Sighting, lift, measure,
+    measure_deviation,
 };
 use crumple::vision::{
-    Appearance, DenseResidual, DisFlow, PicturePair, ResidualEstimator, Support, Tone, VisionError, canvas_picture,
-    predict,
+    Appearance, DenseResidual, DisFlow, Paint, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
+    canvas_picture, local_contrast, predict,
 };
 use nalgebra::Vector3;
 use ndarray::Array2;
@@ -48,6 +50,7 @@ struct Moment {
     track: CameraTrack,
     positions_mm: Vec<[f32; 3]>,
     real: Array2<f32>,
+    paint: Paint,
 }
 
 pub(crate) fn table(plan: Plan) -> String {
@@ -122,16 +125,19 @@ fn parts(plan: Plan, setup: &ReviewSetup<'_>, source: &dyn ReviewSource) -> Vec<
     });
     let draw = each(&|m| drop(rasterise(&m.track.view.camera, skin, &m.positions_mm)));
     let predicted = each(&|m| drop(predict(&m.track.view.camera, skin, &m.positions_mm, &m.track.first)));
-    let canned: Vec<Canned> = all.iter().map(|m| dense(setup, m)).collect();
-    let flow = each(&|m| drop(dense(setup, m))).less(predicted);
+    let canned: Vec<Canned> = all.iter().map(|m| Canned(flow(m, &prediction(setup, m)))).collect();
+    let painted = each(&|m| drop(local_contrast(&m.real).unwrap_or_else(|e| panic!("{e}"))));
+    let drawn: Vec<(Predicted, Paint)> = all.iter().map(|m| prediction(setup, m)).collect();
+    let flow = each(&|m| drop(flow(m, &drawn[m.camera])));
     let measured = each(&|m| drop(candidates(setup, m, &canned[m.camera])));
-    let refined = measured.less(predicted);
+    let refined = measured.less(predicted).less(painted);
     let sightings: Vec<Sighting> = all.iter().flat_map(|m| candidates(setup, m, &canned[m.camera])).collect();
     let lifted = lifting(plan, setup, &sightings).times(1.0 / cameras);
     vec![
         ("read and decode", read),
         ("tone and undistort", straighten),
         ("predict, twice", predicted.times(2.0)),
+        ("paint, of the frame and of both predictions", painted.times(3.0)),
         ("DIS, two looks in both directions", flow.times(2.0)),
         ("refine patches, twice", refined.times(2.0)),
         ("lift, twice a moment", lifted.times(2.0)),
@@ -152,21 +158,28 @@ fn late_moment(setup: &ReviewSetup<'_>, source: &dyn ReviewSource, camera: usize
     let undeformed = at(setup.state_times_s[0]);
     let look = Appearance::new(&view.camera, setup.skin, undeformed, canvas(first));
     let real = canvas(read(frame));
+    let paint = local_contrast(&real).unwrap_or_else(|e| panic!("{e}"));
     let track = CameraTrack { view, tone, first: look, last: None };
-    Moment { camera, frame, track, positions_mm: at(record.times_s[frame]), real }
+    Moment { camera, frame, track, positions_mm: at(record.times_s[frame]), real, paint }
 }
 
-/// Predicts and estimates.
-fn dense(setup: &ReviewSetup<'_>, m: &Moment) -> Canned {
+fn prediction(setup: &ReviewSetup<'_>, m: &Moment) -> (Predicted, Paint) {
     let predicted = predict(&m.track.view.camera, setup.skin, &m.positions_mm, &m.track.first);
+    let paint = local_contrast(&predicted.picture).unwrap_or_else(|e| panic!("{e}"));
+    (predicted, paint)
+}
+
+/// The dense estimate, everything before it being at hand.
+fn flow(m: &Moment, (predicted, paint): &(Predicted, Paint)) -> DenseResidual {
     let visible = predicted.support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
     let pair = PicturePair { predicted: &predicted.picture, real: &m.real, visible: &visible };
-    Canned(DisFlow.estimate(pair).unwrap_or_else(|e| panic!("{e}")))
+    DisFlow.estimate_painted(pair, paint, &m.paint).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Predicts and refines patches, starting from a flow that is there.
 fn candidates(setup: &ReviewSetup<'_>, m: &Moment, canned: &Canned) -> Vec<Sighting> {
-    let found = measure(m.camera, &m.track, Look::First, setup.skin, &m.positions_mm, &m.real, canned, 0.06);
+    let real = RealPicture { picture: &m.real, paint: &m.paint };
+    let found = measure(m.camera, &m.track, Look::First, setup.skin, &m.positions_mm, real, canned, 0.06);
     found.unwrap_or_else(|e| panic!("{e}")).1.into_iter().map(|c| c.sighting).collect()
 }
 

@@ -79,7 +79,7 @@ pub(super) struct ReviewArguments {
     /// Where the model must run, for --residual onnx; `auto` falls back to the processor and says so [default: auto]
     #[arg(long, value_enum)]
     pub(super) provider: Option<Provider>,
-    /// Threads of the rasteriser and the matching [default: one a core]
+    /// Threads of the rasteriser and the matching, OpenCV's among them [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,
     /// Write the numbers only: no report.html, no plots

@@ -15,11 +15,13 @@ use crate::export::REPORT_HTML;
 use crate::ingest::IngestError;
 use crate::ingest::probe::{ProbeKind, ProbeOptions, probe_in_own_process};
 use crate::jobs::{ReviewError, review_test};
+use crate::vision::keep_to_calling_threads;
 
 pub(super) fn run(words: ReviewArguments, app: &App) -> anyhow::Result<()> {
     let order = review_order(words)?;
     if let Some(threads) = order.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the threads")?;
+        keep_to_calling_threads()?;
     }
     let stop = stop_on_ctrl_c()?;
     try_files_apart(&order, &stop)?;

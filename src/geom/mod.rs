@@ -12,5 +12,5 @@ pub use camera::{Camera, Projected};
 pub use cylinder::Cylinder;
 pub use interpolate::{bracket, interpolate_positions};
 pub use raster::{NO_TRIANGLE, Raster, SurfacePoint, rasterise};
-pub use skin::{Skin, node_neighbours};
+pub use skin::{Skin, carry_over, node_neighbours};
 pub use view::PinholeView;

@@ -102,6 +102,60 @@ pub fn node_neighbours(skin: &Skin) -> Vec<[u32; 2]> {
     edges
 }
 
+/// Fills vectors that are not known (not finite) from the nearest known ones along the skin, ring by ring: a node takes
+/// the mean of its neighbours that are nearer to what is known. Nodes that nothing known is connected with get zero.
+#[must_use]
+pub fn carry_over(skin: &Skin, values: &[[f32; 3]]) -> Vec<[f32; 3]> {
+    const FAR: u32 = u32::MAX;
+    let known = |v: &[f32; 3]| v.iter().all(|c| c.is_finite());
+    let mut filled: Vec<[f32; 3]> = values.iter().map(|v| if known(v) { *v } else { [0.0; 3] }).collect();
+    if values.iter().all(known) {
+        return filled;
+    }
+    let (starts, near) = adjacency(skin, values.len());
+    let neighbours = |n: u32| &near[starts[n as usize]..starts[n as usize + 1]];
+    let mut ring: Vec<u32> = values.iter().map(|v| if known(v) { 0 } else { FAR }).collect();
+    let mut queue: Vec<u32> = (0..values.len() as u32).filter(|n| ring[*n as usize] == 0).collect();
+    let mut next = 0;
+    while let Some(n) = queue.get(next).copied() {
+        next += 1;
+        let own = ring[n as usize];
+        if own > 0 {
+            // Everything nearer is filled already: the queue goes ring by ring.
+            let nearer = || neighbours(n).iter().filter(|m| ring[**m as usize] < own);
+            let count = nearer().count().max(1) as f32;
+            filled[n as usize] = std::array::from_fn(|i| nearer().map(|m| filled[*m as usize][i]).sum::<f32>() / count);
+        }
+        for m in neighbours(n) {
+            if ring[*m as usize] == FAR {
+                ring[*m as usize] = own + 1;
+                queue.push(*m);
+            }
+        }
+    }
+    filled
+}
+
+/// The neighbours of each node: where its list starts (one entry more than nodes), and all lists.
+fn adjacency(skin: &Skin, node_count: usize) -> (Vec<usize>, Vec<u32>) {
+    let edges = node_neighbours(skin);
+    let mut starts = vec![0; node_count + 1];
+    for n in edges.iter().flatten() {
+        starts[*n as usize + 1] += 1;
+    }
+    for n in 0..node_count {
+        starts[n + 1] += starts[n];
+    }
+    let (mut at, mut near) = (starts.clone(), vec![0; 2 * edges.len()]);
+    for [a, b] in edges {
+        for (from, to) in [(a, b), (b, a)] {
+            near[at[from as usize]] = to;
+            at[from as usize] += 1;
+        }
+    }
+    (starts, near)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +215,22 @@ mod tests {
         let skin = Skin::from_mesh(&m, None);
         assert_eq!((skin.triangles.len(), skin.element_of[0]), (2, 2));
         assert_eq!(node_neighbours(&skin), vec![[0, 1], [0, 2], [0, 3], [1, 2], [2, 3]]);
+    }
+
+    #[test]
+    fn what_is_not_known_comes_from_the_nearest_that_is() {
+        // A strip of five quads, nodes 0 2 4 … below and 1 3 5 … above, and a quad for itself.
+        let quads: Vec<[u32; 4]> = (0..5).map(|e| [2 * e, 2 * e + 2, 2 * e + 3, 2 * e + 1]).collect();
+        let mut cells: Vec<(CellType, &[u32])> = quads.iter().map(|q| (CellType::Quad, q.as_slice())).collect();
+        cells.push((CellType::Quad, &[12, 13, 14, 15]));
+        let skin = Skin::from_mesh(&mesh(&cells), None);
+        let mut values = vec![[f32::NAN; 3]; 16];
+        (values[0], values[1]) = ([1.0, 0.0, 0.0], [1.0, 0.0, 0.0]);
+        (values[10], values[11]) = ([0.0, 3.0, 0.0], [0.0, 3.0, 0.0]);
+        let filled = carry_over(&skin, &values);
+        assert_eq!((filled[0], filled[11]), (values[0], values[11]), "what is known stays");
+        assert_eq!(filled[4], [1.0, 0.0, 0.0], "two rings from the left");
+        assert_eq!(filled[8], [0.0, 3.0, 0.0], "one ring from the right");
+        assert_eq!(filled[13], [0.0; 3], "nothing known is connected with it");
     }
 }

@@ -29,7 +29,7 @@ use std::future::IntoFuture as _;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -165,7 +165,8 @@ async fn measured(State(_): State<Service>, request: Request, next: Next) -> Res
     let method = request.method().to_string();
     let path = request.extensions().get::<MatchedPath>().map_or_else(|| "page".to_owned(), |p| p.as_str().to_owned());
     let asked = request.uri().path().to_owned();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
     metrics::counter!(names::REQUESTS, "method" => method.clone(), "path" => path.clone(), "status" => status.to_string())
         .increment(1);

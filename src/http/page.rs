@@ -17,6 +17,11 @@ struct Built;
 const NOT_BUILT: &str = "Crumple runs, but was built without its page: run `npm ci && npm run build` in web/, then \
                          build again. The API is at /api/docs.\n";
 
+/// The page loads nothing from elsewhere and is framed by nobody; it frames reports.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+                      connect-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
 /// A file of the page; `index.html` for every other place of it; a problem below `/api`.
 pub(super) async fn page_or_problem(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
@@ -41,6 +46,7 @@ fn file(headers: &HeaderMap, path: &str) -> Option<Response> {
         let value = HeaderValue::from_str(&content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
         response.headers_mut().insert(header::CONTENT_TYPE, value);
     }
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     // The build puts a digest into the names below assets/.
     if path.starts_with("assets/") {
         return Some(immutable(response));

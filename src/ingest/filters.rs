@@ -1,8 +1,7 @@
-//! Decoders that HDF5 does not bring along: LZ4 (32004), bitshuffle (32008) and Zstandard (32015).
+//! Decoders that HDF5 does not bring along: SZIP (4), LZ4 (32004), bitshuffle (32008) and Zstandard (32015).
 //!
 //! Blosc and LZF are registered by the HDF5 binding. All decoders here are written from the public descriptions of
-//! the formats in the HDF Group's registered-filters list; they only decode. SZIP (4) needs a library that the
-//! static HDF5 build leaves out, and such files are refused with that reason.
+//! the formats in the HDF Group's registered-filters list; they only decode.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::path::Path;
@@ -11,13 +10,23 @@ use hdf5_sys::h5z::{H5Z_FLAG_REVERSE, H5Z_class2_t};
 
 use super::error::IngestError;
 use super::limits::MAX_CHUNK_BYTES;
+use super::szip;
 
+const SZIP_ID: c_int = 4;
 const LZ4_ID: c_int = 32004;
 const BITSHUFFLE_ID: c_int = 32008;
 const ZSTD_ID: c_int = 32015;
 
 /// A decoder: parameters of the dataset, packed bytes, unpacked bytes; `None` for data that it cannot decode.
 type Decode = fn(&[c_uint], &[u8]) -> Option<Vec<u8>>;
+
+#[expect(unsafe_code, reason = "filters are a C interface")]
+unsafe extern "C" {
+    /// The library's own way to register a filter (H5Zprivate.h). The public `H5Zregister` is the same call behind a
+    /// check that the number is not one of the built-in filters, of which SZIP (4) is one that the static build
+    /// leaves out. The library is linked statically, so a version without this symbol fails to link.
+    fn H5Z_register(class: *const H5Z_class2_t) -> c_int;
+}
 
 /// Registers the decoders with the library; harmless when they are registered already.
 #[expect(unsafe_code, reason = "filters are a C interface")]
@@ -26,6 +35,7 @@ pub(crate) fn register() {
         (LZ4_ID, c"LZ4 (decode only)", lz4_filter as Callback),
         (BITSHUFFLE_ID, c"bitshuffle (decode only)", bitshuffle_filter as Callback),
         (ZSTD_ID, c"Zstandard (decode only)", zstd_filter as Callback),
+        (SZIP_ID, c"SZIP (decode only)", szip_filter as Callback),
     ];
     hdf5::sync::sync(|| {
         for (id, name, filter) in classes {
@@ -39,8 +49,15 @@ pub(crate) fn register() {
                 set_local: None,
                 filter: Some(filter),
             };
-            // SAFETY: the class is valid for the call, which copies it; its name and callback live for ever.
-            let status = unsafe { hdf5_sys::h5z::H5Zregister((&raw const class).cast()) };
+            // SAFETY: the class is valid for the call, which copies it; its name and callback live for ever. The
+            // lock is held, and the public calls before the private one have initialised the library.
+            let status = unsafe {
+                if id == SZIP_ID {
+                    H5Z_register(&raw const class)
+                } else {
+                    hdf5_sys::h5z::H5Zregister((&raw const class).cast())
+                }
+            };
             if status < 0 {
                 tracing::warn!(filter = id, "the HDF5 library refused a decoder; such files cannot be read");
             }
@@ -88,14 +105,13 @@ pub(crate) fn check_available(file: &Path, place: &str, plist: &hdf5::plist::Dat
         file,
         place,
         format_args!("compression that cannot be decoded here: {}", names.join(", ")),
-        "gzip, shuffle, fletcher32, nbit, scale-offset, lzf, blosc, lz4, zstd or bitshuffle",
+        "gzip, szip, shuffle, fletcher32, nbit, scale-offset, lzf, blosc, lz4, zstd or bitshuffle",
         "repack the file, for example: h5repack -f GZIP=4 IN OUT",
     ))
 }
 
 fn filter_name(id: c_int) -> String {
     match id {
-        4 => "szip (filter 4)".to_owned(),
         307 => "bzip2 (filter 307)".to_owned(),
         32013 => "zfp (filter 32013)".to_owned(),
         32026 => "blosc2 (filter 32026)".to_owned(),
@@ -123,6 +139,7 @@ macro_rules! callback {
     };
 }
 
+callback!(szip_filter, szip::decode);
 callback!(lz4_filter, decode_lz4);
 callback!(bitshuffle_filter, decode_bitshuffle);
 callback!(zstd_filter, decode_zstd);

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod probe;
 mod record;
 mod sidecar;
+mod szip;
 mod units;
 mod vtkhdf;
 

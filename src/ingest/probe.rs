@@ -39,7 +39,7 @@ pub struct ProbeOptions {
     pub program: Option<PathBuf>,
     /// Makes the arguments for the child; [`arguments`] for the program's own subcommand.
     pub arguments: fn(&Path, &ProbeKind) -> Vec<OsString>,
-    /// Wall-clock limit.
+    /// Wall-clock limit, on top of a second for each MiB of the file.
     pub time_limit: Duration,
 }
 
@@ -54,13 +54,13 @@ impl Default for ProbeOptions {
 pub struct ProbeLimits {
     /// Address space, bytes.
     pub memory_bytes: u64,
-    /// Processor time, s.
+    /// Processor time, s, on top of a second for each MiB of the file.
     pub cpu_s: u64,
 }
 
 impl Default for ProbeLimits {
     fn default() -> Self {
-        // Room for the largest window twice over; a file that needs more than a minute is no crash simulation.
+        // Room for the largest window twice over; a small file that needs more than a minute is no crash simulation.
         Self { memory_bytes: 3 * super::limits::MAX_WINDOW_BYTES, cpu_s: 60 }
     }
 }
@@ -123,6 +123,7 @@ pub fn probe_in_own_process(path: &Path, kind: &ProbeKind, options: &ProbeOption
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed("start the process"))?;
+    let time_limit = options.time_limit + Duration::from_secs(seconds_for_size(path));
     let mut reply = Vec::new();
     let stdout = child.stdout.take();
     // The pipe is emptied beside the wait, so that a talkative child cannot block on it.
@@ -130,17 +131,23 @@ pub fn probe_in_own_process(path: &Path, kind: &ProbeKind, options: &ProbeOption
         let reader = std::thread::Builder::new()
             .name("probe-reply".to_owned())
             .spawn_scoped(scope, || stdout.map_or(Ok(0), |pipe| pipe.take(MAX_REPLY).read_to_end(&mut reply)));
-        let status = wait_at_most(&mut child, options.time_limit);
+        let status = wait_at_most(&mut child, time_limit);
         let read = reader.and_then(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("reader panicked"))));
         (status, read)
     });
     let status = status.map_err(failed("wait for the process"))?;
     read.map_err(failed("read the verdict"))?;
     let Some(status) = status else {
-        let how = format!("took longer than {} s", options.time_limit.as_secs_f64());
+        let how = format!("took longer than {} s", time_limit.as_secs_f64());
         return Err(IngestError::Crashed { file: path.to_owned(), how });
     };
     judge(path, status, &String::from_utf8_lossy(&reply))
+}
+
+/// What a large file may take longer, s: a run of 10 M elements takes half a minute on a busy machine.
+fn seconds_for_size(path: &Path) -> u64 {
+    const MOST: u64 = 600;
+    std::fs::metadata(path).map_or(0, |m| (m.len() >> 20).min(MOST))
 }
 
 /// Waits for the child, and ends it at the limit (`None`).
@@ -192,6 +199,7 @@ pub fn run_probe(
         let file = path.to_owned();
         move |source| IngestError::Probe { file, doing, source }
     };
+    let limits = ProbeLimits { cpu_s: limits.cpu_s.saturating_add(seconds_for_size(path)), ..limits };
     limit_self(limits).map_err(failed("limit the process"))?;
     let verdict = match try_file(path, kind) {
         Ok(()) => Verdict { ok: true, message: String::new(), input: false },

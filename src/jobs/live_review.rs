@@ -168,6 +168,8 @@ impl FilmWatch for Watch<'_> {
     fn measured(&mut self, so_far: &Measured) {
         self.begun.get_or_insert_with(Instant::now);
         self.measured_moments += 1;
+        let newest = so_far.fields.last().map_or(f64::NEG_INFINITY, |f| f.time_s);
+        self.coming.retain(|m| m.time_s > newest);
         if let Err(e) = self.tell(so_far) {
             tracing::warn!(live = %self.room.row.id, error = %e.told(), "a live frame's flags could not be told");
             self.failed = Some(e);

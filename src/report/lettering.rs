@@ -163,6 +163,13 @@ pub(super) fn legend(area: &Area<'_>, at: (i32, i32), entries: &[(Swatch, &str)]
                 let frame = ShapeStyle::from(colour).stroke_width(4);
                 area.draw(&Rectangle::new([(x + 2, y - 9), (x + 32, y + 9)], frame))?;
             }
+            Swatch::Dashes(colour) => {
+                for row in [y - 9, y + 9] {
+                    for start in [x, x + 13, x + 26] {
+                        line(area, vec![(start, row), (start + 8, row)], *colour, 4)?;
+                    }
+                }
+            }
             Swatch::Box(colour) => {
                 filled(area, (x, y - 11), (x + 34, y + 11), *colour)?;
                 area.draw(&Rectangle::new([(x, y - 11), (x + 34, y + 11)], MUTED))?;
@@ -183,6 +190,7 @@ pub(super) fn legend(area: &Area<'_>, at: (i32, i32), entries: &[(Swatch, &str)]
 /// The mark in a legend.
 pub(super) enum Swatch {
     Frame(RGBColor),
+    Dashes(RGBColor),
     Box(RGBColor),
     Hatch,
     Stroke(RGBColor),

@@ -103,6 +103,30 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// For each element the "cannot tell" that a picture shows there, 0 for none: the flag is in that picture, and at that
+    /// time the element was not measured or its doubt is above the tolerance.
+    pub(super) fn undecided(&self, shot: &Shot) -> Vec<u32> {
+        let mut ids = vec![0; self.mesh.element_count()];
+        let Some(field) = shot.field.map(|f| &self.fields[f]) else { return ids };
+        let camera = self.cameras[shot.camera].name;
+        let in_picture = |f: &&Flag| {
+            f.verdict == Verdict::CannotTell && f.bbox_px.get(camera).is_some_and(|b| b.contains_key(&shot.frame))
+        };
+        for flag in self.review.flags.iter().filter(in_picture) {
+            let tolerance_mm = self.review.tolerance.of_mm(flag.part_id);
+            for element in flag.element_ids.iter().map(|e| *e as usize) {
+                let Some(id) = ids.get_mut(element) else { continue };
+                let nodes = self.mesh.nodes_of(element);
+                let sum: f64 = nodes.iter().map(|n| f64::from(field.sigma_mm[*n as usize])).sum();
+                let sigma_mm = sum / nodes.len().max(1) as f64;
+                if sigma_mm.is_nan() || sigma_mm > tolerance_mm {
+                    *id = flag.id.0;
+                }
+            }
+        }
+        ids
+    }
+
     /// True for a flag id that stands for a mismatch, false for "cannot tell".
     pub(super) fn is_mismatch(&self, id: u32) -> bool {
         self.review.flags.iter().find(|f| f.id.0 == id).is_none_or(|f| f.verdict == Verdict::Mismatch)

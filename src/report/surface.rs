@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::palette::{UNSEEN, viridis};
 use crate::domain::{Distortion, FrameField};
-use crate::geom::{Camera, PinholeView, Skin, rasterise};
+use crate::geom::{Camera, PinholeView, Skin, carry_over, rasterise};
 
 /// "No element here".
 pub(super) const NOTHING: u32 = u32::MAX;
@@ -166,28 +166,11 @@ fn canvas_of(real: Camera) -> PinholeView {
     view
 }
 
-/// The measured shape: the simulation moved by the deviation, mm. A node that was not observed moves with its observed
-/// neighbours, so that the rim of a measured region is not torn.
+/// The measured shape: the simulation moved by the deviation, mm. A node that was not observed moves with the nearest
+/// observed ones along the skin, so that it stands where the test most likely has it.
 pub(super) fn measured_positions(skin: &Skin, positions_mm: &[[f32; 3]], field: &FrameField) -> Vec<[f32; 3]> {
-    let seen = |n: usize| field.deviation_mm[n].iter().all(|v| v.is_finite());
-    let mut moved = vec![[0.0_f32; 3]; positions_mm.len()];
-    let mut count = vec![0.0_f32; positions_mm.len()];
-    for nodes in &skin.triangles {
-        for n in nodes.iter().map(|n| *n as usize).filter(|n| !seen(*n)) {
-            for m in nodes.iter().map(|m| *m as usize).filter(|m| seen(*m)) {
-                count[n] += 1.0;
-                for (sum, component) in moved[n].iter_mut().zip(field.deviation_mm[m]) {
-                    *sum += component;
-                }
-            }
-        }
-    }
-    (0..positions_mm.len())
-        .map(|n| {
-            let deviation = if seen(n) { field.deviation_mm[n] } else { moved[n].map(|v| v / count[n].max(1.0)) };
-            std::array::from_fn(|axis| positions_mm[n][axis] + deviation[axis])
-        })
-        .collect()
+    let moved = carry_over(skin, &field.deviation_mm);
+    positions_mm.iter().zip(moved).map(|(p, d)| std::array::from_fn(|axis| p[axis] + d[axis])).collect()
 }
 
 /// Deviation of each node, mm; NaN where it was not observed.
@@ -265,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rim_of_a_measured_region_moves_with_it() {
+    fn what_was_not_measured_moves_with_its_nearest_measured_neighbours() {
         let (_, mesh, positions) = wall();
         let skin = Skin::from_mesh(&mesh, None);
         let mut field = FrameField {
@@ -276,6 +259,6 @@ mod tests {
         };
         field.deviation_mm[220] = [0.0, 0.0, 8.0];
         let moved = measured_positions(&skin, &positions, &field);
-        assert_eq!((moved[220][2], moved[221][2], moved[0][2]), (8.0, 8.0, 0.0));
+        assert_eq!((moved[220][2], moved[221][2], moved[0][2]), (8.0, 8.0, 8.0));
     }
 }

@@ -1,44 +1,115 @@
 //! The first moving frames: what the trigger is fitted to.
 
+use std::collections::VecDeque;
+
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError, load_pictures, vector};
 use super::timeline::Moment;
-use super::track::{TrackedStep, Tracker};
+use super::track::{TrackedStep, Tracker, TrackerState};
 use super::trigger::{EarlyStep, LARGEST_OFFSET_S, NodeHistory, TriggerFit, fit_trigger};
 
+/// What was tracked while the trigger was looked for.
+pub(super) struct Early<'a> {
+    /// The solved trigger; `None` when nothing moves.
+    pub(super) fit: Option<TriggerFit>,
+    tracker: Tracker<'a>,
+    /// One a moment, from the first on.
+    steps: Vec<EarlyTracked>,
+    /// The tracker after the last few moments at which the simulation was still at rest, with how many those were. No
+    /// more of them are kept, since each holds a picture a camera.
+    at_rest: VecDeque<(usize, TrackerState)>,
+}
+
+struct EarlyTracked {
+    time_s: f64,
+    simulated: Vec<[f32; 3]>,
+    step: TrackedStep,
+}
+
+impl<'a> Early<'a> {
+    /// The steps that would be the same if they were tracked again with the trigger off by `offset_s` and with the
+    /// looks of `tracks`, and the tracker as it was after them: the frames before the first motion, mostly.
+    pub(super) fn still_true(
+        mut self,
+        setup: &ReviewSetup<'a>,
+        source: &dyn ReviewSource,
+        offset_s: f64,
+        tracks: Vec<CameraTrack>,
+    ) -> Result<(std::vec::IntoIter<TrackedStep>, Tracker<'a>), SessionError> {
+        let same_looks = tracks.iter().zip(self.tracker.cameras()).all(|(a, b)| a.first.trusted == b.first.trusted);
+        let mut same = 0;
+        while same_looks && same < self.steps.len() {
+            let now = source.simulated_mm(self.steps[same].time_s + offset_s).map_err(SessionError::Source)?;
+            if !is_same_place(&self.steps[same].simulated, &now) {
+                break;
+            }
+            same += 1;
+        }
+        if same < self.steps.len() {
+            self.at_rest.retain(|(count, _)| *count <= same);
+            same = match self.at_rest.pop_back() {
+                Some((count, state)) => {
+                    self.tracker.restore(state);
+                    count
+                }
+                None => {
+                    self.tracker = Tracker::new(setup.skin, setup.node_count, tracks);
+                    0
+                }
+            };
+        }
+        self.steps.truncate(same);
+        Ok((self.steps.into_iter().map(|s| s.step).collect::<Vec<_>>().into_iter(), self.tracker))
+    }
+}
+
 /// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen.
-pub(super) fn find_trigger(
-    setup: &ReviewSetup<'_>,
+pub(super) fn find_trigger<'a>(
+    setup: &ReviewSetup<'a>,
     source: &dyn ReviewSource,
     undeformed: &[[f32; 3]],
     moments: &[Moment],
     tracks: &[CameraTrack],
-) -> Result<Option<TriggerFit>, SessionError> {
+) -> Result<Early<'a>, SessionError> {
     /// Moving frames that are looked at; later ones differ for other reasons than the clock.
     const EARLY: usize = 3;
     /// Nodes that are compared at most.
     const NODES: usize = 1500;
+    /// Kept states of the tracker: an offset of as many frames less one costs nothing.
+    const STATES: usize = 3;
+    let tracker = Tracker::new(setup.skin, setup.node_count, tracks.to_vec());
+    let mut early = Early { fit: None, tracker, steps: Vec::new(), at_rest: VecDeque::new() };
     if setup.state_times_s.len() < 2 {
-        return Ok(None);
+        return Ok(early);
     }
-    let mut tracker = Tracker::new(setup.skin, setup.node_count, tracks.to_vec());
-    let mut steps: Vec<(f64, Vec<[f32; 3]>, TrackedStep)> = Vec::new();
     let mut moving = 0;
     for moment in moments {
         let simulated = source.simulated_mm(moment.time_s).map_err(SessionError::Source)?;
-        let pictures = load_pictures(source, tracker.cameras(), moment)?;
-        let step = tracker.advance(&simulated, &pictures, &[], setup.estimator)?;
+        let pictures = load_pictures(source, early.tracker.cameras(), moment)?;
+        let step = early.tracker.advance(&simulated, &pictures, &[], setup.estimator)?;
         moving += usize::from(motion_mm(undeformed, &simulated, &step) > 1.0);
-        steps.push((moment.time_s, simulated, step));
+        if is_same_place(undeformed, &simulated) {
+            early.at_rest.push_back((early.steps.len() + 1, early.tracker.state()));
+            early.at_rest.drain(..early.at_rest.len().saturating_sub(STATES));
+        }
+        early.steps.push(EarlyTracked { time_s: moment.time_s, simulated, step });
         if moving >= EARLY {
             break;
         }
     }
-    let last = steps.last().map_or(0.0, |s| s.0);
+    let last = early.steps.last().map_or(0.0, |s| s.time_s);
     let nodes = most_moving_nodes(setup, source, undeformed, last + LARGEST_OFFSET_S, NODES)?;
     let history = node_history(setup, source, &nodes, 1.6 * (last + LARGEST_OFFSET_S))?;
-    let early: Vec<EarlyStep> = steps.iter().map(|(time_s, x, step)| early_step(*time_s, x, step, &nodes)).collect();
-    Ok(fit_trigger(&history, &early))
+    let seen: Vec<EarlyStep> =
+        early.steps.iter().map(|s| early_step(s.time_s, &s.simulated, &s.step, &nodes)).collect();
+    early.fit = fit_trigger(&history, &seen);
+    Ok(early)
+}
+
+/// True when no node differs by what could ever be seen.
+fn is_same_place(a: &[[f32; 3]], b: &[[f32; 3]]) -> bool {
+    const UNSEEN_MM: f32 = 1e-3;
+    a.iter().zip(b).all(|(a, b)| (0..3).all(|i| (a[i] - b[i]).abs() < UNSEEN_MM))
 }
 
 /// 95th percentile of the measured motion since frame 0, mm.

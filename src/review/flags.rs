@@ -1,15 +1,19 @@
 //! From regions to flags: onset, peak, area, kind, probability, and where they are in the pictures.
+//!
+//! A flag is one event of one part: a connected region over space and time, with the islands that lie next to it at the
+//! same time ([`super::nearby`]).
 
 use std::collections::BTreeMap;
 
 use super::judge::{ElementState, Region, element_neighbours, element_states, regions};
+use super::nearby::{GAP_ELEMENTS, join_nearby};
 use super::noise::noise_floor;
 use super::series::{empty_series, grow_series, nodes_of_parts};
 use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
 use crate::domain::{
     BoundingBox, Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartSeries, PartSummary, Tolerances, Verdict,
 };
-use crate::geom::Camera;
+use crate::geom::{Camera, carry_over};
 
 /// The judgement of a measurement.
 #[derive(Debug, Clone)]
@@ -26,6 +30,9 @@ pub struct Judged {
 
 /// A mismatch must last so many moments, unless it begins at the end of the film.
 const LEAST_MOMENTS: usize = 2;
+/// A region that never covers [`ONSET_SHARE`] of its part is a finding when it exceeds the tolerance so many times: a
+/// few elements hardly beyond it are no reason to stop a campaign.
+const STANDS_OUT: f64 = 1.5;
 /// Share of a part's visible elements from which a mismatch counts as begun.
 const ONSET_SHARE: f64 = 0.05;
 /// An undecided region must cover this share of its part's visible elements …
@@ -56,11 +63,16 @@ pub fn judge(
     let undecided = regions(mesh, &neighbours, &pick(&|s| matches!(s, ElementState::Undecided)));
     let visible = VisibleCounts::new(mesh, &states);
     let moments = measured.fields.len();
-    let mut chosen: Vec<(Region, Verdict)> = mismatch
+    let lasting = mismatch
         .into_iter()
         .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
-        .map(|r| (r, Verdict::Mismatch))
         .collect();
+    let mut chosen: Vec<(Region, Verdict)> =
+        join_nearby(lasting, &neighbours, GAP_ELEMENTS)
+            .into_iter()
+            .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
+            .map(|r| (r, Verdict::Mismatch))
+            .collect();
     chosen.extend(
         undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
     );
@@ -122,6 +134,10 @@ impl VisibleCounts {
     fn is_large_and_lasting(&self, region: &Region, moments: usize) -> bool {
         let large = region.elements.keys().filter(|m| self.share(region, **m) >= UNDECIDED_SHARE).count();
         large as f64 >= UNDECIDED_MOMENTS * moments as f64
+    }
+
+    fn is_noticeable(&self, region: &Region) -> bool {
+        region.elements.keys().any(|m| self.share(region, *m) >= ONSET_SHARE)
     }
 
     /// First moment at which the region is a noticeable share of its part; its first moment if it never is.
@@ -197,6 +213,12 @@ fn flag_of(
         element_ids,
         bbox_px: BTreeMap::new(),
     }
+}
+
+/// True when the region is far beyond the tolerance at some moment.
+fn stands_out(mesh: &Mesh, measured: &Measured, region: &Region, tolerance_mm: f64) -> bool {
+    let peak = |(moment, elements): (&usize, &Vec<u32>)| peak_size(mesh, measured, *moment, elements);
+    region.elements.iter().filter_map(peak).any(|(size, _)| size >= STANDS_OUT * tolerance_mm)
 }
 
 /// 95th percentile of the deviation over the elements' nodes, and the median sigma there, mm.
@@ -301,13 +323,14 @@ impl<'a> Boxes<'a> {
             }
             let at = field.time_s + self.measured.alignment[0].time_offset_s;
             let simulated = source.simulated_mm(at).map_err(SessionError::Source)?;
+            let deviation = carry_over(self.setup.skin, &field.deviation_mm);
             for (camera, frame) in &self.measured.moments[moment].frames {
                 let record = &self.setup.cameras[*camera];
                 let camera = Camera::from_record(record, self.measured.alignment[*camera].pose);
                 for (flag, region) in flags.iter_mut() {
                     let Some(elements) = region.elements.get(&moment) else { continue };
                     let nodes = elements.iter().flat_map(|e| mesh.nodes_of(*e as usize).iter().map(|n| *n as usize));
-                    if let Some(bbox) = bounding_box(&camera, nodes, &simulated, &field.deviation_mm) {
+                    if let Some(bbox) = bounding_box(&camera, nodes, &simulated, &deviation) {
                         flag.bbox_px.entry(record.name.clone()).or_default().insert(*frame, bbox);
                     }
                 }
@@ -320,7 +343,7 @@ impl<'a> Boxes<'a> {
     }
 }
 
-/// The pixels that the nodes cover where the test has them; `None` when the camera shows none of them.
+/// The pixels that the nodes cover where the test has them, as far as is known; `None` when the camera shows none of them.
 fn bounding_box(
     camera: &Camera,
     nodes: impl Iterator<Item = usize>,
@@ -330,7 +353,6 @@ fn bounding_box(
     let mut bounds: Option<[f64; 4]> = None;
     for n in nodes {
         let d = deviation_mm[n];
-        let d = if d[0].is_finite() { d } else { [0.0; 3] };
         let p = camera.pixel_from_world(std::array::from_fn(|i| f64::from(simulated_mm[n][i] + d[i])));
         if p.depth_mm <= 0.0 || p.x < 0.0 || p.y < 0.0 || p.x >= camera.width as f64 || p.y >= camera.height as f64 {
             continue;

@@ -102,7 +102,7 @@ pub(super) fn element_neighbours(mesh: &Mesh) -> Vec<Vec<u32>> {
 pub(super) struct Region {
     /// The part.
     pub part: PartId,
-    /// Moment → elements, moments rising.
+    /// Moment → elements, both rising.
     pub elements: std::collections::BTreeMap<usize, Vec<u32>>,
 }
 
@@ -136,7 +136,9 @@ pub(super) fn regions(mesh: &Mesh, neighbours: &[Vec<u32>], chosen: &[Vec<bool>]
         let region = by_root
             .entry(labels.root(label))
             .or_insert_with(|| Region { part, elements: std::collections::BTreeMap::new() });
-        region.elements.entry(moment).or_default().extend(group);
+        let all = region.elements.entry(moment).or_default();
+        all.extend(group);
+        all.sort_unstable();
     }
     by_root.into_values().collect()
 }
@@ -171,22 +173,22 @@ fn connected(neighbours: &[Vec<u32>], chosen: &[bool]) -> Vec<Vec<u32>> {
 
 /// Union-find; the smaller label is the root, so that findings are numbered by their first appearance.
 #[derive(Debug, Default)]
-struct Labels(Vec<u32>);
+pub(super) struct Labels(Vec<u32>);
 
 impl Labels {
-    fn fresh(&mut self) -> u32 {
+    pub(super) fn fresh(&mut self) -> u32 {
         self.0.push(self.0.len() as u32);
         self.0.len() as u32 - 1
     }
 
-    fn root(&self, mut label: u32) -> u32 {
+    pub(super) fn root(&self, mut label: u32) -> u32 {
         while self.0[label as usize] != label {
             label = self.0[label as usize];
         }
         label
     }
 
-    fn join(&mut self, a: u32, b: u32) {
+    pub(super) fn join(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));
         self.0[a.max(b) as usize] = a.min(b);
     }

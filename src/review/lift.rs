@@ -51,7 +51,7 @@ pub struct LiftPrior<'a> {
 pub struct Lifted {
     /// Increment of each node, mm; zero off the skin.
     pub increment_mm: Vec<Vector3<f64>>,
-    /// Covariance of each node's increment, mm².
+    /// Covariance of each node's increment, mm²; empty when it was not asked for.
     pub covariance_mm2: Vec<Matrix3<f64>>,
     /// Robust weight of each sighting, 0–1.
     pub weights: Vec<f64>,
@@ -79,6 +79,27 @@ const DRAWS: usize = 24;
 /// # Errors
 /// When the prior does not determine every unknown.
 pub fn lift(on_skin: &[bool], sightings: &[Sighting], prior: &LiftPrior<'_>) -> Result<Lifted, LiftError> {
+    solve(on_skin, sightings, prior, true)
+}
+
+/// [`lift`] for a caller that needs no covariance, which costs as much as the solution: it is left empty.
+///
+/// # Errors
+/// As [`lift`].
+pub(super) fn lift_increment(
+    on_skin: &[bool],
+    sightings: &[Sighting],
+    prior: &LiftPrior<'_>,
+) -> Result<Lifted, LiftError> {
+    solve(on_skin, sightings, prior, false)
+}
+
+fn solve(
+    on_skin: &[bool],
+    sightings: &[Sighting],
+    prior: &LiftPrior<'_>,
+    with_covariance: bool,
+) -> Result<Lifted, LiftError> {
     let numbering = Numbering::new(on_skin);
     let mut weights = vec![1.0; sightings.len()];
     let mut increment = vec![Vector3::zeros(); on_skin.len()];
@@ -89,8 +110,12 @@ pub fn lift(on_skin: &[bool], sightings: &[Sighting], prior: &LiftPrior<'_>) -> 
         numbering.scatter(&solution, 0, &mut increment);
         let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
         if round + 1 == ROUNDS {
-            let draws = normal.draws(&factor, &numbering, sightings, &weights, prior);
-            let covariance_mm2 = covariance_from_draws(&numbering, &draws, on_skin.len());
+            let covariance_mm2 = if with_covariance {
+                let draws = normal.draws(&factor, &numbering, sightings, &weights, prior);
+                covariance_from_draws(&numbering, &draws, on_skin.len())
+            } else {
+                Vec::new()
+            };
             return Ok(Lifted { increment_mm: increment, covariance_mm2, weights, misfit });
         }
         for (w, m) in weights.iter_mut().zip(&misfit) {
@@ -225,6 +250,8 @@ mod tests {
         let found = lift(&on, &sightings, &prior).expect("anchored");
         assert!((found.increment_mm[10] - truth).norm() < 0.02, "{:?}", found.increment_mm[10]);
         assert!(found.covariance_mm2[10][(1, 1)].sqrt() < 0.15);
+        let alone = lift_increment(&on, &sightings, &prior).expect("anchored");
+        assert_eq!((alone.increment_mm, alone.weights), (found.increment_mm, found.weights), "without its covariance");
     }
 
     #[test]

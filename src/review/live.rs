@@ -6,7 +6,7 @@ use super::timeline::Moment;
 /// Chooses the moments of a film and sees what was measured.
 pub trait FilmWatch {
     /// Whether to leave `moment` out: its field will be missing, and the next one is tracked from the one before it. May
-    /// wait until the moment's frames are there.
+    /// wait until the moment's frames are there. Not asked for the first moments, which the trigger needs.
     fn skips(&mut self, moment: &Moment) -> bool;
 
     /// One more moment was measured; `so_far.moments` beyond its fields are still to come.

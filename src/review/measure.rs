@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::lift::Sighting;
 use crate::geom::{PinholeView, Skin, SurfacePoint};
 use crate::vision::{
-    Appearance, PatchMatch, PatchMatcher, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
+    Appearance, Paint, PatchMatch, PatchMatcher, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
     local_contrast, predict,
 };
 
@@ -63,6 +63,15 @@ pub struct Candidate {
     pub sighting: Sighting,
 }
 
+/// A camera's picture at one moment with its paint, which all looks at it share.
+#[derive(Debug, Clone, Copy)]
+pub struct RealPicture<'a> {
+    /// On the camera's canvas, toned.
+    pub picture: &'a Array2<f32>,
+    /// Its local contrast.
+    pub paint: &'a Paint,
+}
+
 /// Measures all points of `track` that the mesh at `positions_mm` shows, with the look of `look`.
 ///
 /// `noise_px` is the part of a sighting's error that patches share and cannot see themselves (lens, pose, drift).
@@ -76,7 +85,7 @@ pub fn measure(
     look: Look,
     skin: &Skin,
     positions_mm: &[[f32; 3]],
-    real: &Array2<f32>,
+    real: RealPicture<'_>,
     estimator: &dyn ResidualEstimator,
     noise_px: f64,
 ) -> Result<(Predicted, Vec<Candidate>), VisionError> {
@@ -86,10 +95,11 @@ pub fn measure(
     };
     let predicted = predict(&track.view.camera, skin, positions_mm, from);
     let visible = predicted.support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
-    let dense = estimator.estimate(PicturePair { predicted: &predicted.picture, real, visible: &visible })?;
-    let (paint, real_paint) = (local_contrast(&predicted.picture)?, local_contrast(real)?);
-    let matcher = PatchMatcher::new(&paint, &real_paint);
-    let (h, w) = real.dim();
+    let paint = local_contrast(&predicted.picture)?;
+    let pair = PicturePair { predicted: &predicted.picture, real: real.picture, visible: &visible };
+    let dense = estimator.estimate_painted(pair, &paint, real.paint)?;
+    let matcher = PatchMatcher::new(&paint, real.paint);
+    let (h, w) = real.picture.dim();
     let rows: Vec<usize> = (STRIDE..h.saturating_sub(STRIDE)).step_by(STRIDE).collect();
     let candidates = rows
         .into_par_iter()

@@ -10,6 +10,7 @@ mod judge;
 mod lift;
 mod live;
 mod measure;
+mod nearby;
 mod noise;
 mod record;
 mod rigid;
@@ -24,9 +25,10 @@ pub use flags::{Judged, judge};
 pub use judge::{CONFIDENCE, normal_cdf};
 pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
 pub use live::FilmWatch;
-pub use measure::{CameraTrack, Candidate, Look, measure};
+pub use measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 pub use rigid::{MeasuredNode, split_rigid};
-pub use session::{Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation,
+pub use session::{
+    Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation,
     measure_deviation_watched,
 };
 pub use timeline::{Moment, moments};

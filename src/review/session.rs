@@ -14,7 +14,7 @@ use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
-use super::track::{StepPicture, TrackError, Tracker};
+use super::track::{StepPicture, TrackError};
 use super::trigger::TriggerFit;
 use crate::domain::{CameraAlignment, CameraRecord, FrameField, Impactor};
 use crate::geom::{Camera, PinholeView, Skin};
@@ -159,22 +159,25 @@ pub fn measure_deviation_watched(
     report("align", 0)?;
     let (mut alignment, mut tracks) = align_all(setup, source, &undeformed)?;
     report("trigger", 0)?;
-    let mut trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
+    let mut early = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
     let offset_of = |t: Option<TriggerFit>| t.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s));
-    let quiet = quiet_moments(source, &moments, &undeformed, offset_of(trigger).0, &alignment)?;
+    let quiet = quiet_moments(source, &moments, &undeformed, offset_of(early.fit).0, &alignment)?;
     let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
     report("impactor", 0)?;
     let impactor =
-        FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(trigger).0)?;
+        FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
     let hidden = match &impactor {
         Some(impactor) => distrust_image(impactor, &mut tracks),
         None => distrust_impactor(setup, source, &moments, &quiet, &mut tracks)?,
     };
     if hidden || moved {
+        drop(early);
         report("trigger", 0)?;
-        trigger = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
+        early = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
     }
+    let trigger = early.fit;
     let (offset_s, offset_sigma_s) = offset_of(trigger);
+    let (mut tracked, mut tracker) = early.still_true(setup, source, offset_s, tracks)?;
     for a in &mut alignment {
         (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
     }
@@ -190,27 +193,32 @@ pub fn measure_deviation_watched(
         residuals_px: Vec::new(),
         undeformed_areas_mm2: setup.skin.areas_mm2(&undeformed),
     };
-    let mut tracker = Tracker::new(setup.skin, setup.node_count, tracks);
     let mut done = 0;
     for (index, moment) in measured.moments.clone().into_iter().enumerate() {
         report("measure", done)?;
-        if watch.skips(&moment) {
+        // What was tracked for the trigger is there already.
+        if tracked.len() == 0 && watch.skips(&moment) {
             let left_out = measured.fields.len();
             measured.moments.remove(left_out);
             measured.quiet.remove(left_out);
             continue;
         }
         let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
-        let mut pictures = load_pictures(source, tracker.cameras(), &moment)?;
-        let mut contacts = Vec::new();
-        if let Some(impactor) = &impactor {
-            for p in &mut pictures {
-                p.hidden = impactor.hides(index, &tracker.cameras()[p.camera]);
+        let step = match tracked.next() {
+            Some(step) => step,
+            None => {
+                let mut pictures = load_pictures(source, tracker.cameras(), &moment)?;
+                let mut contacts = Vec::new();
+                if let Some(impactor) = &impactor {
+                    for p in &mut pictures {
+                        p.hidden = impactor.hides(index, &tracker.cameras()[p.camera]);
+                    }
+                    let expected = tracker.expected_mm(&simulated);
+                    contacts = impactor.contacts(&measured.moments, index, offset_s, &simulated, &expected);
+                }
+                tracker.advance(&simulated, &pictures, &contacts, setup.estimator)?
             }
-            let expected = tracker.expected_mm(&simulated);
-            contacts = impactor.contacts(&measured.moments, index, offset_s, &simulated, &expected);
-        }
-        let step = tracker.advance(&simulated, &pictures, &contacts, setup.estimator)?;
+        };
         let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
         let seen = nodes_in_view(setup, tracker.cameras(), &simulated, &step.deviation_mm);
         record_step(&mut measured, moment.time_s, &step, &seen, &simulated, &speed, offset_sigma_s, tracker.cameras());

@@ -7,11 +7,12 @@
 
 use nalgebra::{Matrix3, Vector3};
 use ndarray::Array2;
+use rayon::prelude::*;
 
-use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
-use super::measure::{CameraTrack, Candidate, Look, measure};
+use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift, lift_increment};
+use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 use crate::geom::{NO_TRIANGLE, Skin, node_neighbours};
-use crate::vision::{Appearance, ResidualEstimator, Support, VisionError};
+use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError, local_contrast};
 
 /// Tracking that could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,14 @@ pub struct Tracker<'a> {
     sigma_mm: Vec<f64>,
 }
 
+/// All that a [`Tracker`] learns on its way.
+#[derive(Debug)]
+pub(super) struct TrackerState {
+    deviation: Vec<Vector3<f64>>,
+    sigma_mm: Vec<f64>,
+    last: Vec<Option<Appearance>>,
+}
+
 /// How much the deviation of neighbours changes differently from frame to frame, 1-sigma, mm.
 const MEMBRANE_MM: f64 = 0.7;
 /// How much the deviations of neighbours differ, 1-sigma, mm: folds at other places differ by mm from node to node.
@@ -126,6 +135,23 @@ impl<'a> Tracker<'a> {
         deviated(simulated_mm, &self.deviation)
     }
 
+    /// What [`Tracker::restore`] needs to go on from here.
+    pub(super) fn state(&self) -> TrackerState {
+        TrackerState {
+            deviation: self.deviation.clone(),
+            sigma_mm: self.sigma_mm.clone(),
+            last: self.cameras.iter().map(|c| c.last.clone()).collect(),
+        }
+    }
+
+    /// Goes back to where `state` was taken.
+    pub(super) fn restore(&mut self, state: TrackerState) {
+        (self.deviation, self.sigma_mm) = (state.deviation, state.sigma_mm);
+        for (camera, last) in self.cameras.iter_mut().zip(state.last) {
+            camera.last = last;
+        }
+    }
+
     /// Measures one moment: `simulated_mm` is where the simulation has the nodes then; `contacts` is what is known
     /// of nodes without a picture, told against [`Self::expected_mm`].
     ///
@@ -140,15 +166,16 @@ impl<'a> Tracker<'a> {
     ) -> Result<TrackedStep, TrackError> {
         let anchor: Vec<f64> = self.sigma_mm.iter().map(|s| s.hypot(CHANGE_MM)).collect();
         let before = self.deviation.clone();
+        let paints = paints_of(pictures)?;
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
-            (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, estimator)?;
-            let told: Vec<Sighting> = told(&rough, contacts);
-            let lifted = self.lift(&told, &before, &anchor)?;
+            (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, &paints, estimator)?;
+            let told = told(&rough, contacts);
+            let lifted = lift_increment(&self.on_skin, &told, &self.prior(&before, &anchor))?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
-        let (mut fine, unseen) = self.measure_all(Look::First, simulated_mm, pictures, estimator)?;
+        let (mut fine, unseen) = self.measure_all(Look::First, simulated_mm, pictures, &paints, estimator)?;
         let covered: std::collections::HashSet<(usize, usize, usize)> =
             fine.iter().map(|c| (c.sighting.camera, c.row / 8, c.column / 8)).collect();
         // Every sighting is told against the deviation before this frame, to which the anchor belongs.
@@ -158,7 +185,7 @@ impl<'a> Tracker<'a> {
         }
         fine.extend(rough.into_iter().filter(|c| !covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))));
         let whole = told(&fine, contacts);
-        let lifted = self.lift(&whole, &before, &anchor)?;
+        let lifted = lift(&self.on_skin, &whole, &self.prior(&before, &anchor))?;
         self.apply(&before, &lifted);
         Ok(self.finish(simulated_mm, pictures, &fine, contacts, &unseen, &lifted))
     }
@@ -168,30 +195,36 @@ impl<'a> Tracker<'a> {
         look: Look,
         simulated_mm: &[[f32; 3]],
         pictures: &[StepPicture],
+        paints: &[Paint],
         estimator: &dyn ResidualEstimator,
     ) -> Result<(Vec<Candidate>, Vec<Array2<bool>>), TrackError> {
         let positions = deviated(simulated_mm, &self.deviation);
         let noise = NOISE_PX[usize::from(look == Look::Last)];
+        let found: Vec<(Predicted, Vec<Candidate>)> = pictures
+            .par_iter()
+            .zip(paints)
+            .map(|(p, paint)| {
+                let real = RealPicture { picture: &p.picture, paint };
+                measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, real, estimator, noise)
+                    .map_err(|source| TrackError::Vision { camera: p.camera, source })
+            })
+            .collect::<Result<_, _>>()?;
         let (mut all, mut unseen) = (Vec::new(), Vec::new());
-        for p in pictures {
-            let (predicted, found) =
-                measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, &p.picture, estimator, noise)
-                    .map_err(|source| TrackError::Vision { camera: p.camera, source })?;
+        for ((predicted, found), p) in found.into_iter().zip(pictures) {
             all.extend(found.into_iter().filter(|c| !p.hides(c)));
             unseen.push(predicted.support.mapv(|s| s == Support::Unseen));
         }
         Ok((all, unseen))
     }
 
-    fn lift(&self, sightings: &[Sighting], before: &[Vector3<f64>], anchor: &[f64]) -> Result<Lifted, LiftError> {
-        let prior = LiftPrior {
+    fn prior<'b>(&'b self, before: &'b [Vector3<f64>], anchor: &'b [f64]) -> LiftPrior<'b> {
+        LiftPrior {
             edges: &self.edges,
             membrane_mm: MEMBRANE_MM,
             roughness_mm: ROUGHNESS_MM,
             before_mm: before,
             anchor_mm: anchor,
-        };
-        lift(&self.on_skin, sightings, &prior)
+        }
     }
 
     fn apply(&mut self, before: &[Vector3<f64>], lifted: &Lifted) {
@@ -312,6 +345,14 @@ impl<'a> Tracker<'a> {
 /// What the lift is told: the pictures' sightings, then the contacts.
 fn told(candidates: &[Candidate], contacts: &[Sighting]) -> Vec<Sighting> {
     candidates.iter().map(|c| &c.sighting).chain(contacts).cloned().collect()
+}
+
+/// The paint of each picture.
+fn paints_of(pictures: &[StepPicture]) -> Result<Vec<Paint>, TrackError> {
+    pictures
+        .par_iter()
+        .map(|p| local_contrast(&p.picture).map_err(|source| TrackError::Vision { camera: p.camera, source }))
+        .collect()
 }
 
 /// Simulation plus deviation, mm.

@@ -57,7 +57,8 @@ pub fn fit_trigger(history: &NodeHistory, steps: &[EarlyStep]) -> Option<Trigger
     if measured == 0 || !something_moves(history) {
         return None;
     }
-    let cost = |offset: f64, rate: f64| total_cost(history, steps, offset, rate, measured);
+    let weighed = weigh(history, steps);
+    let cost = |offset: f64, rate: f64| total_cost(history, &weighed, offset, rate, measured);
     let (mut best, mut span) = ([0.0, 1.0], [LARGEST_OFFSET_S, 0.3]);
     let mut least = cost(best[0], best[1]);
     for level in 0..6 {
@@ -88,22 +89,49 @@ fn something_moves(history: &NodeHistory) -> bool {
     rest.iter().any(|state| state.iter().zip(first).any(|(a, b)| (a - b).norm() > 0.5))
 }
 
+/// What of a step does not depend on offset and rate.
+struct Weighed {
+    time_s: f64,
+    seen: Vec<WeighedNode>,
+}
+
+struct WeighedNode {
+    node: usize,
+    position: Vector3<f64>,
+    /// Inverse of the spread that is allowed around the position, 1/mm².
+    inverse: Matrix3<f64>,
+    /// Half the logarithm of its determinant.
+    half_log: f64,
+}
+
+fn weigh(history: &NodeHistory, steps: &[EarlyStep]) -> Vec<Weighed> {
+    let node_of = |(node, seen): (usize, &Option<_>)| weigh_node(history, node, seen.as_ref()?);
+    steps
+        .iter()
+        .map(|s| Weighed { time_s: s.time_s, seen: s.measured.iter().enumerate().filter_map(node_of).collect() })
+        .collect()
+}
+
+fn weigh_node(history: &NodeHistory, node: usize, seen: &(Vector3<f64>, Matrix3<f64>)) -> Option<WeighedNode> {
+    let (position, covariance) = *seen;
+    // The allowance follows the measured motion, so that it does not depend on what is being fitted.
+    let moved = (position - history.positions_mm[0][node]).norm();
+    let allowance = (SHARE_OF_MOTION * moved).hypot(COMMON_MM);
+    let inverse = (covariance + Matrix3::identity() * allowance * allowance).try_inverse()?;
+    let half_log = 0.5 * (inverse.determinant().max(1e-300)).ln();
+    Some(WeighedNode { node, position, inverse, half_log })
+}
+
 /// Robust negative log-posterior, scaled to the number of independent regions.
-fn total_cost(history: &NodeHistory, steps: &[EarlyStep], offset: f64, rate: f64, measured: usize) -> f64 {
+fn total_cost(history: &NodeHistory, steps: &[Weighed], offset: f64, rate: f64, measured: usize) -> f64 {
     let mut sum = 0.0;
     for step in steps {
         let (a, b, w) = bracket(&history.times_s, rate * (step.time_s + offset));
-        for (node, seen) in step.measured.iter().enumerate() {
-            let Some((position, covariance)) = seen else { continue };
-            let start = history.positions_mm[0][node];
-            let simulated = history.positions_mm[a][node] * (1.0 - w) + history.positions_mm[b][node] * w;
-            // The allowance follows the measured motion, so that it does not depend on what is being fitted.
-            let allowance = (SHARE_OF_MOTION * (position - start).norm()).hypot(COMMON_MM);
-            let spread = covariance + Matrix3::identity() * allowance * allowance;
-            let left = position - simulated;
-            let Some(inverse) = spread.try_inverse() else { continue };
-            let chi2 = left.dot(&(inverse * left)).max(0.0);
-            sum += 4.0 * (1.0 + chi2 / 4.0).ln() - 0.5 * (inverse.determinant().max(1e-300)).ln();
+        let (before, after) = (&history.positions_mm[a], &history.positions_mm[b]);
+        for seen in &step.seen {
+            let left = seen.position - (before[seen.node] * (1.0 - w) + after[seen.node] * w);
+            let chi2 = left.dot(&(seen.inverse * left)).max(0.0);
+            sum += 4.0 * (1.0 + chi2 / 4.0).ln() - seen.half_log;
         }
     }
     let frames = steps.len().max(1) as f64;

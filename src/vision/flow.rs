@@ -1,13 +1,14 @@
 //! Dense residual flow between the predicted and the real picture: the seam for every estimator, and OpenCV's dense
 //! inverse search (DIS; Kroeger et al., ECCV 2016) as its first implementation and the yardstick for all others.
 
-use ndarray::{Array2, Array3};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, Axis};
 use opencv::core::{Mat, Ptr};
 use opencv::prelude::*;
 use opencv::video::{DISOpticalFlow, DISOpticalFlow_PRESET_MEDIUM};
 
 use super::VisionError;
-use super::picture::local_contrast;
+use super::picture::{Paint, local_contrast};
 use crate::domain::{ExecutionProvider, ModelDigest};
 
 /// What an estimator sees.
@@ -40,6 +41,20 @@ pub trait ResidualEstimator: Send + Sync {
     /// # Errors
     /// When the pictures differ in size or the machinery behind fails.
     fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError>;
+    /// The same for a caller that has the paint of both pictures already; an estimator that does not look at the paint
+    /// need not care.
+    ///
+    /// # Errors
+    /// As [`ResidualEstimator::estimate`].
+    fn estimate_painted(
+        &self,
+        pair: PicturePair<'_>,
+        predicted: &Paint,
+        real: &Paint,
+    ) -> Result<DenseResidual, VisionError> {
+        let _ = (predicted, real);
+        self.estimate(pair)
+    }
     /// What it is.
     fn digest(&self) -> ModelDigest;
     /// What it really runs on.
@@ -52,19 +67,29 @@ pub struct DisFlow;
 
 impl ResidualEstimator for DisFlow {
     fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError> {
-        if pair.predicted.dim() != pair.real.dim() {
-            return Err(VisionError::SizesDiffer { predicted: pair.predicted.dim(), real: pair.real.dim() });
-        }
+        check_sizes(pair)?;
+        let (predicted, real) = rayon::join(|| local_contrast(pair.predicted), || local_contrast(pair.real));
+        self.estimate_painted(pair, &predicted?, &real?)
+    }
+
+    fn estimate_painted(
+        &self,
+        pair: PicturePair<'_>,
+        predicted: &Paint,
+        real: &Paint,
+    ) -> Result<DenseResidual, VisionError> {
+        check_sizes(pair)?;
         let failed = |source| VisionError::OpenCv { during: "computing DIS optical flow", source };
-        let (predicted, real) = (bytes(&local_contrast(pair.predicted)?), bytes(&local_contrast(pair.real)?));
+        let (predicted, real) = (bytes(predicted), bytes(real));
         let rows = pair.real.nrows();
-        let forward = dis(&predicted, &real, rows).map_err(failed)?;
-        let backward = dis(&real, &predicted, rows).map_err(failed)?;
+        // Each direction has an object of OpenCV of its own: nothing is shared between the threads.
+        let (forward, backward) = rayon::join(|| dis(&predicted, &real, rows), || dis(&real, &predicted, rows));
+        let (forward, backward) = (forward.map_err(failed)?, backward.map_err(failed)?);
         let disagreement = forward_backward_px(&forward, &backward);
         // The two directions share their errors' causes, so half the disagreement understates the doubt: a floor
         // stands for what they have in common, and disagreement beyond a pixel means that the match is lost.
         let sigma_px = disagreement.mapv(|e| 0.05 + 0.5 * e);
-        let present = disagreement.mapv(|e| 1.0 / (1.0 + (4.0 * (e - 1.0)).exp()));
+        let present = ndarray::Zip::from(&disagreement).par_map_collect(|e| 1.0 / (1.0 + (4.0 * (e - 1.0)).exp()));
         Ok(DenseResidual { flow: forward, sigma_px, present })
     }
 
@@ -81,8 +106,24 @@ impl ResidualEstimator for DisFlow {
     }
 }
 
-fn bytes(picture: &Array2<f32>) -> Vec<u8> {
-    picture.iter().map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8).collect()
+/// Lets OpenCV compute on the threads that call it alone, for a caller that limits its own; what it computes does not
+/// depend on it.
+///
+/// # Errors
+/// When OpenCV refuses.
+pub fn keep_to_calling_threads() -> Result<(), VisionError> {
+    let failed = |source| VisionError::OpenCv { during: "limiting its threads", source };
+    opencv::core::set_num_threads(1).map_err(failed)
+}
+
+fn check_sizes(pair: PicturePair<'_>) -> Result<(), VisionError> {
+    let (predicted, real) = (pair.predicted.dim(), pair.real.dim());
+    if predicted == real { Ok(()) } else { Err(VisionError::SizesDiffer { predicted, real }) }
+}
+
+fn bytes(paint: &Paint) -> Vec<u8> {
+    // The cast stops at both ends of the scale.
+    paint.iter().map(|v| (v * 255.0 + 0.5) as u8).collect()
 }
 
 fn dis(first: &[u8], second: &[u8], rows: usize) -> opencv::Result<Array3<f32>> {
@@ -91,30 +132,39 @@ fn dis(first: &[u8], second: &[u8], rows: usize) -> opencv::Result<Array3<f32>> 
     let mut search: Ptr<DISOpticalFlow> = DISOpticalFlow::create(DISOpticalFlow_PRESET_MEDIUM)?;
     let mut flow = Mat::default();
     search.calc(&a, &b, &mut flow)?;
-    let columns = first.len() / rows;
     let vectors = flow.data_typed::<opencv::core::Vec2f>()?;
-    Ok(Array3::from_shape_fn((2, rows, columns), |(axis, r, c)| vectors[r * columns + c][axis]))
+    let both = vectors.iter().map(|v| v[0]).chain(vectors.iter().map(|v| v[1])).collect();
+    Ok(Array3::from_shape_vec((2, rows, first.len() / rows), both)
+        .expect("a flow is of its picture's size, else a bug"))
 }
 
 /// Length of `forward(p) + backward(p + forward(p))` at each pixel, px; large where the way back leaves the picture.
 fn forward_backward_px(forward: &Array3<f32>, backward: &Array3<f32>) -> Array2<f32> {
     const LOST_PX: f32 = 99.0;
     let (_, h, w) = forward.dim();
-    Array2::from_shape_fn((h, w), |(r, c)| {
-        let (dx, dy) = (forward[(0, r, c)], forward[(1, r, c)]);
-        let (x, y) = (c as f32 + dx, r as f32 + dy);
-        if !(x >= 0.0 && y >= 0.0 && x < (w - 1) as f32 && y < (h - 1) as f32) {
-            return LOST_PX;
+    let there = forward.as_slice().expect("a fresh array is contiguous, else a bug").split_at(h * w);
+    let back = backward.as_slice().expect("a fresh array is contiguous, else a bug").split_at(h * w);
+    let mut lengths = Array2::from_elem((h, w), LOST_PX);
+    lengths.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(r, mut row)| {
+        let along = r * w..(r + 1) * w;
+        let steps = there.0[along.clone()].iter().zip(&there.1[along]);
+        for (c, (length, (dx, dy))) in row.iter_mut().zip(steps).enumerate() {
+            let (x, y) = (c as f32 + dx, r as f32 + dy);
+            if !(x >= 0.0 && y >= 0.0 && x < (w - 1) as f32 && y < (h - 1) as f32) {
+                continue;
+            }
+            let (x0, y0) = (x as usize, y as usize);
+            let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+            let (upper, lower) = (y0 * w + x0, (y0 + 1) * w + x0);
+            let at = |plane: &[f32]| {
+                (1.0 - fy) * ((1.0 - fx) * plane[upper] + fx * plane[upper + 1])
+                    + fy * ((1.0 - fx) * plane[lower] + fx * plane[lower + 1])
+            };
+            let (ex, ey) = (dx + at(back.0), dy + at(back.1));
+            *length = (ex * ex + ey * ey).sqrt();
         }
-        let (x0, y0) = (x as usize, y as usize);
-        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-        let at = |axis: usize| {
-            let v = |r: usize, c: usize| backward[(axis, r, c)];
-            (1.0 - fy) * ((1.0 - fx) * v(y0, x0) + fx * v(y0, x0 + 1))
-                + fy * ((1.0 - fx) * v(y0 + 1, x0) + fx * v(y0 + 1, x0 + 1))
-        };
-        (dx + at(0)).hypot(dy + at(1))
-    })
+    });
+    lengths
 }
 
 #[cfg(test)]

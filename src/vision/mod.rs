@@ -8,8 +8,8 @@ mod picture;
 mod predict;
 
 pub use error::VisionError;
-pub use flow::{DenseResidual, DisFlow, PicturePair, ResidualEstimator};
+pub use flow::{DenseResidual, DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads};
 pub use outline::{OutlineOptions, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
-pub use picture::{Tone, canvas_picture, local_contrast, sample_bicubic};
+pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};
 pub use predict::{Appearance, Predicted, Support, blend, predict};

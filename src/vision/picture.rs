@@ -32,6 +32,9 @@ pub fn canvas_picture(view: &PinholeView, picture: &Array2<f32>) -> Result<Array
     Ok(out)
 }
 
+/// A picture's [`local_contrast`].
+pub type Paint = Array2<f32>;
+
 /// `picture` with its local mean taken out and its local contrast brought to one level, around 0.5.
 ///
 /// Folding turns a surface in the light: shading changes by more than the paint's own contrast. What is left after this
@@ -39,7 +42,7 @@ pub fn canvas_picture(view: &PinholeView, picture: &Array2<f32>) -> Result<Array
 ///
 /// # Errors
 /// When OpenCV refuses.
-pub fn local_contrast(picture: &Array2<f32>) -> Result<Array2<f32>, VisionError> {
+pub fn local_contrast(picture: &Array2<f32>) -> Result<Paint, VisionError> {
     /// Scale of shading, and of the neighbourhood whose contrast is taken, px (standard deviations).
     const SCALES_PX: [f64; 2] = [6.0, 12.0];
     /// Contrast that is added to the local one (share of the toned scale).

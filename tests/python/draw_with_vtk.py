@@ -33,14 +33,9 @@ def projection(s):
     return matrix
 
 
-def main(folder):
-    s = json.loads((folder / "scene.json").read_text())
-    world = np.fromfile(folder / "positions.f32", np.float32).reshape(-1, 3).astype(np.float64)
-    triangles = np.fromfile(folder / "triangles.u32", np.uint32).reshape(-1, 3).astype(np.int64)
-    seen = world @ np.asarray(s["rotation"]).T + np.asarray(s["translation"])
-
+def off_screen(s, seen, triangles):
+    """The window, its points and its surface: triangles between points in camera axes, painted with their numbers."""
     points = vtk.vtkPoints()
-    points.SetDataType(vtk.VTK_DOUBLE)
     points.SetData(numpy_to_vtk(np.ascontiguousarray(seen), deep=True))
     cells = vtk.vtkCellArray()
     m = len(triangles)
@@ -80,6 +75,15 @@ def main(folder):
     window.SetMultiSamples(0)
     window.SetSize(s["width"], s["height"])
     window.AddRenderer(renderer)
+    return window, points, surface
+
+
+def main(folder):
+    s = json.loads((folder / "scene.json").read_text())
+    world = np.fromfile(folder / "positions.f32", np.float32).reshape(-1, 3).astype(np.float64)
+    triangles = np.fromfile(folder / "triangles.u32", np.uint32).reshape(-1, 3).astype(np.int64)
+    seen = world @ np.asarray(s["rotation"]).T + np.asarray(s["translation"])
+    window, _, _ = off_screen(s, seen, triangles)
     window.Render()
 
     w, h = s["width"], s["height"]
@@ -99,4 +103,5 @@ def main(folder):
     print(f"vtk {vtk.vtkVersion.GetVTKVersion()}: {int((number >= 0).sum())} pixels show something")
 
 
-main(Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

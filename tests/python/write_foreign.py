@@ -96,6 +96,7 @@ def simulations(folder, tiny):
         collection.SetPartitionedDataSet(i, part)
         collection.GetMetaData(i).Set(vtk.vtkCompositeDataSet.NAME(), name)
     write(None, folder / "vtk_collection.vtkhdf", collection)
+    packed(folder / "vtk_static.vtkhdf", folder / "vtk_szip.vtkhdf")
     if tiny:
         return
     write(Series(True), folder / "vtk_moving.vtkhdf")
@@ -112,6 +113,28 @@ def simulations(folder, tiny):
     write(None, folder / "vtk_blocks.vtkhdf", blocks)
 
 
+def packed(source, target):
+    """The same file with every array of numbers under SZIP, where this h5py has the encoder and a block fits."""
+    if not h5py.h5z.get_filter_info(h5py.h5z.FILTER_SZIP) & h5py.h5z.FILTER_CONFIG_ENCODE_ENABLED:
+        return
+    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
+        for key, value in old.attrs.items():
+            new.attrs[key] = value
+
+        def copy(name, item):
+            options = {}
+            if isinstance(item, h5py.Group):
+                made = new.require_group(name)
+            else:
+                if item.dtype.kind in "iuf" and item.size >= 8:
+                    options = dict(compression="szip", compression_opts=("nn", 8), chunks=item.shape)
+                made = new.create_dataset(name, data=item[()], **options)
+            for key in item.attrs:
+                made.attrs.create(key, item.attrs[key], dtype=item.attrs.get_id(key).dtype)
+
+        old.visititems(copy)
+
+
 FILTERS = {
     "plain": {},
     "gzip": dict(compression="gzip", compression_opts=4, shuffle=True),
@@ -125,9 +148,11 @@ FILTERS = {
     "bitshuffle": hdf5plugin.Bitshuffle(cname="none"),
     "bitshuffle_lz4": hdf5plugin.Bitshuffle(cname="lz4"),
     "bitshuffle_zstd": hdf5plugin.Bitshuffle(cname="zstd"),
-    "szip": dict(compression="szip"),
+    "szip": dict(compression="szip", compression_opts=("nn", 8)),
+    "szip_entropy": dict(compression="szip", compression_opts=("ec", 32)),
+    "szip_all": dict(compression="szip", compression_opts=("nn", 16), shuffle=True, fletcher32=True),
 }
-TINY = ["lz4", "zstd", "bitshuffle_lz4", "bitshuffle_zstd"]
+TINY = ["lz4", "zstd", "bitshuffle_lz4", "bitshuffle_zstd", "szip"]
 
 
 def record(path, frames, options):
@@ -153,6 +178,39 @@ def record(path, frames, options):
         camera["pose"] = pose
 
 
+def noise(folder):
+    """Pictures of every smoothness at odd sizes, plain and packed: like_DEPTH_plain.h5 and like_DEPTH_FILTER.h5."""
+    random = np.random.default_rng(4)
+    smooth = np.add.outer(np.arange(131), 2 * np.arange(203))
+    spread = np.array([0, 0.3, 2, 9, 40, 3000])[:, None, None]
+    frames = 128 + 100 * np.sin(smooth / 90) + spread * random.normal(size=(6, 131, 203))
+    frames[1, 20:90] = 7
+    for depth, kind in [(8, np.uint8), (16, np.uint16)]:
+        pictures = np.clip(frames * (1 if depth == 8 else 256), 0, 2**depth - 1).astype(kind)
+        for name in ["plain", "szip", "szip_entropy", "szip_all", "scaleoffset", "lzf"]:
+            record(folder / f"like_{depth}_{name}.h5", pictures, FILTERS[name])
+    twelve = np.clip(frames * 16, 0, 4095).astype(np.uint16)
+    record(folder / "like_12_plain.h5", twelve, {})
+    nbit(folder / "like_12_nbit.h5", folder / "like_12_plain.h5")
+
+
+def nbit(path, plain):
+    """The plain record with its pictures as 12-bit numbers under filter 5."""
+    path.write_bytes(plain.read_bytes())
+    with h5py.File(path, "a") as file:
+        frames = file["cameras/left/frames"][()]
+        del file["cameras/left/frames"]
+        kind = h5py.h5t.py_create(frames.dtype).copy()
+        kind.set_precision(12)
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_chunk((1, *frames.shape[1:]))
+        layout.set_filter(h5py.h5z.FILTER_NBIT, 0, ())
+        space = h5py.h5s.create_simple(frames.shape)
+        made = h5py.h5d.create(file["cameras/left"].id, b"frames", kind, space, layout)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, frames)
+        assert made.get_storage_size() < 0.8 * frames.nbytes
+
+
 def records(folder, tiny):
     t, y, x = np.meshgrid(np.arange(3), np.arange(17), np.arange(21), indexing="ij")
     frames = (40 * t + 3 * y + x).astype(np.uint8)
@@ -161,6 +219,8 @@ def records(folder, tiny):
             record(folder / f"h5py_{name}.h5", frames, options)
     deep = np.repeat((frames.astype(np.uint16) * 257)[..., None], 3, axis=3)
     record(folder / "h5py_colour16.h5", deep, FILTERS["bitshuffle_lz4"])
+    if not tiny:
+        noise(folder)
     outside = folder / "h5py_external.h5"
     record(outside, frames[:, :1, :1], {})
     with h5py.File(outside, "a") as file:

@@ -4,6 +4,7 @@
 //! A file must not make the program read other files, so external links, external storage and virtual datasets are
 //! refused; the library's own traversal of external links is switched off for the whole process.
 
+mod opening;
 mod set;
 mod text;
 
@@ -13,6 +14,7 @@ use std::sync::{Arc, Once};
 
 use hdf5::LinkType;
 
+pub(crate) use opening::has_signature;
 pub(crate) use set::{Kind, Set};
 
 use super::error::{IngestError, cannot};
@@ -35,8 +37,8 @@ pub(crate) struct Dir {
 /// Opens the root group of `path`.
 ///
 /// # Errors
-/// [`IngestError::File`] when it cannot be opened, [`IngestError::Refused`] when it is no HDF5 file,
-/// [`IngestError::Hdf5`] when it is a damaged one.
+/// [`IngestError::File`] when it cannot be opened, [`IngestError::Refused`] when it is no HDF5 file or still being
+/// written, [`IngestError::Hdf5`] when it is a damaged one.
 pub(crate) fn open_root(path: &Path) -> Result<Dir, IngestError> {
     let bytes = std::fs::metadata(path).map_err(cannot(path, "open the file"))?;
     if !bytes.is_file() {
@@ -52,19 +54,7 @@ pub(crate) fn open_root(path: &Path) -> Result<Dir, IngestError> {
     set_up_library();
     let mut builder = hdf5::File::with_options();
     builder.with_fapl(|fapl| fapl.chunk_cache(CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, 1.0));
-    let file = builder.open(path).map_err(|source| {
-        if has_signature(path) {
-            IngestError::Hdf5 { file: path.to_owned(), place: "file".to_owned(), doing: "open it", source }
-        } else {
-            IngestError::refused(
-                path,
-                "file",
-                format_args!("{} without an HDF5 signature", limits::bytes(bytes.len())),
-                "an HDF5 file",
-                "check the path; a download that was cut off or a Git LFS pointer looks like this",
-            )
-        }
-    })?;
+    let file = builder.open(path).map_err(|source| opening::why_not_opened(path, bytes.len(), source))?;
     let group = file.as_group().map_err(|source| IngestError::Hdf5 {
         file: path.to_owned(),
         place: "/".to_owned(),
@@ -72,24 +62,6 @@ pub(crate) fn open_root(path: &Path) -> Result<Dir, IngestError> {
         source,
     })?;
     Dir::from_group(Arc::from(path), "/".to_owned(), group)
-}
-
-/// True when HDF5's signature stands at offset 0 or behind a user block (512, 1024, … bytes; format spec. II.A).
-pub(crate) fn has_signature(path: &Path) -> bool {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let Ok(mut file) = std::fs::File::open(path) else { return false };
-    let mut offset = 0_u64;
-    while offset <= 1 << 24 {
-        let mut head = [0; 8];
-        if file.seek(SeekFrom::Start(offset)).is_err() || file.read_exact(&mut head).is_err() {
-            return false;
-        }
-        if head == *b"\x89HDF\r\n\x1a\n" {
-            return true;
-        }
-        offset = if offset == 0 { 512 } else { offset * 2 };
-    }
-    false
 }
 
 /// Registers the decoders and takes external links away from the library, once a process.

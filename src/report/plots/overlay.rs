@@ -19,6 +19,8 @@ use plotters::style::RGBColor;
 
 /// Largest size of the picture on the sheet, px.
 const PICTURE: (usize, usize) = (1080, 750);
+/// Height of an entry in the list of flags, px.
+const FINDING: i32 = 50;
 /// Flags that get their number on the picture.
 const BADGES: usize = 8;
 
@@ -36,16 +38,22 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
     let (picture, shown) = painted(scene, shot, &window);
     let time_s = camera.times_s[shot.frame];
     let headline = format!("{} · camera {} · {} · frame {}", scene.review.test_id, camera.name, ms(time_s), shot.frame);
+    let moment =
+        if overlay.moment == "peak" { "when the gravest mismatch is largest" } else { "at the end of the film" };
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let right = MARGIN + picture.width() as i32 + 44;
     sheet.picture((MARGIN, CONTENT_TOP), picture);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        title(&area, &headline, "Deviation of the test from the simulation, on the surface as filmed")?;
+        title(
+            &area,
+            &headline,
+            &format!("Deviation of the test from the simulation on the surface as filmed, {moment}"),
+        )?;
         badges(scene, &area, &shown)?;
         let bar = ColourBar {
             at: (right, CONTENT_TOP + 42),
-            height: 330,
+            height: 300,
             top_mm: scene.top_mm,
             tolerance_mm: scene.review.tolerance.default_mm,
             named: true,
@@ -54,23 +62,23 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
         colour_bar(&area, &bar)?;
         let entries = [
             (Swatch::Frame(MISMATCH), "mismatch, with its number"),
+            (Swatch::Dashes(MISMATCH), "not measured here, estimated"),
             (Swatch::Hatch, "cannot tell"),
             (Swatch::Box(RGBColor(222, 222, 222)), "in view, not measured"),
         ];
-        legend(&area, (right, CONTENT_TOP + 418), &entries)?;
-        findings(scene, &area, &shown, (right, CONTENT_TOP + 545))
+        legend(&area, (right, CONTENT_TOP + 388), &entries)?;
+        findings(scene, &area, &shown, (right, CONTENT_TOP + 548))
     };
     letter().map_err(failed("the overlay"))?;
     drop(area);
     let name = format!("overlay_{}_{}_{}", shot.camera, file_name(camera.name), overlay.moment);
-    let moment =
-        if overlay.moment == "peak" { "when the gravest mismatch is largest" } else { "at the end of the film" };
     Ok(Plot {
         name,
         title: format!("Camera {} {moment} ({})", camera.name, ms(time_s)),
         caption: format!(
             "Frame {} as filmed. The colour is the length of the measured deviation, the clearer the smaller; outlined \
-             elements exceed their tolerance.",
+             elements exceed their tolerance. Where they are not measured in this frame the outline is dashed, and \
+             stands where the nearest measured surface suggests.",
             shot.frame
         ),
         sheet,
@@ -88,9 +96,13 @@ fn painted(scene: &Scene<'_>, shot: &Shot, window: &Window) -> (RgbImage, Shown)
     let values = magnitudes_mm(&scene.fields[field]);
     let map = surface_map(&scene.cameras[shot.camera].camera, window, scene.skin, &positions, &values);
     lay_deviation(&mut picture, &map, scene.top_mm, scene.review.tolerance.default_mm);
-    let labels = flag_labels(&map, &scene.flag_ids[field]);
+    let undecided = scene.undecided(shot);
+    let ids: Vec<u32> =
+        scene.flag_ids[field].iter().zip(undecided).map(|(f, u)| if *f == 0 { u } else { *f }).collect();
+    let labels = flag_labels(&map, &ids);
     hatch(&mut picture, |r, c| labels[(r, c)] != 0 && !scene.is_mismatch(labels[(r, c)]));
-    outline(&mut picture, &labels, 3, |id| outline_colour(scene.is_mismatch(id)));
+    let sure = |r: usize, c: usize| map.value[(r, c)].is_finite() || !scene.is_mismatch(labels[(r, c)]);
+    outline(&mut picture, &labels, 3, |id| outline_colour(scene.is_mismatch(id)), sure);
     let regions = regions(&labels);
     (picture, Shown { labels, regions })
 }
@@ -137,7 +149,7 @@ fn findings(scene: &Scene<'_>, area: &Area<'_>, shown: &Shown, at: (i32, i32)) -
     let in_view = |id: u32| shown.regions.iter().any(|r| r.0 == id);
     let flags: Vec<_> = scene.review.flags.iter().filter(|f| in_view(f.id.0)).collect();
     for (i, flag) in flags.iter().take(4).enumerate() {
-        let y = at.1 + 54 * i as i32;
+        let y = at.1 + FINDING * i as i32;
         let mismatch = flag.verdict == Verdict::Mismatch;
         let used = badge(area, &flag.id.0.to_string(), (at.0, y), outline_colour(mismatch), PAPER)?;
         let left = at.0 + used.max(34) + 12;
@@ -153,7 +165,7 @@ fn findings(scene: &Scene<'_>, area: &Area<'_>, shown: &Shown, at: (i32, i32)) -
     }
     if flags.len() > 4 {
         let more = format!("and {} more", flags.len() - 4);
-        write(area, &more, &style(SMALL, MUTED).centred(), (at.0 + 60, at.1 + 54 * 4 - 8))?;
+        write(area, &more, &style(SMALL, MUTED).centred(), (at.0 + 60, at.1 + FINDING * 4 - 8))?;
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ pub(super) fn draw(scene: &Scene<'_>, strip: &StripShots<'_>) -> Result<Plot, Re
         title: format!("Onset of mismatch {} on {}", flag.id.0, flag.part_name),
         caption: format!(
             "Frames of camera {} around the onset of mismatch {}, cut to its region. Elements are outlined from the \
-             frame on in which they exceed the tolerance.",
+             frame on in which they exceed the tolerance, dashed where they are not measured.",
             camera.name, flag.id.0
         ),
         sheet,
@@ -109,9 +109,11 @@ fn window(scene: &Scene<'_>, strip: &StripShots<'_>) -> Window {
     let camera = &scene.cameras[strip.shots[0].camera].camera;
     let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
     for shot in &strip.shots {
+        let Some(field) = shot.field else { continue };
+        let positions = measured_positions(scene.skin, &shot.positions_mm, &scene.fields[field]);
         for element in &strip.flag.element_ids {
             for node in scene.mesh.nodes_of(*element as usize) {
-                let Some(position) = shot.positions_mm.get(*node as usize) else { continue };
+                let Some(position) = positions.get(*node as usize) else { continue };
                 let p = camera.pixel_from_world(position.map(f64::from));
                 if p.depth_mm > 0.0 && p.x.is_finite() && p.y.is_finite() {
                     (low[0], low[1]) = (low[0].min(p.x), low[1].min(p.y));
@@ -145,7 +147,7 @@ fn cuts(scene: &Scene<'_>, shot: &Shot, window: &Window, flag_id: u32) -> [RgbIm
         lay_deviation(&mut coloured, &map, scene.top_mm, scene.review.tolerance.default_mm);
         let labels = flag_labels(&map, &scene.flag_ids[field]).mapv(|id| if id == flag_id { id } else { 0 });
         for picture in [&mut plain, &mut coloured] {
-            outline(picture, &labels, 2, |_| MISMATCH);
+            outline(picture, &labels, 2, |_| MISMATCH, |r, c| map.value[(r, c)].is_finite());
         }
     }
     [plain, coloured]

@@ -14,6 +14,8 @@ pub(super) struct Place {
     pub(super) along_mm: f64,
     /// Its ends along the axis, from the simulation's centre, mm.
     pub(super) span_mm: [f64; 2],
+    /// Its radius in the film over the simulation's: a pole is not built to the mm.
+    pub(super) radius_share: f64,
     /// How much farther the test's impactor goes than the simulation's.
     pub(super) rate: f64,
 }
@@ -86,7 +88,7 @@ impl<'a> Approach<'a> {
     /// The one that the film shows in frame 0.
     pub(super) fn filmed(&self, place: &Place) -> Cylinder {
         let touching = self.touching(place.lateral_mm).moved(self.direction * place.along_mm);
-        Cylinder { span_mm: place.span_mm, ..touching }
+        Cylinder { span_mm: place.span_mm, radius_mm: place.radius_share * touching.radius_mm, ..touching }
     }
 
     fn cylinder(&self, centre_mm: Vector3<f64>, span_mm: [f64; 2]) -> Cylinder {

@@ -10,7 +10,7 @@ use super::super::lift::Sighting;
 use crate::geom::Cylinder;
 
 /// Nodes farther ahead say nothing, mm.
-const REACH_MM: f64 = 30.0;
+const REACH_MM: f64 = 12.0;
 /// Nodes are before the impactor where its surface faces forward by so much (cosine).
 const FORWARD: f64 = 0.5;
 /// A node touches when it is this near, mm: half a sheet's thickness.
@@ -21,7 +21,7 @@ const TOUCHES_MM: f64 = 0.8;
 /// bumper-T3 is not among them.
 const KEEPS: (f64, f64) = (0.7, 0.25);
 /// Neighbours that do not touch err together: each may only claim its share of precision.
-const SHARED: f64 = 8.0;
+const SHARED: f64 = 4.0;
 /// What a contact says across its normal: nothing (1/px²; a zero could not be factored).
 const NOTHING: f64 = 1e-12;
 

@@ -86,8 +86,13 @@ fn shift_px(camera: &Camera, from: nalgebra::Vector3<f64>, by: nalgebra::Vector3
 fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Place {
     const ROUNDS: usize = 7;
     let radius = approach.radius_mm();
-    let from_numbers =
-        |p: [f64; 4]| Place { lateral_mm: p[0], along_mm: 0.0, span_mm: [p[1], p[2]], rate: p[3] };
+    let from_numbers = |p: [f64; 4]| Place {
+        lateral_mm: p[0],
+        along_mm: 0.0,
+        span_mm: [p[1], p[2]],
+        radius_share: 1.0,
+        rate: p[3],
+    };
     let mut best = [0.0, approach.middle_mm - 1.6 * radius, approach.middle_mm + 1.6 * radius, 1.0];
     let mut steps = [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05];
     let mut most = votes(approach, evidence, &from_numbers(best), way_mm);

@@ -3,6 +3,7 @@
 //! The background does not go along with it, so that only the impactor's own edges are strong in all frames at once.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::super::measure::CameraTrack;
 use super::super::session::{ReviewSource, SessionError, load_pictures};
@@ -17,6 +18,8 @@ const MOMENTS: usize = 7;
 const SAMPLES: usize = 100;
 /// Gradient at which an edge counts half, of the toned scale a px.
 const HALF: f64 = 0.016;
+/// Radii that are tried, as shares of the simulation's.
+const RADII: [f64; 7] = [0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 1.0];
 /// The best place must be so much stronger than the usual one.
 const DISTINCT: f64 = 1.2;
 
@@ -44,29 +47,31 @@ pub(super) fn fit_to_outline(
         }
     }
     let radius = approach.radius_mm();
-    let strength = |lateral_mm: f64, along_mm: f64| {
-        let cylinder = approach.filmed(&Place { lateral_mm, along_mm, ..*start });
+    let strength = |place: &Place| {
+        let cylinder = approach.filmed(place);
         mean(shots.iter().filter_map(|s| edge(s, &cylinder.moved(approach.direction() * s.way_mm))))
     };
-    let grid = |centre: [f64; 2], step: f64, reach: i32| {
-        let mut found = Vec::new();
-        for i in -reach..=reach {
-            for j in -reach..=reach {
-                let at = [centre[0] + f64::from(i) * step, centre[1] + f64::from(j) * step];
-                found.push((strength(at[0], at[1]), at));
-            }
-        }
+    let grid = |centre: &Place, step: f64, reach: i32| {
+        let steps = || (-reach..=reach).map(|i| f64::from(i) * step);
+        let places = steps().flat_map(|beside| steps().map(move |along| [beside, along])).map(|[beside, along]| Place {
+            lateral_mm: centre.lateral_mm + beside,
+            along_mm: centre.along_mm + along,
+            ..*centre
+        });
+        let mut found: Vec<(f64, Place)> = places.collect::<Vec<_>>().into_par_iter().map(|p| (strength(&p), p)).collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found
     };
-    let coarse = grid([start.lateral_mm, start.along_mm], 0.03 * radius, 6);
-    let (usual, best) = (coarse[coarse.len() / 2].0, coarse[0].1);
-    let (most, fine) = grid(best, 0.008 * radius, 4)[0];
-    tracing::debug!(usual, most, ?fine, "the impactor's outline");
-    if most < DISTINCT * usual {
-        return Ok(*start);
+    let (mut most, mut best) = (0.0, *start);
+    for radius_share in RADII {
+        let coarse = grid(&Place { radius_share, ..*start }, 0.03 * radius, 7);
+        let (strongest, place) = grid(&coarse[0].1, 0.008 * radius, 4)[0];
+        if strongest > most && strongest > DISTINCT * coarse[coarse.len() / 2].0 {
+            (most, best) = (strongest, place);
+        }
     }
-    Ok(Place { lateral_mm: fine[0], along_mm: fine[1], ..*start })
+    tracing::debug!(most, ?best, "the impactor's outline");
+    Ok(best)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

@@ -77,13 +77,13 @@ pub(super) fn follow(
         let mut seen: Option<Travel> = Some(Travel { way_mm: simulated(moment) + lead, sigma_mm: 0.0 });
         if moment.frames.iter().any(|(_, frame)| *frame > 0) {
             let pictures = load_pictures(source, tracks, moment)?;
+            let reals = pictures.iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
             for _ in 0..2 {
                 let Some(guess) = seen else { break };
                 let by = approach.direction();
                 let mut votes = Vec::new();
-                for p in &pictures {
-                    let real = local_contrast(&p.picture)?;
-                    let matcher = PatchMatcher::new(&paints[p.camera], &real);
+                for (p, real) in pictures.iter().zip(&reals) {
+                    let matcher = PatchMatcher::new(&paints[p.camera], real);
                     let camera = &tracks[p.camera].view.camera;
                     let shown = &images[p.camera];
                     let found = |patch: &Patch| vote(patch, &matcher, camera, by, guess.way_mm, |at| shown[at]);
