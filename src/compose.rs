@@ -16,7 +16,9 @@ use crate::config::Settings;
 use crate::config::serve::ServeSettings;
 use crate::http::{self, Service};
 use crate::infer::{OnnxBackend, OnnxEstimator, ProviderRequest};
-use crate::jobs::{EstimatorChoice, Folders, Lives, Workshop, play_demo, seed_demo, start_hands, sweep_at_start, sweep_beside_work};
+use crate::jobs::{
+    EstimatorChoice, Folders, Lives, Workshop, play_demo, seed_demo, start_hands, sweep_at_start, sweep_beside_work,
+};
 use crate::store::Store;
 use crate::telemetry;
 use crate::vision::{DisFlow, ResidualEstimator};

@@ -59,8 +59,8 @@ pub enum TelemetryError {
 /// # Errors
 /// For a filter without meaning.
 pub fn begin(filter: &str, format: LogFormat) -> Result<PrometheusHandle, TelemetryError> {
-    let parsed = EnvFilter::try_new(filter)
-        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let parsed =
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let colours = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_ansi(colours).with_writer(std::io::stderr);
     // A second service in one program (in tests) shares the first one's lines.

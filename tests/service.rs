@@ -37,14 +37,21 @@ fn it_answers_for_operators_and_for_people_who_lost_their_way() {
     let (_folder, data) = desk();
     let served = Served::start(&data, &[]);
     run(async {
-        for (place, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/api/docs/", 200), ("/any/page", 200)] {
+        for (place, status) in
+            [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/api/docs/", 200), ("/any/page", 200)]
+        {
             let answer = served.client.get(format!("{}{place}", served.url)).send().await.expect("an answer");
             assert_eq!(answer.status(), status, "{place}");
         }
         let metrics = served.client.get(format!("{}/metrics", served.url)).send().await.expect("an answer");
         let text = metrics.text().await.expect("text");
-        assert!(text.contains("crumple_jobs{state=\"queued\"} 0") && text.contains("crumple_http_requests_total"), "{text}");
-        for (path, status) in [("nothing", 404), ("reviews/none", 404), ("tests?limit=0", 400), ("reviews?state=odd", 400)] {
+        assert!(
+            text.contains("crumple_jobs{state=\"queued\"} 0") && text.contains("crumple_http_requests_total"),
+            "{text}"
+        );
+        for (path, status) in
+            [("nothing", 404), ("reviews/none", 404), ("tests?limit=0", 400), ("reviews?state=odd", 400)]
+        {
             let answer = served.client.get(served.api(path)).send().await.expect("an answer");
             assert_eq!(answer.status(), status, "{path}");
             assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
@@ -74,7 +81,9 @@ fn a_single_thing_is_not_sent_twice_and_a_list_has_pages() {
         let (_, second) = served.get(&format!("campaigns?limit=2&cursor={cursor}")).await;
         let listed: Vec<String> = [&first, &second]
             .iter()
-            .flat_map(|l| l["items"].as_array().expect("items").iter().map(|c| c["id"].as_str().expect("id").to_owned()))
+            .flat_map(|l| {
+                l["items"].as_array().expect("items").iter().map(|c| c["id"].as_str().expect("id").to_owned())
+            })
             .collect();
         ids.reverse();
         assert_eq!((listed, second["next_cursor"].is_null()), (ids.clone(), true), "newest first, each once");

@@ -107,7 +107,10 @@ fn a_review_runs_to_its_end_and_shows_what_it_found() {
         views(&served, &id, &result, moments).await;
         verdicts(&served, &text(&flags[0], "id")).await;
         let (_, board) = served.get(&format!("campaigns/{campaign}")).await;
-        assert_eq!((&board["tests"][0]["state"], &board["parts"][0]["part_name"]), (&json!("reviewed"), &json!("plate")));
+        assert_eq!(
+            (&board["tests"][0]["state"], &board["parts"][0]["part_name"]),
+            (&json!("reviewed"), &json!("plate"))
+        );
     });
 }
 
@@ -148,7 +151,9 @@ async fn views(served: &Served, id: &str, result: &Value, moments: usize) {
     assert!(String::from_utf8_lossy(&light).contains("width=\"640\"") && light != dark);
     let (_, png) = served.bytes(&format!("reviews/{id}/plots/{plot}.png?width=500&theme=dark")).await;
     assert_eq!(image::load_from_memory(&png).expect("a PNG").width(), 500);
-    for (file, begins) in [("report.html", "<!DOCTYPE html>"), ("flags.csv", ""), ("review.json", "{"), ("review.vtkhdf", "\u{fffd}HDF")] {
+    for (file, begins) in
+        [("report.html", "<!DOCTYPE html>"), ("flags.csv", ""), ("review.json", "{"), ("review.vtkhdf", "\u{fffd}HDF")]
+    {
         let (status, bytes) = served.bytes(&format!("reviews/{id}/{file}")).await;
         let head = String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
         assert!(status == 200 && head.to_lowercase().starts_with(&begins.to_lowercase()), "{file}: {head}");
@@ -159,7 +164,8 @@ async fn views(served: &Served, id: &str, result: &Value, moments: usize) {
 async fn verdicts(served: &Served, flag: &str) {
     let place = served.api(&format!("flags/{flag}"));
     let seen = served.client.get(&place).send().await.expect("an answer").headers()["etag"].clone();
-    let say = |body: Value| served.client.put(format!("{place}/verdict")).header("if-match", seen.clone()).json(&body).send();
+    let say =
+        |body: Value| served.client.put(format!("{place}/verdict")).header("if-match", seen.clone()).json(&body).send();
     let no_reason = say(json!({ "state": "dismissed" })).await.expect("an answer");
     assert_eq!(no_reason.status(), 422, "who dismisses says why");
     let first = say(json!({ "state": "confirmed", "author": "Ada", "blind": true })).await.expect("an answer");
@@ -198,7 +204,8 @@ fn the_same_order_twice_is_one_batch_and_another_one_under_its_key_is_a_conflict
         let id = text(&reviews["items"][0], "id");
         let cancelled = served.client.delete(served.api(&format!("reviews/{id}"))).send().await.expect("an answer");
         assert_eq!(cancelled.status(), 202);
-        let review = served.until(&format!("reviews/{id}"), |r| r["state"] != "queued" && r["state"] != "running").await;
+        let review =
+            served.until(&format!("reviews/{id}"), |r| r["state"] != "queued" && r["state"] != "running").await;
         assert_eq!(review["state"], "cancelled");
         assert!(!data.join("blobs/results").join(&id).exists());
     });
@@ -292,7 +299,8 @@ async fn one_request(listener: tokio::net::TcpListener) -> String {
         let n = socket.read(&mut block).await.expect("bytes");
         held.extend_from_slice(&block[..n]);
         let text = String::from_utf8_lossy(&held).into_owned();
-        let length = text.lines().find_map(|l| l.strip_prefix("content-length: ")).and_then(|l| l.trim().parse::<usize>().ok());
+        let length =
+            text.lines().find_map(|l| l.strip_prefix("content-length: ")).and_then(|l| l.trim().parse::<usize>().ok());
         if let (Some((_, body)), Some(length)) = (text.split_once("\r\n\r\n"), length) {
             if body.len() >= length {
                 socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("answered");

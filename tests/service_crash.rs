@@ -44,7 +44,8 @@ fn reviews_survive_a_kill_at_any_moment_and_are_finished_once() {
         }
         assert_eq!(served.offset(&served.api(&half)).await, 100_000, "half a file is still half a file");
         let (_, jobs) = served.get("jobs").await;
-        let left: Vec<&Value> = jobs["items"].as_array().expect("jobs").iter().filter(|j| j["state"] != "done").collect();
+        let left: Vec<&Value> =
+            jobs["items"].as_array().expect("jobs").iter().filter(|j| j["state"] != "done").collect();
         assert!(left.is_empty(), "{left:?}");
         served.kill();
         // The sweep at the next start leaves only what a row names.

@@ -29,8 +29,12 @@ fn a_replayed_film_is_flagged_as_it_arrives_and_reviewed_as_a_whole_afterwards()
         let test = &tests["items"][0];
         assert_eq!(test["cameras"][0]["frames"], 14, "no frame is lost: {test}");
         let id = text(test, "latest_review_id");
-        let review = served.until(&format!("reviews/{id}"), |r| r["state"] != "queued" && r["state"] != "running").await;
-        assert_eq!((&review["state"], &review["live"], &review["pictures_done"]), (&json!("finished"), &json!(true), &json!(14)));
+        let review =
+            served.until(&format!("reviews/{id}"), |r| r["state"] != "queued" && r["state"] != "running").await;
+        assert_eq!(
+            (&review["state"], &review["live"], &review["pictures_done"]),
+            (&json!("finished"), &json!(true), &json!(14))
+        );
         let (_, result) = served.get(&format!("reviews/{id}/result")).await;
         assert_eq!(result["times_s"].as_array().map(Vec::len), Some(14));
     });

@@ -73,8 +73,11 @@ impl Blobs {
     pub fn open(root: &Path) -> Result<Self, BlobError> {
         std::fs::create_dir_all(root).map_err(BlobError::file("make the folder", root))?;
         let root = root.canonicalize().map_err(BlobError::file("find the folder", root))?;
-        let objects =
-            LocalFileSystem::new_with_prefix(&root).map_err(|source| BlobError::Objects { doing: "open", key: root.display().to_string(), source })?;
+        let objects = LocalFileSystem::new_with_prefix(&root).map_err(|source| BlobError::Objects {
+            doing: "open",
+            key: root.display().to_string(),
+            source,
+        })?;
         Ok(Self { objects: Arc::new(objects.with_fsync(true)), root })
     }
 

@@ -96,9 +96,10 @@ async fn simulation(remote: &Remote, wanted: Option<&str>) -> anyhow::Result<Str
         name: String,
     }
     let known: Things<Simulation> = remote.get("simulations?limit=1000").await?;
-    let found = known.items.iter().find(|s| {
-        wanted.is_none_or(|w| s.id == w || s.name == w || s.name.strip_suffix(".vtkhdf") == Some(w))
-    });
+    let found = known
+        .items
+        .iter()
+        .find(|s| wanted.is_none_or(|w| s.id == w || s.name == w || s.name.strip_suffix(".vtkhdf") == Some(w)));
     let Some(found) = found else {
         let names: Vec<&str> = known.items.iter().map(|s| s.name.as_str()).collect();
         bail!("found no simulation {}, the service has: {}", wanted.unwrap_or("at all"), names.join(", "));

@@ -132,7 +132,8 @@ impl ServeWords {
     /// # Errors
     /// When it cannot be read or has unknown settings.
     pub fn from_file(path: &Path) -> Result<Self, SettingError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SettingError::File { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| SettingError::File { path: path.to_owned(), source })?;
         toml::from_str(&text).map_err(|e| SettingError::Syntax { path: path.to_owned(), source: Box::new(e) })
     }
 
@@ -270,7 +271,10 @@ mod tests {
     fn a_value_without_meaning_is_named_with_what_was_expected() {
         let words = ServeWords { listen: Some("here".into()), ..ServeWords::default() };
         let text = words.settings().unwrap_err().to_string();
-        assert!(text.contains("CRUMPLE_LISTEN") && text.contains("\"here\"") && text.contains("127.0.0.1:8080"), "{text}");
+        assert!(
+            text.contains("CRUMPLE_LISTEN") && text.contains("\"here\"") && text.contains("127.0.0.1:8080"),
+            "{text}"
+        );
         assert!(ServeWords { lease_s: Some(-1.0), ..ServeWords::default() }.settings().is_err());
         assert!(ServeWords { lease_s: Some(f64::NAN), ..ServeWords::default() }.settings().is_err());
         assert!(toml::from_str::<ServeWords>("leases = 3").is_err(), "an unknown setting is no setting");

@@ -40,7 +40,10 @@ pub(super) async fn list_campaigns(
 pub(super) async fn add_campaign(State(service): State<Service>, Body(new): Body<NewCampaign>) -> Answer<Response> {
     let name = new.name.trim();
     if name.is_empty() || name.chars().count() > 200 {
-        return Err(Problem::unprocessable(format!("the name has {} letters, expected 1 to 200", name.chars().count())));
+        return Err(Problem::unprocessable(format!(
+            "the name has {} letters, expected 1 to 200",
+            name.chars().count()
+        )));
     }
     let made = service.shop.store.add_campaign(name).await?;
     let place = format!("/api/v1/campaigns/{}", made.id);

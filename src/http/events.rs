@@ -47,7 +47,11 @@ pub(super) async fn stream_events(
     let seen = match headers.get("last-event-id") {
         Some(value) => {
             let text = value.to_str().unwrap_or_default();
-            Some(text.trim().parse().map_err(|_| Problem::bad_request(format!("Last-Event-ID is {text:?}, expected a number")))?)
+            Some(
+                text.trim()
+                    .parse()
+                    .map_err(|_| Problem::bad_request(format!("Last-Event-ID is {text:?}, expected a number")))?,
+            )
         }
         None => words.last_event_id,
     };

@@ -1,10 +1,10 @@
 //! What routes take and give beside their own types: bodies and queries with problems, pages, tags.
 
+use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,12 @@ pub(super) struct List<T> {
 
 impl<T> List<T> {
     /// From rows of which one more than wanted was asked for.
-    pub(super) fn of<R>(page: &store::Page, mut rows: Vec<R>, id: impl Fn(&R) -> String, view: impl Fn(R) -> T) -> Self {
+    pub(super) fn of<R>(
+        page: &store::Page,
+        mut rows: Vec<R>,
+        id: impl Fn(&R) -> String,
+        view: impl Fn(R) -> T,
+    ) -> Self {
         let wanted = usize::try_from(page.limit - 1).unwrap_or(0);
         let more = rows.len() > wanted;
         rows.truncate(wanted);

@@ -59,7 +59,10 @@ pub(super) struct FirstLooks {
 /// Lists what people saw in a review before they saw its flags.
 #[utoipa::path(get, path = "/reviews/{id}/first_looks", tag = "reviews", params(("id" = String, Path, description = "The review")),
     responses((status = 200, body = FirstLooks), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn list_first_looks(State(service): State<Service>, Path(id): Path<String>) -> Answer<Json<FirstLooks>> {
+pub(super) async fn list_first_looks(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+) -> Answer<Json<FirstLooks>> {
     let rows = service.shop.store.first_looks(&id).await?;
     Ok(Json(FirstLooks { items: rows.into_iter().map(FirstLook::from).collect(), next_cursor: None }))
 }

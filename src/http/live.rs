@@ -60,11 +60,7 @@ impl From<NewLiveCamera> for LiveCamera {
             intrinsics: c.intrinsics,
             distortion: c.distortion,
             pose: c.pose,
-            targets: c
-                .targets
-                .into_iter()
-                .map(|t| LiveTarget { world_mm: t.world_mm, image_px: t.image_px })
-                .collect(),
+            targets: c.targets.into_iter().map(|t| LiveTarget { world_mm: t.world_mm, image_px: t.image_px }).collect(),
             times_s: c.times_s,
         }
     }
@@ -300,7 +296,8 @@ async fn receive(service: Service, id: String, mut socket: WebSocket) {
 }
 
 async fn take_message(service: &Service, id: &str, bytes: Bytes) -> Answer<usize> {
-    let wrong = || Problem::bad_request("found no frame, expected u32 length of the head, the head as JSON, the picture");
+    let wrong =
+        || Problem::bad_request("found no frame, expected u32 length of the head, the head as JSON, the picture");
     let length = bytes.get(..4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(wrong)?;
     let begin = 4 + length as usize;
     let head: StreamHead = bytes.get(4..begin).and_then(|h| serde_json::from_slice(h).ok()).ok_or_else(wrong)?;

@@ -127,7 +127,8 @@ fn api() -> OpenApiRouter<Service> {
 /// The description of the API, as the routes make it.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, mut description) = OpenApiRouter::<Service>::with_openapi(Head::openapi()).nest("/api/v1", api()).split_for_parts();
+    let (_, mut description) =
+        OpenApiRouter::<Service>::with_openapi(Head::openapi()).nest("/api/v1", api()).split_for_parts();
     // The version of the program would change the snapshot with every release and says nothing about the API.
     description.info.version = "1".to_owned();
     // It is routed beside the list, because its bodies may be larger.
@@ -153,7 +154,8 @@ pub fn routes(service: &Service) -> Router {
         })
         .layer(CompressionLayer::new().compress_when(packed))
         .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the service failed; its log has the cause").into_response()
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the service failed; its log has the cause")
+                .into_response()
         }))
         .layer(middleware::from_fn_with_state(service.clone(), measured))
         .with_state(service.clone())

@@ -26,7 +26,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(super) async fn page_or_problem(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path.starts_with("api/") || path == "api" {
-        return Problem::not_found(format!("there is nothing at {}; /api/docs lists what there is", uri.path())).into_response();
+        return Problem::not_found(format!("there is nothing at {}; /api/docs lists what there is", uri.path()))
+            .into_response();
     }
     if method != Method::GET && method != Method::HEAD {
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the page can only be read").into_response();
@@ -41,9 +42,11 @@ fn file(headers: &HeaderMap, path: &str) -> Option<Response> {
     let found = Built::get(path)?;
     let digest: String = found.metadata.sha256_hash().iter().take(8).map(|b| format!("{b:02x}")).collect();
     let content_type = found.metadata.mimetype().to_owned();
-    let mut response = tagged_with(headers, &format!("\"{digest}\""), "application/octet-stream", found.data.into_owned().into());
+    let mut response =
+        tagged_with(headers, &format!("\"{digest}\""), "application/octet-stream", found.data.into_owned().into());
     if response.status() == StatusCode::OK {
-        let value = HeaderValue::from_str(&content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+        let value =
+            HeaderValue::from_str(&content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
         response.headers_mut().insert(header::CONTENT_TYPE, value);
     }
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

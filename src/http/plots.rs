@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn an_svg_keeps_its_shape_at_another_width() {
-        let svg = "<svg viewBox=\"0 0 900 300\" width=\"900\" height=\"300\"><rect width=\"900\" height=\"300\"/></svg>";
+        let svg =
+            "<svg viewBox=\"0 0 900 300\" width=\"900\" height=\"300\"><rect width=\"900\" height=\"300\"/></svg>";
         let wide = svg_of_width(svg, 1800);
         assert!(wide.contains("viewBox=\"0 0 900 300\" width=\"1800\" height=\"600\""), "{wide}");
         assert!(wide.contains("<rect width=\"900\""), "what is drawn stays");

@@ -170,9 +170,12 @@ async fn view(service: &Service, review: &str, name: &str) -> Answer<(Bytes, boo
 
 async fn stored(service: &Service, review: &str, state: &str, name: &str) -> Answer<Bytes> {
     let key = BlobKey::Result(review.to_owned(), name.to_owned());
-    service.shop.blobs.get(&key).await?.ok_or_else(|| {
-        Problem::not_found(format!("review {review} ({state}) has no {name}"))
-    })
+    service
+        .shop
+        .blobs
+        .get(&key)
+        .await?
+        .ok_or_else(|| Problem::not_found(format!("review {review} ({state}) has no {name}")))
 }
 
 /// The review's state, when it has results.
@@ -204,7 +207,13 @@ pub(super) async fn get_result(
 }
 
 /// A result file, which the caller may keep.
-pub(super) fn forever(headers: &HeaderMap, review: &str, name: &str, content_type: &'static str, body: Bytes) -> Response {
+pub(super) fn forever(
+    headers: &HeaderMap,
+    review: &str,
+    name: &str,
+    content_type: &'static str,
+    body: Bytes,
+) -> Response {
     // The name says it all: results of a finished review are written once.
     immutable(tagged_with(headers, &format!("\"{review}-{}\"", name.replace(['/', '"'], "-")), content_type, body))
 }
@@ -319,7 +328,10 @@ pub(super) async fn get_picture(
         let room = service.shop.store.live_of_test(&row.test_id).await?;
         let body = service.desks.live_picture(&service.lives, &room.id, &id, order).await?;
         let no_store = HeaderValue::from_static("no-store");
-        return Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(content_type)), (header::CACHE_CONTROL, no_store)], body)
+        return Ok((
+            [(header::CONTENT_TYPE, HeaderValue::from_static(content_type)), (header::CACHE_CONTROL, no_store)],
+            body,
+        )
             .into_response());
     }
     let body = service.desks.picture(&id, order).await?;

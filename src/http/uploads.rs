@@ -101,7 +101,8 @@ fn broken(doing: &str, error: std::io::Error) -> Problem {
 }
 
 fn announced(service: &Service, headers: &HeaderMap) -> Answer<NewUpload> {
-    let number = |name: &HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    let number =
+        |name: &HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
     let length = number(&LENGTH)
         .ok_or_else(|| Problem::bad_request("Upload-Length is missing or no number: say how many bytes will come"))?;
     let most = service.shop.settings.max_upload_bytes;
@@ -294,9 +295,9 @@ pub(super) async fn upload_part(
 fn checksum(headers: &HeaderMap) -> Answer<Option<Vec<u8>>> {
     let Some(text) = headers.get(CHECKSUM).and_then(|v| v.to_str().ok()) else { return Ok(None) };
     let digest = text.strip_prefix("sha256 ").and_then(|d| bytes_from_base64(d.trim())).filter(|d| d.len() == 32);
-    digest
-        .map(Some)
-        .ok_or_else(|| Problem::bad_request(format!("Upload-Checksum is {text:?}, expected `sha256 BASE64` of 32 bytes")))
+    digest.map(Some).ok_or_else(|| {
+        Problem::bad_request(format!("Upload-Checksum is {text:?}, expected `sha256 BASE64` of 32 bytes"))
+    })
 }
 
 /// Writes the part; returns how much is here then.
@@ -404,7 +405,9 @@ mod tests {
     #[test]
     fn base64_is_that_of_the_standard() {
         // RFC 4648, section 10.
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar"), ("Zg", "f")] {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar"), ("Zg", "f")]
+        {
             assert_eq!(bytes_from_base64(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(bytes_from_base64("a b"), None);

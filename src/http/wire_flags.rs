@@ -125,9 +125,8 @@ impl Flag {
 impl From<store::StoredFlag> for Flag {
     fn from(f: store::StoredFlag) -> Self {
         let content: Option<crate::domain::Flag> = read(&f.content);
-        let name_of = |value: Option<serde_json::Value>| {
-            value.and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-        };
+        let name_of =
+            |value: Option<serde_json::Value>| value.and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
         let kind = name_of(content.as_ref().and_then(|c| serde_json::to_value(c.kind).ok()));
         let machine = name_of(content.as_ref().and_then(|c| serde_json::to_value(c.verdict).ok()));
         let c = content.as_ref();

@@ -131,7 +131,8 @@ impl Desks {
             let camera = room.cameras.iter().position(|c| c.name == order.camera);
             let camera = camera.ok_or_else(|| missing("there is no such camera"))?;
             let frames = result.cameras.get(camera).map(|c| c.frames.as_slice()).unwrap_or_default();
-            let frame = frames.get(order.moment).copied().flatten().ok_or_else(|| missing("there is no such moment"))?;
+            let frame =
+                frames.get(order.moment).copied().flatten().ok_or_else(|| missing("there is no such moment"))?;
             let pose = pose_of(&result, &order.camera)?;
             let view = PinholeView::new(Camera::from_record(&room.cameras[camera], pose));
             let tone = Tone::from_picture(&room.picture(camera, 0)?);

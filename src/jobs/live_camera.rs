@@ -114,11 +114,7 @@ impl LiveCamera {
             intrinsics: Intrinsics { fx, fy, cx, cy },
             distortion: Distortion(distortion),
             pose,
-            targets: self
-                .targets
-                .iter()
-                .map(|t| TargetMark { world_mm: t.world_mm, image_px: t.image_px })
-                .collect(),
+            targets: self.targets.iter().map(|t| TargetMark { world_mm: t.world_mm, image_px: t.image_px }).collect(),
             times_s: times.clone(),
         })
     }

@@ -106,9 +106,8 @@ pub(super) fn review_live(
     // Waiting for frames must not hold the threads of the reviews that run beside it.
     let pool = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("live-{i}")).build();
     let pool = pool.map_err(|e| ServiceError::file("start the threads of", &folder)(std::io::Error::other(e)))?;
-    let ended = pool.install(|| {
-        measure_deviation_watched(&setup, &source, &mut |_| stop_when_ended(room), &mut watch).map(|_| ())
-    });
+    let ended = pool
+        .install(|| measure_deviation_watched(&setup, &source, &mut |_| stop_when_ended(room), &mut watch).map(|_| ()));
     let failed = watch.failed.take();
     let _ = std::fs::remove_dir_all(&folder);
     match (ended, failed) {

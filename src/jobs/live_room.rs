@@ -198,9 +198,8 @@ impl Lives {
         for (index, camera) in cameras.iter().enumerate() {
             let place = folder.join(camera_folder(index));
             std::fs::create_dir_all(&place).map_err(ServiceError::file("make the folder", &place))?;
-            let here: Vec<Option<Instant>> = (0..camera.times_s.len())
-                .map(|frame| find_frame(&place, frame).map(|_| Instant::now()))
-                .collect();
+            let here: Vec<Option<Instant>> =
+                (0..camera.times_s.len()).map(|frame| find_frame(&place, frame).map(|_| Instant::now())).collect();
             state.received += here.iter().flatten().count();
             state.arrivals.push(here);
         }
@@ -247,7 +246,10 @@ impl Lives {
             room.lock().ended = false;
             let empty = here.iter().position(Vec::is_empty).unwrap_or(0);
             return Err(ServiceError::Refused {
-                what: format!("camera {:?} has sent no frame: send one, or leave the camera out", room.cameras[empty].name),
+                what: format!(
+                    "camera {:?} has sent no frame: send one, or leave the camera out",
+                    room.cameras[empty].name
+                ),
             });
         }
         for (index, (camera, times)) in room.announced.iter().zip(&here).enumerate() {
@@ -325,7 +327,10 @@ impl Room {
         })?;
         let record = &self.cameras[camera];
         let index = record.times_s.iter().position(|t| (t - frame.time_s).abs() < SAME_TIME_S).ok_or_else(|| {
-            refused(format!("camera {:?}: found a frame at {} s, which is no announced time", record.name, frame.time_s))
+            refused(format!(
+                "camera {:?}: found a frame at {} s, which is no announced time",
+                record.name, frame.time_s
+            ))
         })?;
         {
             let state = self.lock();
@@ -367,9 +372,10 @@ impl Room {
             let size = image::ImageReader::new(std::io::Cursor::new(&frame.bytes)).with_guessed_format();
             let size = size.ok().and_then(|r| r.into_dimensions().ok());
             if size != Some((w as u32, h as u32)) {
-                let found = size.map_or_else(|| format!("{} bytes that are no PNG or JPEG", frame.bytes.len()), |(a, b)| {
-                    format!("a picture of {a} x {b} px")
-                });
+                let found = size.map_or_else(
+                    || format!("{} bytes that are no PNG or JPEG", frame.bytes.len()),
+                    |(a, b)| format!("a picture of {a} x {b} px"),
+                );
                 let what = format!(
                     "camera {:?}: found {found}, expected PNG or JPEG of {w} x {h} px, or {} bytes of bare grey",
                     record.name,

@@ -84,7 +84,11 @@ pub fn stem_of(name: &str) -> String {
 pub(super) async fn read_upload(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError> {
     let upload = shop.store.upload(&taken.subject_id).await?;
     if upload.state != "reading" {
-        return shop.store.refuse_upload(&taken.lease, &upload.id, "it is not there any more").await.map_err(Into::into);
+        return shop
+            .store
+            .refuse_upload(&taken.lease, &upload.id, "it is not there any more")
+            .await
+            .map_err(Into::into);
     }
     let file = shop.folders.upload(&upload.id);
     let folder = shop.folders.work(&new_id());
@@ -169,7 +173,10 @@ async fn read_sidecar(
     let Some(mut simulation) = shop.store.simulation_of_stem(&stem).await? else {
         let text = tokio::fs::read(shop.folders.upload(&upload.id)).await.unwrap_or_default();
         serde_json::from_slice::<serde_json::Value>(&text).map_err(|e| ServiceError::Refused {
-            what: format!("{}: found no JSON ({e}), expected the record of a simulation: mend the file", upload.filename),
+            what: format!(
+                "{}: found no JSON ({e}), expected the record of a simulation: mend the file",
+                upload.filename
+            ),
         })?;
         shop.store.accept_sidecar(&taken.lease, &upload.id, &stem, &sha256, None).await?;
         return Ok(());

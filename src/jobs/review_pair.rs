@@ -42,7 +42,11 @@ enum Stopped {
 ///
 /// # Errors
 /// When the program or the machine is at fault; a refused or cancelled review is a result.
-pub(super) async fn review_pair(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) -> Result<(), ServiceError> {
+pub(super) async fn review_pair(
+    shop: &Arc<Workshop>,
+    taken: &Taken,
+    end: &CancellationToken,
+) -> Result<(), ServiceError> {
     let row = shop.store.review(&taken.subject_id).await?;
     let folder = shop.folders.work(&taken.lease.job_id);
     let _ = tokio::fs::remove_dir_all(&folder).await;
@@ -164,8 +168,7 @@ fn measure(
     let folder = request.out.parent().unwrap_or(&request.out).join("shown");
     let mut failed = None;
     let reviewed = review_test_showing(request, estimator.as_ref(), &progress, &mut |findings, review| {
-        let written = views::write_views(&folder, findings)
-            .and_then(|()| {
+        let written = views::write_views(&folder, findings).and_then(|()| {
             views::write_result(&folder, findings, &review.parts, &review.noise_floor, &review.warnings)
         });
         if let Err(e) = written {
@@ -220,7 +223,8 @@ async fn tell(
         }
         if told != Some(now) {
             told = Some(now);
-            let left = begun.and_then(|(since, first)| seconds_left(since.elapsed(), now.done - first.min(now.done), now));
+            let left =
+                begun.and_then(|(since, first)| seconds_left(since.elapsed(), now.done - first.min(now.done), now));
             let (done, total) = (now.done as i64, now.total as i64);
             if let Err(e) = shop.store.review_progressed(&row.id, now.stage, done, total, left).await {
                 tracing::warn!(error = %e, "progress could not be told");

@@ -55,7 +55,8 @@ async fn work(shop: Arc<Workshop>, kind: JobKind, end: CancellationToken) {
 /// Does one job; an error that is the machine's gives it back for another attempt.
 async fn run(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) {
     let begun = Instant::now();
-    let span = tracing::info_span!("job", kind = taken.kind.name(), subject = %taken.subject_id, attempt = taken.attempt);
+    let span =
+        tracing::info_span!("job", kind = taken.kind.name(), subject = %taken.subject_id, attempt = taken.attempt);
     tracing::info!(parent: &span, "begins");
     let done = match taken.kind {
         _ if taken.attempt > MOST_BEGINNINGS => give_up(shop, taken).await,

@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_folder() {
-        for (name, safe) in [("../../etc/passwd", "passwd"), ("..", "file"), ("a\\b.h5", "b.h5"), ("x\0y", "x_y"), ("", "file")]
+        for (name, safe) in
+            [("../../etc/passwd", "passwd"), ("..", "file"), ("a\\b.h5", "b.h5"), ("x\0y", "x_y"), ("", "file")]
         {
             assert_eq!(safe_name(name), safe);
         }

@@ -164,8 +164,7 @@ pub fn measure_deviation_watched(
     let quiet = quiet_moments(source, &moments, &undeformed, offset_of(early.fit).0, &alignment)?;
     let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
     report("impactor", 0)?;
-    let impactor =
-        FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
+    let impactor = FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
     let hidden = match &impactor {
         Some(impactor) => distrust_image(impactor, &mut tracks),
         None => distrust_impactor(setup, source, &moments, &quiet, &mut tracks)?,

@@ -162,13 +162,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         if let Some((simulation_id, summary)) = joined {
-            sqlx::query("UPDATE simulations SET sidecar_sha256 = ?2, summary = ?3, version = version + 1 WHERE id = ?1")
-                .bind(simulation_id)
-                .bind(sha256)
-                .bind(summary)
-                .execute(&mut *writing.tx)
-                .await
-                .map_err(StoreError::database("join a side-car"))?;
+            sqlx::query(
+                "UPDATE simulations SET sidecar_sha256 = ?2, summary = ?3, version = version + 1 WHERE id = ?1",
+            )
+            .bind(simulation_id)
+            .bind(sha256)
+            .bind(summary)
+            .execute(&mut *writing.tx)
+            .await
+            .map_err(StoreError::database("join a side-car"))?;
             writing.note("simulation", simulation_id, None).await?;
         }
         sqlx::query(

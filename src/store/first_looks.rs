@@ -30,16 +30,15 @@ impl Store {
     ) -> Result<FirstLook, StoreError> {
         let review = self.review(review_id).await?;
         let mut writing = self.write().await?;
-        let look = sqlx::query_as(
-            "INSERT INTO first_looks (id, review_id, author, seen) VALUES (?1, ?2, ?3, ?4) RETURNING *",
-        )
-        .bind(new_id())
-        .bind(review_id)
-        .bind(author)
-        .bind(seen)
-        .fetch_one(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("keep a first look"))?;
+        let look =
+            sqlx::query_as("INSERT INTO first_looks (id, review_id, author, seen) VALUES (?1, ?2, ?3, ?4) RETURNING *")
+                .bind(new_id())
+                .bind(review_id)
+                .bind(author)
+                .bind(seen)
+                .fetch_one(&mut *writing.tx)
+                .await
+                .map_err(StoreError::database("keep a first look"))?;
         writing.note("review", review_id, Some(&review.campaign_id)).await?;
         writing.commit().await?;
         Ok(look)

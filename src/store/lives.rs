@@ -151,14 +151,16 @@ impl Store {
         flags: Option<&[NewFlag]>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        sqlx::query("UPDATE lives SET received = ?2, reviewed = ?3, rate_note = ?4 WHERE id = ?1 AND state = 'receiving'")
-            .bind(&live.id)
-            .bind(live.received)
-            .bind(live.reviewed)
-            .bind(&live.rate_note)
-            .execute(&mut *writing.tx)
-            .await
-            .map_err(StoreError::database("note the progress of a live test"))?;
+        sqlx::query(
+            "UPDATE lives SET received = ?2, reviewed = ?3, rate_note = ?4 WHERE id = ?1 AND state = 'receiving'",
+        )
+        .bind(&live.id)
+        .bind(live.received)
+        .bind(live.reviewed)
+        .bind(&live.rate_note)
+        .execute(&mut *writing.tx)
+        .await
+        .map_err(StoreError::database("note the progress of a live test"))?;
         sqlx::query("UPDATE tests SET cameras = ?2, version = version + 1 WHERE id = ?1")
             .bind(&live.test_id)
             .bind(cameras)
@@ -188,12 +190,13 @@ impl Store {
     pub async fn end_live(&self, id: &str, cameras: &str, received: i64) -> Result<Live, StoreError> {
         let live = self.live(id).await?;
         let mut writing = self.write().await?;
-        let ended = sqlx::query("UPDATE lives SET state = 'ended', received = ?2 WHERE id = ?1 AND state = 'receiving'")
-            .bind(id)
-            .bind(received)
-            .execute(&mut *writing.tx)
-            .await
-            .map_err(StoreError::database("end a live test"))?;
+        let ended =
+            sqlx::query("UPDATE lives SET state = 'ended', received = ?2 WHERE id = ?1 AND state = 'receiving'")
+                .bind(id)
+                .bind(received)
+                .execute(&mut *writing.tx)
+                .await
+                .map_err(StoreError::database("end a live test"))?;
         if ended.rows_affected() == 0 {
             return Ok(live);
         }

@@ -113,8 +113,7 @@ pub struct ReviewFilter {
     pub batch_id: Option<String>,
 }
 
-const COLUMNS: &str =
-    "SELECT r.*, (SELECT count(*) FROM flags f WHERE f.review_id = r.id AND f.machine = 'mismatch') AS flags FROM reviews r";
+const COLUMNS: &str = "SELECT r.*, (SELECT count(*) FROM flags f WHERE f.review_id = r.id AND f.machine = 'mismatch') AS flags FROM reviews r";
 
 impl Store {
     /// Takes an order: its reviews and their jobs are there together, or not at all. The same key gives the same batch.
@@ -329,10 +328,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn reviews_with_results(&self) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar("SELECT id FROM reviews WHERE state = 'finished' OR (live = 1 AND state IN ('queued', 'running'))")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::database("list the results"))
+        sqlx::query_scalar(
+            "SELECT id FROM reviews WHERE state = 'finished' OR (live = 1 AND state IN ('queued', 'running'))",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::database("list the results"))
     }
 }
 

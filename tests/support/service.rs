@@ -184,7 +184,12 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 
 /// A runtime for one test.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().expect("a runtime").block_on(test)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build()
+        .expect("a runtime")
+        .block_on(test)
 }
 
 /// A folder that lasts as long as the test, and `data` in it.
