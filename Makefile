@@ -6,7 +6,7 @@ EXAMPLE := fixtures/example
 LISTEN ?= 127.0.0.1:8080
 DATA ?= crumple-data
 
-.PHONY: help setup build run review test train bench lint nextest
+.PHONY: help setup build run review test api train bench lint nextest
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -25,6 +25,9 @@ review: build ## review the shipped example, print the findings, say where the r
 
 test: setup ## run all tests under the release profile
 	bash scripts/test.sh
+
+api: build ## hold the running service against its OpenAPI description (schemathesis)
+	bash scripts/check_api.sh $(CRUMPLE)
 
 train: build ## make the shipped model again from its recipe
 	nice -n 15 $(CRUMPLE) train models/residual-small.toml --out models/residual-small.onnx

@@ -301,11 +301,11 @@ async fn one_request(listener: tokio::net::TcpListener) -> String {
         let text = String::from_utf8_lossy(&held).into_owned();
         let length =
             text.lines().find_map(|l| l.strip_prefix("content-length: ")).and_then(|l| l.trim().parse::<usize>().ok());
-        if let (Some((_, body)), Some(length)) = (text.split_once("\r\n\r\n"), length) {
-            if body.len() >= length {
-                socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("answered");
-                return text;
-            }
+        if let (Some((_, body)), Some(length)) = (text.split_once("\r\n\r\n"), length)
+            && body.len() >= length
+        {
+            socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("answered");
+            return text;
         }
         assert!(n > 0, "cut off: {text}");
     }

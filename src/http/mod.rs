@@ -93,6 +93,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(uploads::get_upload, uploads::upload_head, uploads::upload_part, uploads::remove_upload))
         .routes(routes!(files::list_simulations))
         .routes(routes!(files::get_simulation))
+        .routes(routes!(files::list_studies))
         .routes(routes!(files::list_tests))
         .routes(routes!(files::get_test))
         .routes(routes!(reviews::list_reviews, reviews::order_reviews))
@@ -140,7 +141,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// All routes.
-#[must_use]
 pub fn routes(service: &Service) -> Router {
     let (api, _) = OpenApiRouter::with_openapi(Head::openapi()).nest("/api/v1", api()).split_for_parts();
     let packed = SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE);

@@ -79,7 +79,7 @@ pub(super) async fn begin_upload(State(service): State<Service>, headers: Header
         service.shop.store.campaign(campaign).await?;
     }
     let path = service.shop.folders.upload(&id);
-    File::create(&path).await.map_err(|e| broken("make the file", e))?;
+    File::create(&path).await.map_err(|e| broken("make the file", &e))?;
     let upload = match service.shop.store.add_upload(&id, &new).await {
         Ok(upload) => upload,
         Err(e) => {
@@ -92,7 +92,7 @@ pub(super) async fn begin_upload(State(service): State<Service>, headers: Header
     Ok(with_tus(response))
 }
 
-fn broken(doing: &str, error: std::io::Error) -> Problem {
+fn broken(doing: &str, error: &std::io::Error) -> Problem {
     if error.kind() == std::io::ErrorKind::StorageFull {
         return Problem::new(StatusCode::INSUFFICIENT_STORAGE, "full", "the disk of the service is full");
     }
@@ -311,10 +311,10 @@ async fn receive(
     let length = upload.length.unsigned_abs();
     let path = service.shop.folders.upload(&upload.id);
     let mut file =
-        OpenOptions::new().read(true).write(true).open(&path).await.map_err(|e| broken("open the file", e))?;
+        OpenOptions::new().read(true).write(true).open(&path).await.map_err(|e| broken("open the file", &e))?;
     // What lies beyond was never noted: the end of a part that was cut off.
-    file.set_len(begin).await.map_err(|e| broken("cut the file", e))?;
-    file.seek(SeekFrom::Start(begin)).await.map_err(|e| broken("find the place", e))?;
+    file.set_len(begin).await.map_err(|e| broken("cut the file", &e))?;
+    file.seek(SeekFrom::Start(begin)).await.map_err(|e| broken("find the place", &e))?;
     let (mut here, mut noted, mut hasher) = (begin, begin, Sha256::new());
     let mut stream = body.into_data_stream();
     let mut cut_off = false;
@@ -331,33 +331,33 @@ async fn receive(
         if expected.is_some() {
             hasher.update(&piece);
         }
-        file.write_all(&piece).await.map_err(|e| broken("write the file", e))?;
+        file.write_all(&piece).await.map_err(|e| broken("write the file", &e))?;
         here += piece.len() as u64;
         metrics::counter!(names::UPLOAD_BYTES).increment(piece.len() as u64);
         if noted == 0 && here >= SIGNATURE_WITHIN.min(length) {
             refuse_early(service, upload, &mut file).await?;
         }
         if expected.is_none() && here - noted >= NOTE_EVERY && here < length {
-            file.flush().await.map_err(|e| broken("write the file", e))?;
+            file.flush().await.map_err(|e| broken("write the file", &e))?;
             noted = here;
             service.shop.store.upload_grew(&upload.id, here as i64).await?;
         }
     }
-    file.flush().await.map_err(|e| broken("write the file", e))?;
-    if let Some(expected) = expected {
-        if cut_off || hasher.finalize().as_slice() != expected {
-            file.set_len(begin).await.map_err(|e| broken("cut the file", e))?;
-            let mut problem = Problem::bad_request(
-                "the SHA-256 of this part is not the one in Upload-Checksum: it changed on the way, send it again",
-            );
-            problem.status = CHECKSUM_MISMATCH;
-            problem.title = "Checksum Mismatch".to_owned();
-            return Err(problem);
-        }
+    file.flush().await.map_err(|e| broken("write the file", &e))?;
+    if let Some(expected) = expected
+        && (cut_off || hasher.finalize().as_slice() != expected)
+    {
+        file.set_len(begin).await.map_err(|e| broken("cut the file", &e))?;
+        let mut problem = Problem::bad_request(
+            "the SHA-256 of this part is not the one in Upload-Checksum: it changed on the way, send it again",
+        );
+        problem.status = CHECKSUM_MISMATCH;
+        problem.title = "Checksum Mismatch".to_owned();
+        return Err(problem);
     }
     if here == length {
         // The row will say that the file is whole: then it must be so after a loss of power, too.
-        file.sync_all().await.map_err(|e| broken("write the file", e))?;
+        file.sync_all().await.map_err(|e| broken("write the file", &e))?;
     }
     service.shop.store.upload_grew(&upload.id, here as i64).await?;
     if cut_off {
@@ -375,7 +375,7 @@ async fn refuse_early(service: &Service, upload: &store::Upload, file: &mut File
     if upload.kind == "sidecar" {
         return Ok(());
     }
-    let failed = |e| broken("read the file", e);
+    let failed = |e| broken("read the file", &e);
     let end = file.stream_position().await.map_err(failed)?;
     let mut head = vec![0; SIGNATURE_WITHIN.min(end) as usize];
     file.flush().await.map_err(failed)?;

@@ -147,6 +147,13 @@ pub(super) struct Simulation {
     created_at: String,
 }
 
+impl Simulation {
+    /// What a study wants to know: id, family, and name, unit and value of the parameters.
+    pub(super) fn into_study(self) -> (String, Option<String>, Vec<(String, String, f64)>) {
+        (self.id, self.family, self.parameters.into_iter().map(|p| (p.name, p.unit, p.value)).collect())
+    }
+}
+
 impl From<store::Simulation> for Simulation {
     fn from(s: store::Simulation) -> Self {
         let summary: Option<SimulationSummary> = read(&s.summary);

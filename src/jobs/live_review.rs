@@ -12,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use ndarray::Array2;
 
+use super::error::ReviewError;
 use super::file_source::SimulationStates;
 use super::live_room::{Room, summaries};
 use super::review_pair::new_flag;
@@ -75,7 +76,7 @@ pub(super) fn review_live(
     let simulation = SimulationFile::open(&shop.lay_out_simulation(&row, &folder)?, &simulation_options())?;
     let review = runtime.block_on(shop.store.review(&room.row.review_id))?;
     let tolerances = ToleranceRequest::uniform(review.tolerance_mm).resolve(simulation.mesh());
-    let tolerances = tolerances.map_err(|e| ServiceError::Review(e.into()))?;
+    let tolerances = tolerances.map_err(ReviewError::from)?;
     let estimator = (shop.make_estimator)().map_err(ServiceError::Estimator)?;
     let skin = Skin::from_mesh(simulation.mesh(), None);
     let source = ArrivingSource { states: SimulationStates::new(&simulation), room };

@@ -24,13 +24,13 @@ pub enum ServiceError {
     Task(#[from] TaskError),
     /// A file that cannot be read as what it should be.
     #[error(transparent)]
-    Ingest(#[from] IngestError),
+    Ingest(Box<IngestError>),
     /// A review.
     #[error(transparent)]
-    Review(#[from] ReviewError),
+    Review(Box<ReviewError>),
     /// The measurement of live frames.
     #[error(transparent)]
-    Session(#[from] SessionError),
+    Session(Box<SessionError>),
     /// A picture could not be drawn.
     #[error("a picture could not be drawn")]
     Vision(#[from] VisionError),
@@ -76,6 +76,25 @@ pub enum ServiceError {
         /// What is full, and when to come again.
         what: String,
     },
+}
+
+// Boxed, because they are large and most answers are no errors.
+impl From<IngestError> for ServiceError {
+    fn from(e: IngestError) -> Self {
+        Self::Ingest(Box::new(e))
+    }
+}
+
+impl From<ReviewError> for ServiceError {
+    fn from(e: ReviewError) -> Self {
+        Self::Review(Box::new(e))
+    }
+}
+
+impl From<SessionError> for ServiceError {
+    fn from(e: SessionError) -> Self {
+        Self::Session(Box::new(e))
+    }
 }
 
 impl ServiceError {
