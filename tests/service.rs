@@ -15,6 +15,21 @@ fn the_description_of_the_api() {
     }
 }
 
+/// A generator follows every reference.
+#[test]
+fn the_description_refers_to_nothing_that_it_does_not_define() {
+    let text = crumple::http::openapi().to_json().expect("JSON");
+    let description: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let schemas = description["components"]["schemas"].as_object().expect("schemas");
+    let lost: Vec<&str> = text
+        .split("#/components/schemas/")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap_or_default())
+        .filter(|name| !schemas.contains_key(*name))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
 /// Every route is described, and says how it fails.
 #[test]
 fn the_description_names_the_statuses_of_every_route() {

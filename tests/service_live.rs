@@ -98,3 +98,28 @@ async fn stream(served: &Served, live: &str, grey: &[u8]) {
     let answer = socket.next().await.expect("an answer").expect("a message").into_text().expect("text").to_string();
     assert!(answer.contains("length of the head"), "{answer}");
 }
+
+#[test]
+fn files_that_are_dropped_into_a_watched_folder_are_reviewed_and_bad_ones_do_not_end_the_watch() {
+    let (folder, data) = desk();
+    let drop = folder.path().join("drop");
+    std::fs::create_dir(&drop).expect("a folder");
+    Plate::new(9.0).write(&drop);
+    std::fs::write(drop.join("broken.h5"), "no film").expect("written");
+    std::fs::write(drop.join("notes.txt"), "not for the service").expect("written");
+    let served = Served::start(&data, &[]);
+    let watch = crate::support::program::program(folder.path())
+        .args(["watch", "drop", "--once", "--still-s", "1", "--campaign", "Dropped", "--url", &served.url])
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8_lossy(&watch.stdout).into_owned();
+    assert!(watch.status.success(), "{told}{}", String::from_utf8_lossy(&watch.stderr));
+    assert!(told.contains("broken.h5: ") && told.contains("no HDF5 signature"), "{told}");
+    assert!(told.contains("test.h5: test ") && told.contains("review "), "{told}");
+    run(async {
+        let (_, reviews) = served.get("reviews").await;
+        assert_eq!(reviews["items"].as_array().map(Vec::len), Some(1), "{reviews}");
+        let (_, simulations) = served.get("simulations").await;
+        assert_eq!(simulations["items"][0]["has_sidecar"], true, "the side-car came first and waited");
+    });
+}

@@ -92,10 +92,20 @@ impl Blobs {
             .await
             .map_err(|e| BlobError::file("read", file)(std::io::Error::other(e)))??;
         let key = BlobKey::File(digest.clone());
-        if !self.exists(&key).await? {
+        if !self.exists(&key).await? && !self.link(&key, file)? {
             self.put_file(&key, file).await?;
         }
         Ok((digest, bytes))
+    }
+
+    /// Makes the file itself the blob, without a copy; false where the folders do not share a disk. The file must not be
+    /// written to any more.
+    fn link(&self, key: &BlobKey, file: &Path) -> Result<bool, BlobError> {
+        let blob = self.objects.path_to_filesystem(&key.path()).map_err(BlobError::objects("find", key))?;
+        if let Some(folder) = blob.parent() {
+            std::fs::create_dir_all(folder).map_err(BlobError::file("make the folder", folder))?;
+        }
+        Ok(std::fs::hard_link(file, &blob).is_ok())
     }
 
     /// Writes a file under `key`; it appears whole or not at all.

@@ -60,6 +60,7 @@ pub(super) struct PlotWords {
     #[param(minimum = 64, maximum = 4096)]
     width: Option<u32>,
     /// Light or dark [default: light].
+    #[param(inline)]
     theme: Option<Theme>,
 }
 

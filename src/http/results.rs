@@ -285,6 +285,7 @@ pub(super) enum LayerName {
 #[into_params(parameter_in = Query)]
 pub(super) struct PictureWords {
     /// As filmed, or as the simulation would have it [default: film].
+    #[param(inline)]
     layer: Option<LayerName>,
     /// Width, px, 16 to 4096; the canvas's own without it.
     #[param(minimum = 16, maximum = 4096)]

@@ -18,13 +18,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A job is begun so often at most, counting those times that the program did not survive.
 const MOST_BEGINNINGS: i64 = 20;
 
-/// Starts the hands: one for uploads, one for webhooks, and as many for reviews as the settings say.
+/// Starts the hands: two for uploads, so that a large file does not hold up a small one, one for webhooks, and as many for reviews as the settings say.
 #[must_use]
 pub fn start_hands(shop: &Arc<Workshop>, end: &CancellationToken) -> JoinSet<()> {
     let mut hands = JoinSet::new();
     let mut add = |kind| {
         hands.spawn(work(Arc::clone(shop), kind, end.clone()));
     };
+    add(JobKind::ReadUpload);
     add(JobKind::ReadUpload);
     add(JobKind::SendWebhook);
     for _ in 0..shop.settings.workers {
