@@ -3,8 +3,10 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CRUMPLE := $(TARGET)/release/crumple
 EXAMPLE := fixtures/example
+LISTEN ?= 127.0.0.1:8080
+DATA ?= crumple-data
 
-.PHONY: help setup page build run test train bench lint nextest
+.PHONY: help setup page build run review serve test api train bench lint nextest
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -22,11 +24,19 @@ page: setup web/dist/index.html ## build the page that the binary carries; skipp
 build: setup page ## build the release binary
 	cargo build --release
 
-run: build ## review the shipped example, print the findings, say where the report is
+run: review serve ## review the shipped example, print the findings, then serve the page on http://127.0.0.1:8080
+
+review: build ## review the shipped example, print the findings, say where the report is
 	$(CRUMPLE) review $(EXAMPLE)/simulation.vtkhdf $(EXAMPLE)/test.h5 --out out/example
+
+serve: build ## serve the page with a demo campaign whose test is played in live; Ctrl-C ends it
+	$(CRUMPLE) serve --listen $(LISTEN) --data $(DATA) --demo $(EXAMPLE)
 
 test: setup ## run all tests under the release profile
 	bash scripts/test.sh
+
+api: build ## hold the running service against its OpenAPI description (schemathesis)
+	bash scripts/check_api.sh $(CRUMPLE)
 
 train: build ## make the shipped model again from its recipe
 	nice -n 15 $(CRUMPLE) train models/residual-small.toml --out models/residual-small.onnx

@@ -2,6 +2,8 @@
 //!
 //! Every setting is read once, turned into its meaning here, and passed down as a value.
 
+pub mod serve;
+
 use std::path::{Path, PathBuf};
 
 /// Directory, next to the repository or the binary, into which `make setup` unpacks ONNX Runtime.

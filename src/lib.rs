@@ -3,16 +3,21 @@
 //!
 //! `src/README.md` is the map: the layers, one sentence a module, and the way from two files to a flag.
 
+pub mod blobs;
 pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod domain;
 pub mod export;
 pub mod geom;
+pub mod http;
 pub mod infer;
 pub mod ingest;
 pub mod jobs;
 pub mod report;
 pub mod review;
+pub mod store;
+pub mod tasks;
+pub mod telemetry;
 pub mod train;
 pub mod vision;

@@ -24,6 +24,21 @@ fn help_of_train() {
 }
 
 #[test]
+fn help_of_serve() {
+    insta::assert_snapshot!(help(&["serve", "--help"]));
+}
+
+#[test]
+fn help_of_replay() {
+    insta::assert_snapshot!(help(&["replay", "--help"]));
+}
+
+#[test]
+fn help_of_watch() {
+    insta::assert_snapshot!(help(&["watch", "--help"]));
+}
+
+#[test]
 fn words_that_are_not_understood_end_with_2() {
     for words in [&["review"][..], &["review", "a", "b", "--out", "c", "--tolerance-mm", "-1"], &["rewiev"], &[]] {
         let run = Command::new(env!("CARGO_BIN_EXE_crumple")).args(words).output().expect("the binary runs");

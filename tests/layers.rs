@@ -38,6 +38,12 @@ const ROOMS: &[(&[&str], &[&str])] = &[
     // `ingest` reads video files through OpenCV's videoio.
     (&["opencv"], &["vision", "geom::pose", "ingest"]),
     (&["clap"], &["cli", "main"]),
+    (&["sqlx"], &["store"]),
+    (&["object_store"], &["blobs"]),
+    (&["axum", "tower_http", "utoipa", "utoipa_axum", "utoipa_swagger_ui", "rust_embed"], &["http"]),
+    // The edges talk to other services: the webhook's address, a running `crumple serve`.
+    (&["reqwest"], &["jobs", "cli"]),
+    (&["metrics_exporter_prometheus"], &["telemetry", "http", "compose"]),
 ];
 
 /// Longest source file, lines.

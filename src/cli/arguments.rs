@@ -5,9 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::serve::ServeWords;
+
 /// Exit codes, for the help text.
 const AFTER_HELP: &str = "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 an input \
                           was refused (nothing is written), 130 stopped by Ctrl-C (nothing is written).";
+
+/// Where settings come from, for the help text.
+const SERVE_AFTER_HELP: &str = "Each setting may also stand in the settings file (--config) as NAME = VALUE, or in the \
+                                environment as CRUMPLE_NAME: --lease-s is lease_s there and CRUMPLE_LEASE_S here. A flag \
+                                wins over the environment, and that over the file. Ctrl-C or SIGTERM ends the service; \
+                                running reviews go back into the queue.";
 
 /// Says where, when and by how many mm a filmed crash test deformed differently from its simulation.
 #[derive(Debug, Parser)]
@@ -25,6 +33,13 @@ pub(super) enum Command {
     /// Train a residual model from its recipe and write it as one ONNX file
     #[command(after_help = AFTER_HELP)]
     Train(TrainArguments),
+    /// Run the service: API, page, uploads, reviews in a queue
+    #[command(after_help = SERVE_AFTER_HELP)]
+    Serve(ServeArguments),
+    /// Play a stored film into a running service, frame by frame
+    Replay(ReplayArguments),
+    /// Send every file that is dropped into a folder to a running service and have tests reviewed
+    Watch(WatchArguments),
     /// Try one file and print a verdict; `review` starts this in a process of its own.
     #[command(hide = true)]
     Probe {
@@ -87,6 +102,132 @@ pub(super) struct TrainArguments {
     pub(super) quiet: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The film: whatever `review` takes for a test
+    pub(super) test: PathBuf,
+    /// The service
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(super) url: String,
+    /// What to compare with: id or name of a simulation that the service has [default: the newest]
+    #[arg(long, value_name = "ID")]
+    pub(super) simulation: Option<String>,
+    /// Campaign of the test; made where it is missing
+    #[arg(long, value_name = "NAME", default_value = "Live")]
+    pub(super) campaign: String,
+    /// Name of the test [default: the film's]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Seconds of film in a second: 1 is as it was filmed, 0.001 makes a millisecond last a second
+    #[arg(long, value_name = "N", default_value_t = 0.001, value_parser = above_zero)]
+    pub(super) speed: f64,
+    /// How far the test may be off before it is flagged, mm
+    #[arg(long, value_name = "MM", default_value_t = 5.0, value_parser = length_mm)]
+    pub(super) tolerance_mm: f64,
+    /// How long to wait for the last flags before the live test is ended, s
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = above_zero)]
+    pub(super) patience_s: f64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArguments {
+    /// The folder
+    pub(super) folder: PathBuf,
+    /// The service
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(super) url: String,
+    /// Campaign of the tests; made where it is missing
+    #[arg(long, value_name = "NAME", default_value = "Watched")]
+    pub(super) campaign: String,
+    /// Id of the simulation to compare with [default: the last one that was dropped]
+    #[arg(long, value_name = "ID")]
+    pub(super) simulation: Option<String>,
+    /// How far a test may be off before it is flagged, mm
+    #[arg(long, value_name = "MM", default_value_t = 5.0, value_parser = length_mm)]
+    pub(super) tolerance_mm: f64,
+    /// A file that was not written to for so long is taken, s
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = above_zero)]
+    pub(super) still_s: f64,
+    /// Take what is there and end
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Settings file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Address and port to listen at; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Folder of the database and of all files; one service at a time may use it [default: crumple-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Reviews at a time; each one uses all cores [default: 1]
+    #[arg(long, value_name = "N")]
+    workers: Option<u64>,
+    /// How long a job is held by a worker that no longer answers, s [default: 30]
+    #[arg(long, value_name = "S")]
+    lease_s: Option<f64>,
+    /// Largest file that is taken, GB [default: 64]
+    #[arg(long, value_name = "GB")]
+    max_upload_gb: Option<f64>,
+    /// How long one file may be tried in its own process, s [default: 60]
+    #[arg(long, value_name = "S")]
+    read_limit_s: Option<f64>,
+    /// What measures: dis or onnx [default: dis]
+    #[arg(long, value_name = "NAME")]
+    residual: Option<String>,
+    /// Residual model, for onnx [default: models/residual-small.onnx]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Where the model must run: auto, cpu, cuda or tensorrt [default: auto]
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// Live tests at a time; further ones are answered "busy" [default: 4]
+    #[arg(long, value_name = "N")]
+    max_live: Option<u64>,
+    /// Changes that a reader of the event stream may have missed and still gets [default: 200000]
+    #[arg(long, value_name = "N")]
+    keep_events: Option<u64>,
+    /// How long running answers and jobs may take when the service ends, s [default: 10]
+    #[arg(long, value_name = "S")]
+    stop_s: Option<f64>,
+    /// Which log lines go to stderr: error, warn, info, debug, or by module (crumple::jobs=debug,info) [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// How they look: text or json [default: text]
+    #[arg(long, value_name = "NAME")]
+    log_format: Option<String>,
+    /// Make a demo campaign from simulation.vtkhdf, simulation.json and test.h5 of this folder, once
+    #[arg(long, value_name = "DIR")]
+    demo: Option<PathBuf>,
+}
+
+impl ServeArguments {
+    /// The flags as one source of settings.
+    pub(super) fn into_words(self) -> ServeWords {
+        ServeWords {
+            listen: self.listen,
+            data: self.data,
+            workers: self.workers,
+            lease_s: self.lease_s,
+            max_upload_gb: self.max_upload_gb,
+            read_limit_s: self.read_limit_s,
+            residual: self.residual,
+            model: self.model,
+            provider: self.provider,
+            max_live: self.max_live,
+            keep_events: self.keep_events,
+            stop_s: self.stop_s,
+            log: self.log,
+            log_format: self.log_format,
+            demo: self.demo,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Residual {
     /// OpenCV's dense inverse search: no model, any processor
@@ -111,5 +252,12 @@ fn length_mm(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(mm) if mm.is_finite() && mm > 0.0 => Ok(mm),
         _ => Err("expected a length above 0 in mm, for example 5".to_owned()),
+    }
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() && n > 0.0 => Ok(n),
+        _ => Err("expected a number above 0".to_owned()),
     }
 }

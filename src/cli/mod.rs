@@ -2,11 +2,15 @@
 
 mod arguments;
 mod progress;
+mod remote;
+mod replay;
 mod request;
 mod review;
+mod serve;
 mod summary;
 mod table;
 mod train;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -21,6 +25,7 @@ pub use arguments::Arguments;
 use self::arguments::Command;
 use self::request::UsageError;
 use crate::config::ConfigError;
+use crate::config::serve::{ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
 use crate::jobs::{EstimatorChoice, ReviewError};
@@ -32,6 +37,8 @@ use crate::vision::ResidualEstimator;
 pub struct App {
     /// Makes what measures the residual.
     pub build_estimator: fn(&EstimatorChoice) -> Result<Box<dyn ResidualEstimator>, EstimatorError>,
+    /// Runs the service until a signal ends it.
+    pub serve: fn(ServeSettings) -> anyhow::Result<()>,
 }
 
 /// What measures could not be made ready.
@@ -76,6 +83,9 @@ const STOPPED: u8 = 130;
 pub fn run(arguments: Arguments, app: &App) -> ExitCode {
     let outcome = match arguments.command {
         Command::Review(words) => review::run(words, app),
+        Command::Serve(words) => serve::run(words, app),
+        Command::Replay(words) => replay::run(&words),
+        Command::Watch(words) => watch::run(&words),
         Command::Train(words) => train::run(&words),
         Command::Probe { words } => probe(&words),
     };
@@ -97,6 +107,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<EstimatorError>().map(EstimatorError::is_input_error),
         error.downcast_ref::<TrainError>().map(TrainError::is_input_error),
         error.downcast_ref::<UsageError>().map(|_| true),
+        error.downcast_ref::<SettingError>().map(SettingError::is_input_error),
     ];
     if input.into_iter().flatten().any(|at_fault| at_fault) { INPUT_REFUSED } else { OUR_FAULT }
 }

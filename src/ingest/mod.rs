@@ -20,7 +20,7 @@ mod vtkhdf;
 
 pub use digest::digest_sha256;
 pub use error::IngestError;
-pub use record::TestFile;
+pub use record::{TestFile, read_picture};
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 
 /// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.

@@ -13,19 +13,31 @@ use crate::review::{ReviewSource, SourceError};
 /// States kept at a time: the pair around a frame, its neighbours for the velocity, and the undeformed one.
 const KEPT_STATES: usize = 5;
 
-/// A simulation and a film as the review asks for them.
+/// A simulation state by state, with the few that are in use kept.
 #[derive(Debug)]
-pub struct FileSource<'a> {
+pub struct SimulationStates<'a> {
     simulation: &'a SimulationFile,
-    test: &'a TestFile,
     kept: Mutex<VecDeque<(usize, Arc<State>)>>,
 }
 
-impl<'a> FileSource<'a> {
+impl<'a> SimulationStates<'a> {
     /// Reads nothing yet.
     #[must_use]
-    pub fn new(simulation: &'a SimulationFile, test: &'a TestFile) -> Self {
-        Self { simulation, test, kept: Mutex::new(VecDeque::new()) }
+    pub fn new(simulation: &'a SimulationFile) -> Self {
+        Self { simulation, kept: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Node positions at a simulation time in s, mm; held before the first and after the last state.
+    ///
+    /// # Errors
+    /// When a state cannot be read.
+    pub fn positions_mm(&self, simulation_time_s: f64) -> Result<Vec<[f32; 3]>, IngestError> {
+        let (a, b, weight) = bracket(self.simulation.times_s(), simulation_time_s);
+        let first = self.state(a)?;
+        if weight == 0.0 {
+            return Ok(first.positions_mm.clone());
+        }
+        Ok(interpolate_positions(&first.positions_mm, &self.state(b)?.positions_mm, weight))
     }
 
     /// Plastic strain of each element in the state nearest to a simulation time in s; `None` when the file has none.
@@ -52,14 +64,32 @@ impl<'a> FileSource<'a> {
     }
 }
 
+/// A simulation and a film as the review asks for them.
+#[derive(Debug)]
+pub struct FileSource<'a> {
+    states: SimulationStates<'a>,
+    test: &'a TestFile,
+}
+
+impl<'a> FileSource<'a> {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new(simulation: &'a SimulationFile, test: &'a TestFile) -> Self {
+        Self { states: SimulationStates::new(simulation), test }
+    }
+
+    /// Plastic strain of each element in the state nearest to a simulation time in s; `None` when the file has none.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn plastic_strain(&self, simulation_time_s: f64) -> Result<Option<Vec<f32>>, IngestError> {
+        self.states.plastic_strain(simulation_time_s)
+    }
+}
+
 impl ReviewSource for FileSource<'_> {
     fn simulated_mm(&self, simulation_time_s: f64) -> Result<Vec<[f32; 3]>, SourceError> {
-        let (a, b, weight) = bracket(self.simulation.times_s(), simulation_time_s);
-        let first = self.state(a)?;
-        if weight == 0.0 {
-            return Ok(first.positions_mm.clone());
-        }
-        Ok(interpolate_positions(&first.positions_mm, &self.state(b)?.positions_mm, weight))
+        Ok(self.states.positions_mm(simulation_time_s)?)
     }
 
     fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {

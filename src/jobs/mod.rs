@@ -1,14 +1,39 @@
-//! What the product does as a whole, one file a job; the edges (`cli`, later `http`) only ask for them.
+//! What the product does as a whole, one file a job; the edges (`cli`, `http`) only ask for them.
 
 mod caveats;
+mod desk;
 mod error;
 mod file_source;
+mod live_camera;
+mod live_review;
+mod live_room;
 mod outline_check;
+mod read_upload;
+mod review_pair;
 mod review_test;
+mod runner;
+mod seed_demo;
+mod send_webhook;
+mod service_error;
+mod sweep;
 mod tolerances;
+pub mod views;
 mod watched;
+mod workshop;
 
+pub use desk::{Desks, Layer, PictureOrder};
 pub use error::ReviewError;
-pub use file_source::FileSource;
-pub use review_test::{EstimatorChoice, ReviewRequest, Reviewed, StageProgress, review_test};
+pub use file_source::{FileSource, SimulationStates};
+pub use live_camera::{LiveCamera, LiveTarget};
+pub use live_room::{LiveStatus, Lives, NewFrame, Room};
+pub use read_upload::{CameraSummary, PartName, SimulationSummary, UNSORTED, stem_of};
+pub use review_test::{
+    EstimatorChoice, Findings, ReviewRequest, Reviewed, StageProgress, review_test, review_test_showing,
+};
+pub use runner::start_hands;
+pub use seed_demo::{DEMO_CAMPAIGN, play_demo, seed_demo};
+pub use send_webhook::signature;
+pub use service_error::ServiceError;
+pub use sweep::{sweep_at_start, sweep_beside_work};
 pub use tolerances::{ToleranceError, ToleranceRequest};
+pub use workshop::{EstimatorMaker, Folders, Workshop, safe_name};

@@ -13,7 +13,7 @@ use super::file_source::FileSource;
 use super::outline_check::check_outline;
 use super::tolerances::ToleranceRequest;
 use super::watched::{Stopped, Watch, Watched};
-use crate::domain::{InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
+use crate::domain::{CameraRecord, InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
 use crate::export::{
     ExtraArray, ExtraRows, FLAGS_CSV, OutputFolder, REVIEW_JSON, REVIEW_VTKHDF, Rows, write_flags_csv,
     write_review_json, write_review_vtkhdf,
@@ -83,7 +83,72 @@ pub fn review_test(
     estimator: &dyn ResidualEstimator,
     progress: &StageProgress<'_>,
 ) -> Result<Reviewed, ReviewError> {
-    run(request, estimator, progress).map_err(ReviewError::or_cancelled)
+    review_test_showing(request, estimator, progress, &mut |_, _| {})
+}
+
+/// As [`review_test`]; before the folder appears, `show` gets the findings while mesh and fields are in memory.
+///
+/// # Errors
+/// As [`review_test`].
+pub fn review_test_showing(
+    request: &ReviewRequest,
+    estimator: &dyn ResidualEstimator,
+    progress: &StageProgress<'_>,
+    show: &mut dyn FnMut(&Findings<'_>, &Review),
+) -> Result<Reviewed, ReviewError> {
+    run(request, estimator, progress, show).map_err(ReviewError::or_cancelled)
+}
+
+/// What a review found, with what it is drawn from.
+pub struct Findings<'a> {
+    /// The mesh.
+    pub mesh: &'a Mesh,
+    /// Its skin.
+    pub skin: &'a Skin,
+    /// The cameras.
+    pub cameras: &'a [CameraRecord],
+    /// The field and what it rests on.
+    pub measured: &'a Measured,
+    /// The flag of each element at each moment, 0 for none.
+    pub flag_ids: &'a [Vec<u32>],
+    /// Film time to simulation time.
+    pub offset_s: f64,
+    /// First time of the simulation, s.
+    pub begin_s: f64,
+    /// Node positions at a simulation time, mm.
+    pub simulated_mm: &'a dyn Fn(f64) -> Result<Vec<[f32; 3]>, ReviewError>,
+    /// Plastic strain of each element at a simulation time; `None` when the simulation has none.
+    pub strain: &'a dyn Fn(f64) -> Result<Option<Vec<f32>>, ReviewError>,
+}
+
+impl Findings<'_> {
+    /// Node positions of the simulation at moment `moment`, mm.
+    ///
+    /// # Errors
+    /// When the simulation cannot be read.
+    pub fn positions_mm(&self, moment: usize) -> Result<Vec<[f32; 3]>, ReviewError> {
+        (self.simulated_mm)(self.measured.fields[moment].time_s + self.offset_s)
+    }
+
+    /// Node positions before the crash, mm.
+    ///
+    /// # Errors
+    /// When the simulation cannot be read.
+    pub fn undeformed_mm(&self) -> Result<Vec<[f32; 3]>, ReviewError> {
+        (self.simulated_mm)(self.begin_s)
+    }
+
+    /// Plastic strain of each element at moment `moment`; `None` when the simulation has none.
+    ///
+    /// # Errors
+    /// When the simulation cannot be read.
+    pub fn plastic_strain(&self, moment: usize) -> Result<Option<Vec<f32>>, ReviewError> {
+        (self.strain)(self.measured.fields[moment].time_s + self.offset_s)
+    }
+}
+
+fn unreadable(source: SourceError) -> ReviewError {
+    ReviewError::Export { source: crate::export::ExportError::Positions { frame: 0, source } }
 }
 
 impl From<Stopped> for ReviewError {
@@ -96,6 +161,7 @@ fn run(
     request: &ReviewRequest,
     estimator: &dyn ResidualEstimator,
     progress: &StageProgress<'_>,
+    show: &mut dyn FnMut(&Findings<'_>, &Review),
 ) -> Result<Reviewed, ReviewError> {
     let watch = Watch::new(progress);
     let mut clock = StageClock::new();
@@ -145,6 +211,20 @@ fn run(
         write_report(folder.path(), &input)?;
         clock.lap("report");
     }
+    show(
+        &Findings {
+            mesh: simulation.mesh(),
+            skin: &skin,
+            cameras: setup.cameras,
+            measured: &measured,
+            flag_ids: &flag_ids,
+            offset_s: shown.offset_s,
+            begin_s: shown.begin_s,
+            simulated_mm: &|at| source.simulated_mm(at).map_err(unreadable),
+            strain: &|at| Ok(files.plastic_strain(at)?),
+        },
+        &review,
+    );
     review.timings = clock.laps;
     write_flags_csv(&folder.path().join(FLAGS_CSV), &review)?;
     write_review_json(&folder.path().join(REVIEW_JSON), &review)?;

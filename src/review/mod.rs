@@ -8,6 +8,7 @@ mod foreign;
 mod impactor;
 mod judge;
 mod lift;
+mod live;
 mod measure;
 mod nearby;
 mod noise;
@@ -23,9 +24,13 @@ pub use align::{AlignError, align_camera};
 pub use flags::{Judged, judge};
 pub use judge::{CONFIDENCE, normal_cdf};
 pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
+pub use live::FilmWatch;
 pub use measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 pub use rigid::{MeasuredNode, split_rigid};
-pub use session::{Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation};
+pub use session::{
+    Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation,
+    measure_deviation_watched,
+};
 pub use timeline::{Moment, moments};
 pub use track::{StepPicture, TrackError, TrackedStep, Tracker};
 pub use trigger::{EarlyStep, LARGEST_OFFSET_S, NodeHistory, TriggerFit, fit_trigger};

@@ -10,6 +10,7 @@ use super::align::{AlignError, align_camera};
 use super::distrust::{distrust_image, distrust_impactor, distrust_what_moves};
 use super::early::find_trigger;
 use super::impactor::FilmedImpactor;
+use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
@@ -137,6 +138,19 @@ pub fn measure_deviation(
     source: &dyn ReviewSource,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Measured, SessionError> {
+    measure_deviation_watched(setup, source, progress, &mut WholeFilm)
+}
+
+/// As [`measure_deviation`], for a film that is still arriving: `watch` chooses the moments and sees each one measured.
+///
+/// # Errors
+/// As [`measure_deviation`].
+pub fn measure_deviation_watched(
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    watch: &mut dyn FilmWatch,
+) -> Result<Measured, SessionError> {
     let undeformed = source.simulated_mm(setup.state_times_s[0]).map_err(SessionError::Source)?;
     let moments = moments(setup.cameras);
     let total: usize = moments.iter().map(|m| m.frames.len()).sum();
@@ -152,8 +166,7 @@ pub fn measure_deviation(
     let quiet = quiet_moments(source, &moments, &undeformed, offset_of(early.fit).0, &alignment)?;
     let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
     report("impactor", 0)?;
-    let impactor =
-        FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
+    let impactor = FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
     let hidden = match &impactor {
         Some(impactor) => distrust_image(impactor, &mut tracks),
         None => distrust_impactor(setup, source, &moments, &quiet, &mut tracks)?,
@@ -185,6 +198,13 @@ pub fn measure_deviation(
     let mut done = 0;
     for (index, moment) in measured.moments.clone().into_iter().enumerate() {
         report("measure", done)?;
+        // What was tracked for the trigger is there already.
+        if tracked.len() == 0 && watch.skips(&moment) {
+            let left_out = measured.fields.len();
+            measured.moments.remove(left_out);
+            measured.quiet.remove(left_out);
+            continue;
+        }
         let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
         let step = match tracked.next() {
             Some(step) => step,
@@ -205,6 +225,7 @@ pub fn measure_deviation(
         let seen = nodes_in_view(setup, tracker.cameras(), &simulated, &step.deviation_mm);
         record_step(&mut measured, moment.time_s, &step, &seen, &simulated, &speed, offset_sigma_s, tracker.cameras());
         done += moment.frames.len();
+        watch.measured(&measured);
     }
     report("measure", done)?;
     Ok(measured)

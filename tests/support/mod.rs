@@ -3,6 +3,7 @@
 pub(crate) mod plate;
 pub(crate) mod program;
 pub(crate) mod record_writer;
+pub(crate) mod service;
 pub(crate) mod vtkhdf_writer;
 
 use std::path::PathBuf;

@@ -203,6 +203,23 @@ impl ImageRecord {
     }
 }
 
+/// Decodes one picture file of `width` × `height` px, as the films of picture folders are decoded.
+///
+/// # Errors
+/// A picture that cannot be decoded or has another size.
+pub fn read_picture(file: &Path, width: usize, height: usize) -> Result<ndarray::Array2<f32>, IngestError> {
+    let (found_width, found_height) = size_of_picture(file)?;
+    let refused = |found: String| {
+        let expected = format!("{width} x {height} px, 8 or 16 bit");
+        IngestError::refused(file, "picture", found, expected, "send pictures of the size that was announced")
+    };
+    if (found_width, found_height) != (width, height) {
+        return Err(refused(format!("{found_width} x {found_height} px")));
+    }
+    let (picture, palette) = decode(file)?;
+    luma_of(&picture, palette.as_ref(), height, width).ok_or_else(|| refused(format!("{:?}", picture.color())))
+}
+
 fn luma_of(
     picture: &DynamicImage,
     palette: Option<&[f32; 256]>,

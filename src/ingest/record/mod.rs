@@ -17,6 +17,8 @@ use self::hdf5_record::{FORMAT, Hdf5Record};
 use self::images::ImageRecord;
 use self::video::VideoRecord;
 use super::error::IngestError;
+pub use images::read_picture;
+
 use super::hdf5_read;
 
 /// An opened test: cameras and channels in memory, pictures read one at a time.

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Holds a running service against its own OpenAPI description with schemathesis (installed into .tools/schemathesis).
+# usage: scripts/check_api.sh PROGRAM [EXAMPLES]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+program="$1" examples="${2:-15}"
+venv=.tools/schemathesis
+if [ ! -x "$venv/bin/schemathesis" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check 'schemathesis>=4'
+fi
+data="$(mktemp -d)"
+port="${PORT:-8199}"
+"$program" serve --listen "127.0.0.1:$port" --data "$data" --log warn &
+service=$!
+trap 'kill "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true; rm -rf "$data"' EXIT
+for _ in $(seq 100); do curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break; sleep 0.1; done
+# The event stream never ends, so it is left to the tests. No server may fail, and what it answers must be described.
+"$venv/bin/schemathesis" run "http://127.0.0.1:$port/api/v1/openapi.json" --url "http://127.0.0.1:$port" \
+    --exclude-path /api/v1/events --max-examples "$examples" --phases examples,coverage,fuzzing \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance

@@ -1,0 +1,141 @@
+//! A running service as the command line sees it.
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+/// Parts of an upload, bytes.
+const PART: usize = 32 << 20;
+
+/// A service's address.
+pub(super) struct Remote {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// A list's first page.
+#[derive(Debug, Deserialize)]
+pub(super) struct Things<T> {
+    pub(super) items: Vec<T>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    id: String,
+    name: String,
+}
+
+/// An upload as far as the command line cares.
+#[derive(Debug, Deserialize)]
+pub(super) struct Uploaded {
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) refusal: Option<String>,
+    pub(super) simulation_id: Option<String>,
+    pub(super) test_id: Option<String>,
+}
+
+impl Remote {
+    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().build().context("cannot set up HTTP")?;
+        Ok(Self { client, base: format!("{}/api/v1", url.trim_end_matches('/')) })
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
+        let answer = request.send().await.with_context(|| format!("no service answers at {}", self.base))?;
+        let (status, text) = (answer.status(), answer.text().await.context("the answer was cut off")?);
+        if !status.is_success() {
+            let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            bail!("the service answers {status}: {}", problem["detail"].as_str().unwrap_or(&text));
+        }
+        serde_json::from_str(&text).context("the answer is not what this version expects")
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.answer(self.client.get(format!("{}/{path}", self.base))).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<T> {
+        self.answer(self.client.post(format!("{}/{path}", self.base)).json(body)).await
+    }
+
+    pub(super) async fn frame(&self, live: &str, camera: &str, time_s: f64, grey: Vec<u8>) -> anyhow::Result<()> {
+        let mut url = reqwest::Url::parse(&format!("{}/live/{live}/frames", self.base)).context("the address")?;
+        url.query_pairs_mut().append_pair("camera", camera).append_pair("time_s", &time_s.to_string());
+        let request = self.client.post(url).header("content-type", "application/octet-stream").body(grey);
+        let _: serde_json::Value = self.answer(request).await?;
+        Ok(())
+    }
+
+    /// The campaign of this name, made where it is missing.
+    pub(super) async fn campaign(&self, name: &str) -> anyhow::Result<String> {
+        let known: Things<Named> = self.get("campaigns?limit=1000").await?;
+        if let Some(found) = known.items.into_iter().find(|c| c.name == name || c.id == name) {
+            return Ok(found.id);
+        }
+        let made: Named = self.post("campaigns", &serde_json::json!({ "name": name })).await?;
+        Ok(made.id)
+    }
+
+    /// Sends a file part by part, each with its checksum, and waits until it was read.
+    pub(super) async fn upload(&self, path: &std::path::Path, campaign: &str) -> anyhow::Result<Uploaded> {
+        use tokio::io::AsyncReadExt as _;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut file = tokio::fs::File::open(path).await.with_context(|| format!("cannot open {}", path.display()))?;
+        let length = file.metadata().await.context("cannot tell the file's size")?.len();
+        let metadata = format!("filename {},campaign_id {}", base64(name.as_bytes()), base64(campaign.as_bytes()));
+        let request = self.client.post(format!("{}/uploads", self.base));
+        let request = request.header("upload-length", length).header("upload-metadata", metadata);
+        let begun: Uploaded = self.answer(request).await?;
+        let place = format!("{}/uploads/{}", self.base, begun.id);
+        let (mut sent, mut part) = (0u64, vec![0; PART]);
+        while sent < length {
+            let wanted = PART.min(usize::try_from(length - sent).unwrap_or(PART));
+            file.read_exact(&mut part[..wanted]).await.with_context(|| format!("{} was cut", path.display()))?;
+            let request = self.client.patch(&place).header("content-type", "application/offset+octet-stream");
+            let checksum = format!("sha256 {}", base64(&Sha256::digest(&part[..wanted])));
+            let request = request.header("upload-offset", sent).header("upload-checksum", checksum);
+            let answer = request.body(part[..wanted].to_vec()).send().await.context("the upload was cut off")?;
+            if !answer.status().is_success() {
+                let text = answer.text().await.unwrap_or_default();
+                let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                bail!("{}: {}", path.display(), problem["detail"].as_str().unwrap_or(&text));
+            }
+            sent += wanted as u64;
+        }
+        loop {
+            let now: Uploaded = self.get(&format!("uploads/{}", begun.id)).await?;
+            if now.state == "accepted" || now.state == "refused" {
+                return Ok(now);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Standard base64 (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let held = three.iter().fold(0u32, |h, b| h << 8 | u32::from(*b)) << (8 * (3 - three.len()));
+        for i in 0..4 {
+            let letter = LETTERS[(held >> (18 - 6 * i)) as usize & 63] as char;
+            text.push(if i <= three.len() { letter } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+}

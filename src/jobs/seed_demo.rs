@@ -1,0 +1,120 @@
+//! The demo campaign: the shipped example, reviewed once as if somebody had uploaded it, then played in live.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::live_camera::LiveCamera;
+use super::live_room::{Lives, NewFrame};
+use super::service_error::ServiceError;
+use super::workshop::Workshop;
+use crate::ingest::TestFile;
+use crate::review::moments;
+use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, Upload};
+use crate::tasks::run_on_thread;
+
+/// Name of the demo campaign.
+pub const DEMO_CAMPAIGN: &str = "Demo: crash box";
+/// From one live moment to the next.
+const PAUSE: Duration = Duration::from_secs(4);
+/// The demo is ordered under this key, so that a restart does not order it again.
+const KEY: &str = "crumple-demo-1";
+
+/// Uploads `simulation.vtkhdf`, `simulation.json` and `test.h5` of the demo folder and orders their review; does nothing
+/// where that was done before.
+///
+/// # Errors
+/// When a file is missing or refused, or the store fails.
+pub async fn seed_demo(shop: &Arc<Workshop>) -> Result<(), ServiceError> {
+    let Some(folder) = shop.settings.demo.clone() else { return Ok(()) };
+    let campaign = shop.store.campaign_named(DEMO_CAMPAIGN).await?;
+    if campaign.tests == 0 {
+        order(shop, &folder, &campaign.id).await?;
+    }
+    Ok(())
+}
+
+async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result<(), ServiceError> {
+    bring(shop, &folder.join("simulation.json"), "sidecar", campaign_id).await?;
+    let simulation = bring(shop, &folder.join("simulation.vtkhdf"), "simulation", campaign_id).await?;
+    let test = bring(shop, &folder.join("test.h5"), "test", campaign_id).await?;
+    let (Some(simulation_id), Some(test_id)) = (simulation.simulation_id, test.test_id) else {
+        return Err(ServiceError::Refused { what: "the demo's files became no simulation and test".to_owned() });
+    };
+    let review = ReviewOrder { simulation_id, test_id, tolerance_mm: 5.0, tolerances: Default::default() };
+    let order = BatchOrder {
+        idempotency_key: Some(KEY.to_owned()),
+        request_sha256: KEY.to_owned(),
+        webhook: None,
+        reviews: vec![review],
+    };
+    shop.store.order_reviews(&order).await?;
+    Ok(())
+}
+
+/// Plays the demo's film in live, once its review is done and the machine has time: one moment every [`PAUSE`].
+///
+/// # Errors
+/// When the film cannot be read or the live test cannot begin.
+pub async fn play_demo(shop: &Arc<Workshop>, lives: &Lives) -> Result<(), ServiceError> {
+    let Some(folder) = shop.settings.demo.clone() else { return Ok(()) };
+    let campaign = shop.store.campaign_named(DEMO_CAMPAIGN).await?;
+    let filter = ReviewFilter { campaign_id: Some(campaign.id.clone()), ..ReviewFilter::default() };
+    let mut changes = shop.store.changes();
+    let reviews = loop {
+        let reviews = shop.store.reviews(&filter, &Page { limit: 1000, cursor: None }).await?;
+        if reviews.iter().all(|r| r.state != "queued" && r.state != "running") {
+            break reviews;
+        }
+        let _ = changes.changed().await;
+    };
+    let Some(simulation_id) = reviews.first().map(|r| r.simulation_id.clone()) else { return Ok(()) };
+    let path = folder.join("test.h5");
+    let film = run_on_thread("open-demo", move || TestFile::open(&path)).await??;
+    let record = film.record();
+    let cameras: Vec<LiveCamera> = record.cameras.iter().map(LiveCamera::of_record).collect();
+    let name = format!("{}, live {}", record.test_id, campaign.tests);
+    let room = lives.begin(name, campaign.id, simulation_id, cameras, 5.0).await?;
+    for moment in moments(&record.cameras) {
+        for (camera, frame) in moment.frames {
+            let luma = film.read_frame(camera, frame)?.luma;
+            let grey: Vec<u8> = luma.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+            let name = record.cameras[camera].name.clone();
+            room.take(&NewFrame { camera: name, time_s: record.cameras[camera].times_s[frame], bytes: grey.into() })?;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    lives.end(&room.row.id).await?;
+    Ok(())
+}
+
+/// Takes a file in as an upload and waits until it was read.
+async fn bring(
+    shop: &Arc<Workshop>,
+    path: &Path,
+    kind: &'static str,
+    campaign_id: &str,
+) -> Result<Upload, ServiceError> {
+    let id = Upload::fresh_id();
+    let copied = tokio::fs::copy(path, shop.folders.upload(&id)).await.map_err(ServiceError::file("read", path))?;
+    let length = i64::try_from(copied).unwrap_or(i64::MAX);
+    let new = NewUpload {
+        filename: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        length,
+        kind,
+        campaign_id: Some(campaign_id.to_owned()),
+        expected_sha256: None,
+    };
+    shop.store.add_upload(&id, &new).await?;
+    let mut changes = shop.store.changes();
+    let mut upload = shop.store.upload_grew(&id, length).await?;
+    while upload.state == "reading" {
+        // The channel lives as long as the store.
+        let _ = changes.changed().await;
+        upload = shop.store.upload(&id).await?;
+    }
+    match upload.refusal {
+        Some(what) => Err(ServiceError::Refused { what }),
+        None => Ok(upload),
+    }
+}

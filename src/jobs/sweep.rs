@@ -1,0 +1,59 @@
+//! Putting the data folder in order: what no row names goes.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::service_error::ServiceError;
+use super::workshop::Workshop;
+use crate::blobs::Swept;
+
+/// What is younger than this may have its row on the way.
+const YOUNG: Duration = Duration::from_secs(600);
+
+/// At the start, when nothing runs yet: leases of the dead end, work in progress is thrown away, all orphans go.
+///
+/// # Errors
+/// When the store or a folder fails.
+pub async fn sweep_at_start(shop: &Arc<Workshop>) -> Result<Swept, ServiceError> {
+    let waiting = shop.store.expire_leases().await?;
+    if waiting > 0 {
+        tracing::warn!(jobs = waiting, "the last run was cut off: its jobs are taken up again");
+    }
+    for kind in ["work", "desks"] {
+        let folder = shop.folders.all(kind);
+        remove_except(&folder, &HashSet::new())?;
+    }
+    remove_except(&shop.folders.all("uploads"), &shop.store.uploads_on_disk().await?.into_iter().collect())?;
+    remove_except(&shop.folders.all("live"), &shop.store.live_ids().await?.into_iter().collect())?;
+    // Nothing else runs: everything without a row is an orphan, however young.
+    sweep(shop, SystemTime::now() + YOUNG).await
+}
+
+/// From time to time, beside the work.
+///
+/// # Errors
+/// When the store or the blobs fail.
+pub async fn sweep_beside_work(shop: &Arc<Workshop>) -> Result<Swept, ServiceError> {
+    shop.store.forget_events(shop.settings.keep_events).await?;
+    sweep(shop, SystemTime::now() - YOUNG).await
+}
+
+async fn sweep(shop: &Workshop, before: SystemTime) -> Result<Swept, ServiceError> {
+    let digests = shop.store.named_digests().await?.into_iter().collect();
+    let reviews = shop.store.reviews_with_results().await?.into_iter().collect();
+    Ok(shop.blobs.sweep(&digests, &reviews, before).await?)
+}
+
+fn remove_except(folder: &Path, kept: &HashSet<String>) -> Result<(), ServiceError> {
+    for entry in std::fs::read_dir(folder).map_err(ServiceError::file("list", folder))? {
+        let path = entry.map_err(ServiceError::file("list", folder))?.path();
+        if kept.contains(&path.file_name().unwrap_or_default().to_string_lossy().into_owned()) {
+            continue;
+        }
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.map_err(ServiceError::file("remove", &path))?;
+    }
+    Ok(())
+}
