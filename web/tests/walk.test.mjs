@@ -136,7 +136,7 @@ test("a review of the pair is started, its progress seen, and it finishes", asyn
   assert.ok(said.flags > 0, "the shipped test has mismatches");
 });
 
-test("the desk shows film and mesh, and the first picture comes within a second", async () => {
+test("the desk shows film and mesh, and how soon the first picture comes is noted", async () => {
   await page.goto(`${service.url}/reviews/${review}`);
   await page.waitForSelector("[data-camera]");
   await until("a drawn film", async () => (await coloursIn("[data-camera]")).colours > 100);
@@ -343,7 +343,7 @@ test("light, narrow and small pages hold together, and the sheet of keys opens",
   await page.keyboard.press("t");
 });
 
-test("a mesh of a million elements is drawn by the same renderer", async () => {
+test("a large mesh is drawn by the same renderer", async () => {
   await page.goto(`${service.url}/speed?elements=${process.env.SPEED_ELEMENTS ?? 1_000_000}`);
   const said = await until("the figures", () => page.evaluate(() => document.documentElement.dataset.speed), 180_000);
   Object.assign(figures, { speed: JSON.parse(said) });
