@@ -1,6 +1,9 @@
 import { render } from "preact";
 import "./styles/base.css";
+import "./styles/controls.css";
 import "./styles/views.css";
+import "./styles/findings.css";
+import "./styles/desk.css";
 import { startKeys } from "./lib/keys";
 import { startEvents } from "./state/events";
 import { startRoute } from "./state/route";

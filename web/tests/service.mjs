@@ -33,32 +33,68 @@ function freePort() {
   });
 }
 
-/** `{ url, stop }`; waits until the service says that it is ready. */
-export async function startService() {
-  if (process.env.CRUMPLE_URL) return { url: process.env.CRUMPLE_URL.replace(/\/$/, ""), stop: async () => {} };
-  const folder = mkdtempSync(join(tmpdir(), "crumple-page-"));
-  const port = await freePort();
-  const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${port}`, "--data", folder], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+async function ready(url, what, child, said) {
+  const until = Date.now() + START_MS;
+  while (!(await fetch(url).then((reply) => reply.ok, () => false))) {
+    if (child.exitCode !== null || Date.now() > until) {
+      child.kill("SIGKILL");
+      throw new Error(`${what} did not start:\n${said()}`);
+    }
+    await pause(100);
+  }
+}
+
+function begin(command, words, environment = {}) {
+  const child = spawn(command, words, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
   let said = "";
   for (const pipe of [child.stdout, child.stderr]) pipe.on("data", (piece) => { said = (said + piece).slice(-4000); });
   const ended = new Promise((done) => child.on("exit", done));
+  const stop = async (signal = "SIGTERM") => {
+    child.kill(signal);
+    await Promise.race([ended, pause(10_000)]);
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return { child, said: () => said, stop };
+}
+
+/**
+ * `{ url, stop, restart }`, when it is ready. `restart` kills the service as a power cut would and starts it on the same
+ * folder; null where it is not ours. A binary that was built before the page gets web/dist through Vite's preview.
+ */
+export async function startService() {
+  if (process.env.CRUMPLE_URL) return { url: process.env.CRUMPLE_URL.replace(/\/$/, ""), stop: async () => {}, restart: null };
+  const folder = mkdtempSync(join(tmpdir(), "crumple-page-"));
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const until = Date.now() + START_MS;
-  for (;;) {
-    const ready = await fetch(`${url}/readyz`).then((reply) => reply.ok, () => false);
-    if (ready) break;
-    if (child.exitCode !== null || Date.now() > until) {
-      child.kill();
-      throw new Error(`the service did not start:\n${said}`);
-    }
-    await new Promise((done) => setTimeout(done, 100));
+  let service;
+  const start = async () => {
+    service = begin(BINARY, ["serve", "--listen", `127.0.0.1:${port}`, "--data", folder]);
+    await ready(`${url}/readyz`, "the service", service.child, service.said);
+  };
+  await start();
+  const has_page = ((await fetch(url)).headers.get("content-type") ?? "").includes("html");
+  let front = url;
+  let preview = null;
+  if (!has_page) {
+    const at = await freePort();
+    front = `http://127.0.0.1:${at}`;
+    const vite = join(ROOT, "web/node_modules/vite/bin/vite.js");
+    preview = begin(process.execPath, [vite, "preview", join(ROOT, "web"), "--host", "127.0.0.1", "--port", String(at), "--strictPort"], { SERVICE: url });
+    await ready(front, "the preview", preview.child, preview.said);
   }
   return {
-    url,
+    url: front,
+    restart: async (meanwhile) => {
+      await service.stop("SIGKILL");
+      await meanwhile?.();
+      await start();
+    },
     stop: async () => {
-      child.kill("SIGTERM");
-      await Promise.race([ended, new Promise((done) => setTimeout(done, 10_000))]);
-      child.kill("SIGKILL");
+      await preview?.stop();
+      await service.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -136,7 +136,7 @@ test("a review of the pair is started, its progress seen, and it finishes", asyn
   assert.ok(said.flags > 0, "the shipped test has mismatches");
 });
 
-test("the desk shows film and mesh, and the first picture comes within a second", async () => {
+test("the desk shows film and mesh, and how soon the first picture comes is noted", async () => {
   await page.goto(`${service.url}/reviews/${review}`);
   await page.waitForSelector("[data-camera]");
   await until("a drawn film", async () => (await coloursIn("[data-camera]")).colours > 100);
@@ -151,14 +151,18 @@ test("the desk shows film and mesh, and the first picture comes within a second"
 test("scrubbing shows each frame exactly, and time and flag are in the address", async () => {
   await page.keyboard.press("Home");
   const seen = new Set();
+  let before = null;
   const moments = (await api(`/reviews/${review}/result`)).times_s;
   for (let moment = 0; moment < moments.length; moment++) {
-    await page.waitForTimeout(60);
-    seen.add((await coloursIn("[data-camera]")).sum);
+    before = await until("another picture than before", async () => {
+      const { sum } = await coloursIn("[data-camera]");
+      return sum !== before && sum;
+    });
+    seen.add(before);
     assert.equal(await page.locator(".clock").textContent(), `${(moments[moment] * 1000).toFixed(3).replace("-", "−")} ms`);
     await page.keyboard.press("ArrowRight");
   }
-  assert.ok(seen.size >= moments.length - 1, `${seen.size} different pictures of ${moments.length}`);
+  assert.equal(seen.size, moments.length, "as many different pictures as moments");
   await until("the time in the address", async () => Number(query().get("t")) > 0);
 });
 
@@ -303,6 +307,22 @@ test("the board counts what was judged, and events arrive", async () => {
   await shot("11-jobs");
 });
 
+test("when the service is killed the page says so, and goes on by itself when it is back", async (context_of_test) => {
+  if (!service.restart) return context_of_test.skip("the service is not ours to kill");
+  await page.click("nav >> text=Campaigns");
+  await page.waitForSelector("td .tag");
+  await service.restart(async () => {
+    await page.click("nav >> text=Jobs");
+    await page.waitForSelector(".standing.waiting");
+    await shot("11-no-connection");
+  });
+  await page.waitForSelector(".standing.open", { timeout: 30_000 });
+  await page.click("nav >> text=Campaigns");
+  const made = await (await fetch(`${service.url}/api/v1/campaigns`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"After the cut"}' })).json();
+  await until("what happened after the cut", async () => (await page.locator(`option[value="${made.id}"]`).count()) === 1);
+  for (let at = complaints.length - 1; at >= 0; at--) if (/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|ERR_SOCKET|status of 50\d/.test(complaints[at])) complaints.splice(at, 1);
+});
+
 test("light, narrow and small pages hold together, and the sheet of keys opens", async () => {
   await page.goto(`${service.url}/reviews/${review}?flag=1`);
   await page.waitForSelector("[data-camera]");
@@ -323,7 +343,7 @@ test("light, narrow and small pages hold together, and the sheet of keys opens",
   await page.keyboard.press("t");
 });
 
-test("a mesh of a million elements is drawn by the same renderer", async () => {
+test("a large mesh is drawn by the same renderer", async () => {
   await page.goto(`${service.url}/speed?elements=${process.env.SPEED_ELEMENTS ?? 1_000_000}`);
   const said = await until("the figures", () => page.evaluate(() => document.documentElement.dataset.speed), 180_000);
   Object.assign(figures, { speed: JSON.parse(said) });

@@ -26,14 +26,20 @@ async function refusal(reply: Response): Promise<Refused> {
   return new Refused(reply.status, problem);
 }
 
+/** Called when the service, or what stands before it, cannot be reached. */
+export const unreachable = { tell: () => {} };
+
 export async function ask(path: string, init?: RequestInit): Promise<Response> {
   let reply: Response;
   try {
     reply = await fetch(BASE + path, init);
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    unreachable.tell();
     throw new Refused(0, { detail: "the service cannot be reached; is `crumple serve` running?" });
   }
+  // 503 is the service's own "busy"; these come from a proxy before it.
+  if (reply.status === 502 || reply.status === 504) unreachable.tell();
   if (!reply.ok) throw await refusal(reply);
   return reply;
 }

@@ -55,9 +55,16 @@ const LONGEST_WAIT_MS = 15_000;
 /** The service sends a comment at least this often; silence for longer means that the line is dead. */
 const LONGEST_SILENCE_MS = 60_000;
 
+export interface Listening {
+  stop: () => void;
+  /** Something else says that the service is gone: begin the line anew instead of waiting for its silence. */
+  doubt: () => void;
+}
+
 /** Listens until `stop` is called. `standing` hears of every change; after a gap events go on from the last id. */
-export function listen(url: string, heard: (event: StreamEvent) => void, standing: (now: Standing) => void): () => void {
+export function listen(url: string, heard: (event: StreamEvent) => void, standing: (now: Standing) => void): Listening {
   const stopped = new AbortController();
+  let line = new AbortController();
   void (async () => {
     let last: string | null = null;
     let wait_ms = SHORTEST_WAIT_MS;
@@ -65,8 +72,9 @@ export function listen(url: string, heard: (event: StreamEvent) => void, standin
       standing("connecting");
       const parser = new EventParser();
       parser.id = last;
+      line = new AbortController();
       try {
-        for await (const piece of pieces(url, last, stopped.signal, () => { standing("open"); wait_ms = SHORTEST_WAIT_MS; })) {
+        for await (const piece of pieces(url, last, AbortSignal.any([stopped.signal, line.signal]), () => { standing("open"); wait_ms = SHORTEST_WAIT_MS; })) {
           for (const event of parser.push(piece)) {
             last = event.id ?? last;
             heard(event);
@@ -81,7 +89,7 @@ export function listen(url: string, heard: (event: StreamEvent) => void, standin
       wait_ms = Math.min(wait_ms * 2, LONGEST_WAIT_MS);
     }
   })();
-  return () => stopped.abort();
+  return { stop: () => stopped.abort(), doubt: () => line.abort() };
 }
 
 async function* pieces(url: string, last: string | null, stop: AbortSignal, opened: () => void): AsyncGenerator<string> {

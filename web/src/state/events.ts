@@ -1,6 +1,6 @@
 /** What the service tells by itself: one stream for the page, handed out by name. */
 import { signal } from "@preact/signals";
-import { BASE } from "../lib/api";
+import { BASE, unreachable } from "../lib/api";
 import { listen, type Standing } from "../lib/sse";
 
 export type EventName = "upload" | "review" | "flag" | "live" | "verdict" | "job" | "campaign" | "test" | "simulation";
@@ -34,7 +34,7 @@ export function onReconnect(again: () => void): () => void {
 
 export function startEvents(): void {
   let was_open = false;
-  listen(
+  const listening = listen(
     `${BASE}/events`,
     (event) => {
       // The service no longer has what happened since the last id: read everything anew.
@@ -59,4 +59,5 @@ export function startEvents(): void {
       was_open = true;
     },
   );
+  unreachable.tell = () => { if (standing.peek() === "open") listening.doubt(); };
 }

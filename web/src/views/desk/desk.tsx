@@ -142,7 +142,7 @@ export function DeskPath() {
       <span class="muted cut">against {here.simulation.value?.name ?? "simulation"}</span>
       <ReviewTag review={review} />
       <span class="grow" />
-      <a class="button" href={`/export/${review.id}`}><Icon name="download" />Export</a>
+      {review.state === "finished" ? <a class="button" href={`/export/${review.id}`}><Icon name="download" />Export</a> : null}
     </>
   );
 }

@@ -74,10 +74,10 @@ function CompareBar({ here }: { here: Desk }) {
         ))}
       </div>
       {now === "onion" ? <input type="range" min="0" max="1" step="0.02" value={overlay.onion.value} aria-label="Share of the predicted picture"
-        title="Share of the predicted picture" onInput={(event) => { overlay.onion.value = Number(event.currentTarget.value); }} /> : null}
+        title="Share of the predicted picture" style={{ width: "48px" }} onInput={(event) => { overlay.onion.value = Number(event.currentTarget.value); }} /> : null}
       <span class="grow" />
       {check(overlay.colours, "Deviation", "d", "Deviation colours where the film has the surface", blind)}
-      {overlay.colours.value && !blind ? <input type="range" min="0.1" max="1" step="0.05" value={overlay.opacity.value} aria-label="Opacity of the colours"
+      {overlay.colours.value && !blind && now !== "onion" ? <input type="range" min="0.1" max="1" step="0.05" value={overlay.opacity.value} aria-label="Opacity of the colours"
         title="Opacity of the colours" style={{ width: "52px" }} onInput={(event) => { overlay.opacity.value = Number(event.currentTarget.value); }} /> : null}
       {check(overlay.outlines, "Flags", "l", "Outlines of flags", blind)}
       {check(overlay.edges, "Simulation", "e", "Elements where the simulation has them")}
