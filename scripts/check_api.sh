@@ -15,7 +15,8 @@ port="${PORT:-8199}"
 service=$!
 trap 'kill "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true; rm -rf "$data"' EXIT
 for _ in $(seq 100); do curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break; sleep 0.1; done
-# The event stream never ends, so it is left to the tests. No server may fail, and what it answers must be described.
+# The event stream never ends and parts of uploads have a media type of their own: both are left to the tests. No server
+# may fail, and what it answers must be described.
 "$venv/bin/schemathesis" run "http://127.0.0.1:$port/api/v1/openapi.json" --url "http://127.0.0.1:$port" \
-    --exclude-path /api/v1/events --max-examples "$examples" --phases examples,coverage,fuzzing \
+    --exclude-path /api/v1/events --exclude-method PATCH --max-examples "$examples" --phases examples,coverage,fuzzing \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance

@@ -4,6 +4,7 @@
 //! cannot tell of a route that is not there.
 
 mod campaigns;
+mod description;
 mod events;
 mod extract;
 mod files;
@@ -137,6 +138,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .nest("/api/v1", OpenApiRouter::new().routes(routes!(live::take_frame)))
         .split_for_parts();
     description.merge(frames);
+    description::name_common_failures(&mut description);
     description
 }
 

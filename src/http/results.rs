@@ -241,6 +241,11 @@ pub(super) async fn get_mesh(
     Ok(shown(&headers, &id, "mesh", body, changes))
 }
 
+/// A moment's index; a problem, not plain text, for what is none.
+fn moment_of(text: &str) -> Answer<usize> {
+    text.parse().map_err(|_| Problem::not_found(format!("found moment {text:?}, expected an index in times_s")))
+}
+
 /// One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not measured), sigma\[N\] (mm), plastic
 /// strain\[N\].
 #[utoipa::path(get, path = "/reviews/{id}/states/{moment}", tag = "results",
@@ -248,10 +253,10 @@ pub(super) async fn get_mesh(
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get_state(
     State(service): State<Service>,
-    Path((id, moment)): Path<(String, usize)>,
+    Path((id, moment)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let name = views::state_name(moment);
+    let name = views::state_name(moment_of(&moment)?);
     let (body, changes) = view(&service, &id, &name).await?;
     Ok(shown(&headers, &id, &name, body, changes))
 }
@@ -262,10 +267,10 @@ pub(super) async fn get_state(
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get_flag_elements(
     State(service): State<Service>,
-    Path((id, moment)): Path<(String, usize)>,
+    Path((id, moment)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let name = views::flags_name(moment);
+    let name = views::flags_name(moment_of(&moment)?);
     let (body, changes) = view(&service, &id, &name).await?;
     Ok(shown(&headers, &id, &name, body, changes))
 }
