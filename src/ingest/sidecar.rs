@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn an_unknown_unit_is_refused_with_the_known_ones() {
         let record = parse(r#"{"units":{"length":"furlong"}}"#).expect("a record");
-        let sidecar = Sidecar { record, source: "run.json".into(), found: true };
+        let sidecar = Sidecar { record, source: "run.json".into(), found: true, impactor: None };
         assert!(sidecar.length_to_mm().expect_err("unknown").to_string().contains("mm, cm, m"));
         assert!((sidecar.time_to_s().expect("assumed") - 1.0).abs() < f64::EPSILON);
     }

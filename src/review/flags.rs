@@ -67,12 +67,11 @@ pub fn judge(
         .into_iter()
         .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
         .collect();
-    let mut chosen: Vec<(Region, Verdict)> =
-        join_nearby(lasting, &neighbours, GAP_ELEMENTS)
-            .into_iter()
-            .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
-            .map(|r| (r, Verdict::Mismatch))
-            .collect();
+    let mut chosen: Vec<(Region, Verdict)> = join_nearby(lasting, &neighbours, GAP_ELEMENTS)
+        .into_iter()
+        .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
+        .map(|r| (r, Verdict::Mismatch))
+        .collect();
     chosen.extend(
         undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
     );

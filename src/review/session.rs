@@ -150,8 +150,7 @@ pub fn measure_deviation(
     let quiet = quiet_moments(source, &moments, &undeformed, offset_of(early.fit).0, &alignment)?;
     let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
     report("impactor", 0)?;
-    let impactor =
-        FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
+    let impactor = FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
     let hidden = match &impactor {
         Some(impactor) => distrust_image(impactor, &mut tracks),
         None => distrust_impactor(setup, source, &moments, &quiet, &mut tracks)?,
@@ -163,7 +162,7 @@ pub fn measure_deviation(
     }
     let trigger = early.fit;
     let (offset_s, offset_sigma_s) = offset_of(trigger);
-    let (mut tracked, mut tracker) = early.still_true(setup, source, offset_s, tracks)?;
+    let (mut tracked, mut tracker) = early.still_true(setup, source, &undeformed, offset_s, tracks)?;
     for a in &mut alignment {
         (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
     }
@@ -199,7 +198,7 @@ pub fn measure_deviation(
             }
         };
         let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
-        let seen = nodes_in_view(setup, tracker.cameras(), &simulated, &step.deviation_mm);
+        let seen = nodes_in_view(setup, tracker.cameras(), &step.positions_mm(&simulated));
         record_step(&mut measured, moment.time_s, &step, &seen, &simulated, &speed, offset_sigma_s, tracker.cameras());
         done += moment.frames.len();
     }
