@@ -100,7 +100,8 @@ fn lay_flat(control: u32, origins: &[Vector3<f64>], neighbours: &[u32], spread: 
 /// Linear weights in the best triangle; `None` when the place is too far outside of all.
 fn in_triangle(near: &[(u32, Vector2<f64>)], place: Vector2<f64>) -> Option<Share> {
     // Inside comes before outside; inside the least mean squared distance wins, outside the least way out.
-    let mut best: Option<((bool, f64), [usize; 3], [f64; 3])> = None;
+    let mut least = (true, f64::INFINITY);
+    let mut best: Option<([usize; 3], [f64; 3])> = None;
     for i in 0..near.len() {
         for j in i + 1..near.len() {
             for k in j + 1..near.len() {
@@ -112,21 +113,21 @@ fn in_triangle(near: &[(u32, Vector2<f64>)], place: Vector2<f64>) -> Option<Shar
                 } else {
                     [i, j, k].iter().zip(weights).map(|(n, w)| w * (near[*n].1 - place).norm_squared()).sum()
                 };
-                let better = best.is_none_or(|(least, ..)| (is_outside, cost) < least);
-                if better && out <= OUTSIDE {
-                    best = Some(((is_outside, cost), [i, j, k], weights));
+                if (is_outside, cost) < least && out <= OUTSIDE {
+                    least = (is_outside, cost);
+                    best = Some(([i, j, k], weights));
                 }
             }
         }
     }
-    best.map(|(_, nodes, weights)| share_of(nodes.map(|n| near[n].0), weights))
+    best.map(|(nodes, weights)| share_of(nodes.map(|n| near[n].0), weights))
 }
 
 fn barycentric([a, b, c]: [Vector2<f64>; 3], p: Vector2<f64>) -> Option<[f64; 3]> {
     let (u, v, w) = (b - a, c - a, p - a);
     let area = u.perp(&v);
     let longest = u.norm_squared().max(v.norm_squared()).max((c - b).norm_squared());
-    if !(area.abs() > SLIVER * longest) {
+    if area.is_nan() || area.abs() <= SLIVER * longest {
         return None;
     }
     let (s, t) = (w.perp(&v) / area, u.perp(&w) / area);
