@@ -5,7 +5,8 @@
 //! everything is small and runs once. Rows whose peer or data are missing say so.
 //!
 //! `cargo bench --bench figures -- size size-review` is for itself: it writes a film of 10 GB and a run of 10 million
-//! elements into a temporary folder (some 200 MB there, minutes) and reads both, and reviews a mesh of 100,000 elements.
+//! elements into a temporary folder (some 200 MB there, minutes) and reads both, and reviews meshes of 100,000
+//! and 1,000,000 elements.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
 mod files;

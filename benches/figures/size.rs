@@ -1,4 +1,4 @@
-//! Proof by size: a film of 10 GB, a run of 10 million elements, and a whole review of 100,000 elements.
+//! Proof by size: a film of 10 GB, a run of 10 million elements, and whole reviews of 100,000 and 1,000,000.
 
 use std::path::Path;
 
@@ -42,16 +42,18 @@ pub(crate) fn table(plan: Plan) -> String {
     table.into_text()
 }
 
-/// A whole review of a mesh as fine as a body-in-white's part: what takes the memory then is the lift's factorisation.
+/// A whole review of meshes as fine as a body-in-white's part and as a whole car.
 pub(crate) fn review_table(plan: Plan) -> String {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (run, film) = (folder.path().join("sheet.vtkhdf"), folder.path().join("sheet.h5"));
     let mut table = Table::new("Size: the whole review");
     let as_text = |p: &Path| p.display().to_string();
-    let side = if plan.small { 60 } else { 316 };
-    let bytes = write_sheet_test(side, &run, &film);
-    let what = format!("the whole review of {} elements filmed by 2 cameras, {FRAMES} frames each", side * side);
-    table.row(&what, bytes, &["review", &as_text(&run), &as_text(&film)]);
+    let sides: &[usize] = if plan.small { &[90] } else { &[316, 1000] };
+    for side in sides {
+        let bytes = write_sheet_test(*side, &run, &film);
+        let what = format!("the whole review of {} elements filmed by 2 cameras, {FRAMES} frames each", side * side);
+        table.row(&what, bytes, &["review", &as_text(&run), &as_text(&film)]);
+    }
     table.into_text()
 }
 

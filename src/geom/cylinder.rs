@@ -28,8 +28,8 @@ impl Cylinder {
     #[must_use]
     pub fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
         let k = camera.intrinsics;
-        let ray = rotation_of(&camera.pose).transpose()
-            * Vector3::new((column - k.cx) / k.fx, (row - k.cy) / k.fy, 1.0);
+        let ray =
+            rotation_of(&camera.pose).transpose() * Vector3::new((column - k.cx) / k.fx, (row - k.cy) / k.fy, 1.0);
         let origin = camera.centre_mm();
         Some(origin + ray * self.first_hit(origin, ray)?)
     }

@@ -33,6 +33,7 @@ impl<'a> Early<'a> {
         mut self,
         setup: &ReviewSetup<'a>,
         source: &dyn ReviewSource,
+        undeformed: &[[f32; 3]],
         offset_s: f64,
         tracks: Vec<CameraTrack>,
     ) -> Result<(std::vec::IntoIter<TrackedStep>, Tracker<'a>), SessionError> {
@@ -53,7 +54,7 @@ impl<'a> Early<'a> {
                     count
                 }
                 None => {
-                    self.tracker = Tracker::new(setup.skin, setup.node_count, tracks);
+                    self.tracker = Tracker::new(setup.skin, undeformed, tracks);
                     0
                 }
             };
@@ -77,7 +78,7 @@ pub(super) fn find_trigger<'a>(
     const NODES: usize = 1500;
     /// Kept states of the tracker: an offset of as many frames less one costs nothing.
     const STATES: usize = 3;
-    let tracker = Tracker::new(setup.skin, setup.node_count, tracks.to_vec());
+    let tracker = Tracker::new(setup.skin, undeformed, tracks.to_vec());
     let mut early = Early { fit: None, tracker, steps: Vec::new(), at_rest: VecDeque::new() };
     if setup.state_times_s.len() < 2 {
         return Ok(early);
@@ -115,8 +116,8 @@ fn is_same_place(a: &[[f32; 3]], b: &[[f32; 3]]) -> bool {
 /// 95th percentile of the measured motion since frame 0, mm.
 fn motion_mm(undeformed: &[[f32; 3]], simulated: &[[f32; 3]], step: &TrackedStep) -> f64 {
     let mut lengths: Vec<f64> = (0..undeformed.len())
-        .filter(|n| step.observed[*n] > 0)
-        .map(|n| (vector(simulated[n]) + step.deviation_mm[n] - vector(undeformed[n])).norm())
+        .filter(|n| step.observed(*n) > 0)
+        .map(|n| (vector(simulated[n]) + step.deviation_mm(n) - vector(undeformed[n])).norm())
         .collect();
     if lengths.is_empty() {
         return 0.0;
@@ -164,7 +165,7 @@ fn early_step(time_s: f64, simulated: &[[f32; 3]], step: &TrackedStep, nodes: &[
     let measured = nodes
         .iter()
         .map(|n| {
-            (step.observed[*n] > 0).then(|| (vector(simulated[*n]) + step.deviation_mm[*n], step.covariance_mm2[*n]))
+            (step.observed(*n) > 0).then(|| (vector(simulated[*n]) + step.deviation_mm(*n), step.covariance_mm2(*n)))
         })
         .collect();
     EarlyStep { time_s, measured }

@@ -67,12 +67,11 @@ pub fn judge(
         .into_iter()
         .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
         .collect();
-    let mut chosen: Vec<(Region, Verdict)> =
-        join_nearby(lasting, &neighbours, GAP_ELEMENTS)
-            .into_iter()
-            .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
-            .map(|r| (r, Verdict::Mismatch))
-            .collect();
+    let mut chosen: Vec<(Region, Verdict)> = join_nearby(lasting, &neighbours, GAP_ELEMENTS)
+        .into_iter()
+        .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
+        .map(|r| (r, Verdict::Mismatch))
+        .collect();
     chosen.extend(
         undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
     );
@@ -176,18 +175,20 @@ fn flag_of(
     region: &Region,
     verdict: Verdict,
 ) -> Flag {
-    let size_at = |moment: usize| peak_size(mesh, measured, moment, &region.elements[&moment]);
+    // Found once a moment: a region of a fine mesh has many nodes to sort.
+    let sizes: BTreeMap<usize, Option<(f64, f64)>> =
+        region.elements.iter().map(|(moment, e)| (*moment, peak_size(mesh, measured, *moment, e))).collect();
     let peak = region
         .elements
         .keys()
         .copied()
         .max_by(|a, b| {
-            let key = |m: usize| (size_at(m).map_or(0.0, |s| s.0), region.elements[&m].len());
+            let key = |m: usize| (sizes[&m].map_or(0.0, |s| s.0), region.elements[&m].len());
             let (ka, kb) = (key(*a), key(*b));
             ka.0.total_cmp(&kb.0).then(ka.1.cmp(&kb.1)).then(b.cmp(a))
         })
         .expect("a region has a moment, else a bug");
-    let (peak_mm, peak_sigma_mm) = size_at(peak).unwrap_or((0.0, f64::from(f32::MAX)));
+    let (peak_mm, peak_sigma_mm) = sizes[&peak].unwrap_or((0.0, f64::from(f32::MAX)));
     let probability = match verdict {
         Verdict::Mismatch => median_probability(&states[peak], &region.elements[&peak]),
         Verdict::CannotTell => 0.5,

@@ -4,8 +4,6 @@
 //! undecided when a camera should see it but the doubt is as large as the tolerance. Connected elements of one part
 //! form a region; regions that overlap in consecutive moments are one finding.
 
-use std::collections::HashMap;
-
 use super::session::Measured;
 use crate::domain::{Mesh, PartId, Tolerances};
 
@@ -76,18 +74,27 @@ pub(super) fn element_states(
 /// Elements that share a node and a part, as adjacency lists.
 #[must_use]
 pub(super) fn element_neighbours(mesh: &Mesh) -> Vec<Vec<u32>> {
-    let mut at_node: HashMap<u32, Vec<u32>> = HashMap::new();
+    let mut starts = vec![0; mesh.node_count + 1];
+    for n in &mesh.connectivity {
+        starts[*n as usize + 1] += 1;
+    }
+    for n in 0..mesh.node_count {
+        starts[n + 1] += starts[n];
+    }
+    let (mut at, mut of_node) = (starts.clone(), vec![0; mesh.connectivity.len()]);
     for element in 0..mesh.element_count() {
         for n in mesh.nodes_of(element) {
-            at_node.entry(*n).or_default().push(element as u32);
+            of_node[at[*n as usize]] = element as u32;
+            at[*n as usize] += 1;
         }
     }
+    let at_node = |n: u32| &of_node[starts[n as usize]..starts[n as usize + 1]];
     (0..mesh.element_count())
         .map(|element| {
             let mut near: Vec<u32> = mesh
                 .nodes_of(element)
                 .iter()
-                .flat_map(|n| at_node[n].iter().copied())
+                .flat_map(|n| at_node(*n).iter().copied())
                 .filter(|e| *e as usize != element && mesh.part_of[*e as usize] == mesh.part_of[element])
                 .collect();
             near.sort_unstable();

@@ -10,28 +10,18 @@ use crate::domain::FrameField;
 use crate::geom::{PinholeView, Raster, rasterise};
 
 /// For each camera, which nodes the mesh at its measured place would show.
-pub(super) fn nodes_in_view(
-    setup: &ReviewSetup<'_>,
-    tracks: &[CameraTrack],
-    simulated: &[[f32; 3]],
-    deviation: &[Vector3<f64>],
-) -> Vec<Vec<bool>> {
-    let positions: Vec<[f32; 3]> = simulated
-        .iter()
-        .zip(deviation)
-        .map(|(x, d)| [x[0] + d.x as f32, x[1] + d.y as f32, x[2] + d.z as f32])
-        .collect();
+pub(super) fn nodes_in_view(setup: &ReviewSetup<'_>, tracks: &[CameraTrack], positions: &[[f32; 3]]) -> Vec<Vec<bool>> {
     tracks
         .par_iter()
         .map(|t| {
-            let raster = rasterise(&t.view.camera, setup.skin, &positions);
-            positions.iter().map(|p| sees(&t.view, &raster, *p)).collect()
+            let raster = rasterise(&t.view.camera, setup.skin, positions);
+            positions.par_iter().map(|p| sees(&t.view, &raster, *p)).collect()
         })
         .collect()
 }
 
 /// True when the node at `p` is the nearest surface at its pixel, within the slack of one pixel's slope.
-fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
+pub(super) fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
     let at = view.camera.pinhole_pixel_from_world(p.map(f64::from));
     let (h, w) = raster.depth_mm.dim();
     let (x, y) = (at.x.round(), at.y.round());
@@ -70,14 +60,15 @@ pub(super) fn record_step(
         time_s,
         deviation_mm: vec![[f32::NAN; 3]; n],
         sigma_mm: vec![f32::NAN; n],
-        observed: step.observed.clone(),
+        observed: (0..n).map(|node| step.observed(node)).collect(),
     };
     let mut size = vec![f32::NAN; n];
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
     for node in 0..n {
         let clock = speed[node] * offset_sigma_s;
-        let covariance: Matrix3<f64> = step.covariance_mm2[node] + clock * clock.transpose();
+        let covariance: Matrix3<f64> = step.covariance_mm2(node) + clock * clock.transpose();
+        let deviation = step.deviation_mm(node);
         let mut worst: Option<f64> = None;
         let mut rays = Vec::new();
         let mut mm_per_px = 0.0f64;
@@ -86,7 +77,7 @@ pub(super) fn record_step(
                 continue;
             }
             in_view[node] = true;
-            let p = vector(simulated[node]) + step.deviation_mm[node];
+            let p = vector(simulated[node]) + deviation;
             let j = track.view.camera.pixel_per_world(p.into());
             let depth = track.view.camera.pinhole_pixel_from_world(p.into()).depth_mm;
             let mm = depth / track.view.camera.intrinsics.fx;
@@ -97,7 +88,7 @@ pub(super) fn record_step(
             worst = Some(worst.map_or(sigma, |w: f64| w.max(sigma)));
         }
         let Some(sigma) = worst else { continue };
-        let mut d = step.deviation_mm[node];
+        let mut d = deviation;
         if let [ray] = rays[..] {
             // One camera: what lies along its ray is the neighbours' guess, not a measurement.
             d -= ray * ray.dot(&d);

@@ -1,5 +1,7 @@
 //! Each part over time: how far off, how sure, how much of it was seen, how much of it is rigid motion.
 
+use std::collections::BTreeMap;
+
 use nalgebra::Vector3;
 
 use super::rigid::{MeasuredNode, split_rigid};
@@ -9,19 +11,20 @@ use crate::domain::{Mesh, PartId, PartSeries};
 /// The nodes of each part that lie on the skin, part by part in the order of [`Mesh::parts`].
 #[must_use]
 pub(super) fn nodes_of_parts(mesh: &Mesh, on_skin: &[bool]) -> Vec<(PartId, Vec<u32>)> {
-    mesh.parts
-        .iter()
-        .map(|part| {
-            let mut nodes: Vec<u32> = (0..mesh.element_count())
-                .filter(|e| mesh.part_of[*e] == part.id)
-                .flat_map(|e| mesh.nodes_of(e).iter().copied())
-                .filter(|n| on_skin[*n as usize])
-                .collect();
-            nodes.sort_unstable();
-            nodes.dedup();
-            (part.id, nodes)
-        })
-        .collect()
+    // One pass over the elements, not one a part: a car has hundreds of parts.
+    let mut of_part: BTreeMap<PartId, Vec<u32>> = mesh.parts.iter().map(|part| (part.id, Vec::new())).collect();
+    for (element, part) in mesh.part_of.iter().enumerate() {
+        if let Some(nodes) = of_part.get_mut(part) {
+            nodes.extend(mesh.nodes_of(element).iter().filter(|n| on_skin[**n as usize]));
+        }
+    }
+    let finish = |id: PartId| {
+        let mut nodes = of_part.remove(&id).unwrap_or_default();
+        nodes.sort_unstable();
+        nodes.dedup();
+        (id, nodes)
+    };
+    mesh.parts.iter().map(|part| part.id).map(finish).collect()
 }
 
 /// An empty series, to be grown moment by moment.

@@ -178,7 +178,7 @@ pub fn measure_deviation_watched(
     }
     let trigger = early.fit;
     let (offset_s, offset_sigma_s) = offset_of(trigger);
-    let (mut tracked, mut tracker) = early.still_true(setup, source, offset_s, tracks)?;
+    let (mut tracked, mut tracker) = early.still_true(setup, source, &undeformed, offset_s, tracks)?;
     for a in &mut alignment {
         (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
     }
@@ -222,7 +222,7 @@ pub fn measure_deviation_watched(
             }
         };
         let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
-        let seen = nodes_in_view(setup, tracker.cameras(), &simulated, &step.deviation_mm);
+        let seen = nodes_in_view(setup, tracker.cameras(), &step.positions_mm(&simulated));
         record_step(&mut measured, moment.time_s, &step, &seen, &simulated, &speed, offset_sigma_s, tracker.cameras());
         done += moment.frames.len();
         watch.measured(&measured);

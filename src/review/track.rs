@@ -4,14 +4,20 @@
 //! so that a large change is still found; then, from there, with the look of frame 0, which cannot drift. Where frame
 //! 0 no longer matches (a fold has changed the light, the surface was hidden) the first measurement stays, with a
 //! larger sigma.
+//!
+//! All of it is kept at the unknowns of the field, which are the nodes unless the mesh is fine ([`super::controls`]).
+
+use std::sync::Arc;
 
 use nalgebra::{Matrix3, Vector3};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::controls::Controls;
 use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift, lift_increment};
 use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
-use crate::geom::{NO_TRIANGLE, Skin, node_neighbours};
+use super::record::sees;
+use crate::geom::{NO_TRIANGLE, Skin};
 use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError, local_contrast};
 
 /// Tracking that could not go on.
@@ -56,24 +62,49 @@ impl StepPicture {
 /// The state of knowledge after one moment.
 #[derive(Debug, Clone)]
 pub struct TrackedStep {
-    /// Test minus simulation at each node, mm.
-    pub deviation_mm: Vec<Vector3<f64>>,
-    /// Its covariance, mm².
-    pub covariance_mm2: Vec<Matrix3<f64>>,
-    /// How many cameras measured the node itself.
-    pub observed: Vec<u8>,
+    controls: Arc<Controls>,
+    deviation_mm: Vec<Vector3<f64>>,
+    covariance_mm2: Vec<Matrix3<f64>>,
+    observed: Vec<u8>,
     /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
     pub residuals_px: Vec<f32>,
     /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
     pub misfit: f64,
 }
 
+impl TrackedStep {
+    /// Test minus simulation at a node, mm.
+    #[must_use]
+    pub fn deviation_mm(&self, node: usize) -> Vector3<f64> {
+        self.controls.vector_at(node, &self.deviation_mm)
+    }
+
+    /// Its covariance, mm².
+    #[must_use]
+    pub fn covariance_mm2(&self, node: usize) -> Matrix3<f64> {
+        self.controls.covariance_at(node, &self.covariance_mm2)
+    }
+
+    /// How many cameras measured the node itself or, on a fine mesh, its surroundings.
+    #[must_use]
+    pub fn observed(&self, node: usize) -> u8 {
+        self.controls.nearest(node).map_or(0, |unknown| self.observed[unknown])
+    }
+
+    /// Simulation plus deviation, mm.
+    #[must_use]
+    pub fn positions_mm(&self, simulated_mm: &[[f32; 3]]) -> Vec<[f32; 3]> {
+        self.controls.deviated(simulated_mm, &self.deviation_mm)
+    }
+}
+
 /// Follows one structure through one test.
 #[derive(Debug)]
 pub struct Tracker<'a> {
     skin: &'a Skin,
-    on_skin: Vec<bool>,
-    edges: Vec<[u32; 2]>,
+    /// Where the nodes are before the test, mm.
+    rest_mm: Vec<[f32; 3]>,
+    controls: Arc<Controls>,
     cameras: Vec<CameraTrack>,
     deviation: Vec<Vector3<f64>>,
     sigma_mm: Vec<f64>,
@@ -108,17 +139,19 @@ const BELIEVED: f64 = 0.3;
 const TRUST_RADIUS: usize = 5;
 
 impl<'a> Tracker<'a> {
-    /// Starts at frame 0, where the deviation is zero by the way it is measured.
+    /// Starts at frame 0, where the deviation is zero by the way it is measured; `rest_mm` is where the nodes are then.
     #[must_use]
-    pub fn new(skin: &'a Skin, node_count: usize, cameras: Vec<CameraTrack>) -> Self {
-        let on_skin = skin.is_on_skin(node_count);
+    pub fn new(skin: &'a Skin, rest_mm: &[[f32; 3]], cameras: Vec<CameraTrack>) -> Self {
+        let seen = |p: &[f32; 3]| cameras.iter().any(|c| sees(&c.view, &c.first.raster, *p));
+        let controls = Arc::new(Controls::new(skin, rest_mm, || rest_mm.par_iter().map(seen).collect()));
+        let count = controls.count();
         Self {
             skin,
-            edges: node_neighbours(skin),
-            on_skin,
+            rest_mm: rest_mm.to_vec(),
+            controls,
             cameras,
-            deviation: vec![Vector3::zeros(); node_count],
-            sigma_mm: vec![0.1; node_count],
+            deviation: vec![Vector3::zeros(); count],
+            sigma_mm: vec![0.1; count],
         }
     }
 
@@ -132,7 +165,7 @@ impl<'a> Tracker<'a> {
     /// known to deviate.
     #[must_use]
     pub fn expected_mm(&self, simulated_mm: &[[f32; 3]]) -> Vec<[f32; 3]> {
-        deviated(simulated_mm, &self.deviation)
+        self.controls.deviated(simulated_mm, &self.deviation)
     }
 
     /// What [`Tracker::restore`] needs to go on from here.
@@ -167,11 +200,12 @@ impl<'a> Tracker<'a> {
         let anchor: Vec<f64> = self.sigma_mm.iter().map(|s| s.hypot(CHANGE_MM)).collect();
         let before = self.deviation.clone();
         let paints = paints_of(pictures)?;
+        let contacts = &self.controls.tell_contacts(contacts, &self.rest_mm)[..];
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
             (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, &paints, estimator)?;
             let told = told(&rough, contacts);
-            let lifted = lift_increment(&self.on_skin, &told, &self.prior(&before, &anchor))?;
+            let lifted = lift_increment(&self.controls.on_skin, &told, &self.prior(&before, &anchor))?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
@@ -185,7 +219,7 @@ impl<'a> Tracker<'a> {
         }
         fine.extend(rough.into_iter().filter(|c| !covered.contains(&(c.sighting.camera, c.row / 8, c.column / 8))));
         let whole = told(&fine, contacts);
-        let lifted = lift(&self.on_skin, &whole, &self.prior(&before, &anchor))?;
+        let lifted = lift(&self.controls.on_skin, &whole, &self.prior(&before, &anchor))?;
         self.apply(&before, &lifted);
         Ok(self.finish(simulated_mm, pictures, &fine, contacts, &unseen, &lifted))
     }
@@ -198,7 +232,7 @@ impl<'a> Tracker<'a> {
         paints: &[Paint],
         estimator: &dyn ResidualEstimator,
     ) -> Result<(Vec<Candidate>, Vec<Array2<bool>>), TrackError> {
-        let positions = deviated(simulated_mm, &self.deviation);
+        let positions = self.controls.deviated(simulated_mm, &self.deviation);
         let noise = NOISE_PX[usize::from(look == Look::Last)];
         let found: Vec<(Predicted, Vec<Candidate>)> = pictures
             .par_iter()
@@ -210,8 +244,10 @@ impl<'a> Tracker<'a> {
             })
             .collect::<Result<_, _>>()?;
         let (mut all, mut unseen) = (Vec::new(), Vec::new());
-        for ((predicted, found), p) in found.into_iter().zip(pictures) {
-            all.extend(found.into_iter().filter(|c| !p.hides(c)));
+        for ((predicted, mut found), p) in found.into_iter().zip(pictures) {
+            found.retain(|c| !p.hides(c));
+            found.par_iter_mut().for_each(|c| self.controls.tell(&mut c.sighting, &self.rest_mm));
+            all.append(&mut found);
             unseen.push(predicted.support.mapv(|s| s == Support::Unseen));
         }
         Ok((all, unseen))
@@ -219,7 +255,7 @@ impl<'a> Tracker<'a> {
 
     fn prior<'b>(&'b self, before: &'b [Vector3<f64>], anchor: &'b [f64]) -> LiftPrior<'b> {
         LiftPrior {
-            edges: &self.edges,
+            edges: &self.controls.edges,
             membrane_mm: MEMBRANE_MM,
             roughness_mm: ROUGHNESS_MM,
             before_mm: before,
@@ -265,7 +301,7 @@ impl<'a> Tracker<'a> {
         }
         let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
         let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, lifted);
-        let positions = deviated(simulated_mm, &self.deviation);
+        let positions = self.controls.deviated(simulated_mm, &self.deviation);
         for (p, unseen) in pictures.iter().zip(unseen) {
             let mut look =
                 Appearance::new(&self.cameras[p.camera].view.camera, self.skin, positions.clone(), p.picture.clone());
@@ -274,6 +310,7 @@ impl<'a> Tracker<'a> {
             self.cameras[p.camera].last = Some(look);
         }
         TrackedStep {
+            controls: Arc::clone(&self.controls),
             deviation_mm: self.deviation.clone(),
             covariance_mm2,
             observed,
@@ -288,8 +325,8 @@ impl<'a> Tracker<'a> {
         for ((at, trusted), unseen) in look.trusted.indexed_iter_mut().zip(unseen) {
             let triangle = look.raster.triangle[at];
             if *unseen && triangle != NO_TRIANGLE {
-                *trusted |=
-                    self.skin.triangles[triangle as usize].iter().all(|n| self.sigma_mm[*n as usize] < PLACED_MM);
+                let placed = |n: &u32| self.controls.nearest(*n as usize).is_some_and(|k| self.sigma_mm[k] < PLACED_MM);
+                *trusted |= self.skin.triangles[triangle as usize].iter().all(placed);
             }
         }
     }
@@ -312,7 +349,7 @@ impl<'a> Tracker<'a> {
                 if anchored[n] { now.sqrt() } else { (now + self.sigma_mm[n].powi(2)).sqrt() }
             })
             .collect();
-        limit_by_distance(&mut sigma, anchored, &self.edges, simulated_mm);
+        limit_by_distance(&mut sigma, anchored, &self.controls.edges, &self.controls.places(simulated_mm));
         let grown = (0..anchored.len())
             .map(|n| {
                 let own = own(n);
@@ -353,11 +390,6 @@ fn paints_of(pictures: &[StepPicture]) -> Result<Vec<Paint>, TrackError> {
         .par_iter()
         .map(|p| local_contrast(&p.picture).map_err(|source| TrackError::Vision { camera: p.camera, source }))
         .collect()
-}
-
-/// Simulation plus deviation, mm.
-fn deviated(simulated_mm: &[[f32; 3]], deviation: &[Vector3<f64>]) -> Vec<[f32; 3]> {
-    simulated_mm.iter().zip(deviation).map(|(x, d)| [x[0] + d.x as f32, x[1] + d.y as f32, x[2] + d.z as f32]).collect()
 }
 
 /// Re-expresses a sighting of a mesh that had been moved by `moved` for the mesh before.

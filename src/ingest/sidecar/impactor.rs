@@ -20,8 +20,7 @@ pub(super) fn impactor_from_json(
     };
     let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
     let curve = |name: &str| sidecar.record.curves.get(name);
-    let (true, Some(times), Some(travel)) =
-        (kind.starts_with("CYL"), curve("time"), curve("impactor_displacement"))
+    let (true, Some(times), Some(travel)) = (kind.starts_with("CYL"), curve("time"), curve("impactor_displacement"))
     else {
         return Ok(None);
     };
@@ -92,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_cylinder_without_a_diameter_is_refused_by_name() {
-        let text = format!(r#"{{{CURVES}, "impactor": {{"kind": "CYL", "x": [0, 0, 0], "v": [1, 0, 0], "n": [0, 0, 1]}}}}"#);
+        let text =
+            format!(r#"{{{CURVES}, "impactor": {{"kind": "CYL", "x": [0, 0, 0], "v": [1, 0, 0], "n": [0, 0, 1]}}}}"#);
         let message = impactor(&text).expect_err("no diameter").to_string();
         assert!(message.contains("impactor.diam"), "{message}");
     }

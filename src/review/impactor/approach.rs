@@ -163,6 +163,8 @@ pub(super) mod tests {
         let (skin, points) = leaning_wall();
         let impactor = pole();
         let approach = Approach::new(&impactor, &skin, &points);
-        assert!((approach.simulated_way_mm(-0.004)).abs() < 1e-12 && (approach.simulated_way_mm(0.005) - 25.0).abs() < 1e-9);
+        assert!(
+            (approach.simulated_way_mm(-0.004)).abs() < 1e-12 && (approach.simulated_way_mm(0.005) - 25.0).abs() < 1e-9
+        );
     }
 }

@@ -86,13 +86,8 @@ fn shift_px(camera: &Camera, from: nalgebra::Vector3<f64>, by: nalgebra::Vector3
 fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Place {
     const ROUNDS: usize = 7;
     let radius = approach.radius_mm();
-    let from_numbers = |p: [f64; 4]| Place {
-        lateral_mm: p[0],
-        along_mm: 0.0,
-        span_mm: [p[1], p[2]],
-        radius_share: 1.0,
-        rate: p[3],
-    };
+    let from_numbers =
+        |p: [f64; 4]| Place { lateral_mm: p[0], along_mm: 0.0, span_mm: [p[1], p[2]], radius_share: 1.0, rate: p[3] };
     let mut best = [0.0, approach.middle_mm - 1.6 * radius, approach.middle_mm + 1.6 * radius, 1.0];
     let mut steps = [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05];
     let mut most = votes(approach, evidence, &from_numbers(best), way_mm);
@@ -117,7 +112,12 @@ fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Pl
 }
 
 /// What is seen of the impactor at a pixel, and how far from its motion the flow there is, px.
-fn distance_px(cylinder: &Cylinder, camera: &Camera, point: &(f64, f64, [f64; 2]), by: nalgebra::Vector3<f64>) -> Option<f64> {
+fn distance_px(
+    cylinder: &Cylinder,
+    camera: &Camera,
+    point: &(f64, f64, [f64; 2]),
+    by: nalgebra::Vector3<f64>,
+) -> Option<f64> {
     let seen = cylinder.seen_at(camera, point.0, point.1)?;
     let [x, y] = shift_px(camera, seen, by)?;
     Some((point.2[0] - x).hypot(point.2[1] - y))
@@ -146,8 +146,7 @@ fn votes(approach: &Approach<'_>, evidence: &[Evidence<'_>], place: &Place, way_
 fn explained(approach: &Approach<'_>, evidence: &[Evidence<'_>], place: &Place, way_mm: f64) -> (usize, usize) {
     let cylinder = approach.filmed(place);
     let by = approach.direction() * (place.rate * way_mm);
-    let distances = evidence
-        .iter()
-        .flat_map(|e| e.points.iter().filter_map(|p| distance_px(&cylinder, e.camera, p, by)));
+    let distances =
+        evidence.iter().flat_map(|e| e.points.iter().filter_map(|p| distance_px(&cylinder, e.camera, p, by)));
     distances.fold((0, 0), |(good, all), d| (good + usize::from(d < EXPLAINED_PX), all + 1))
 }

@@ -53,12 +53,11 @@ pub(super) fn fit_to_outline(
     };
     let grid = |centre: &Place, step: f64, reach: i32| {
         let steps = || (-reach..=reach).map(|i| f64::from(i) * step);
-        let places = steps().flat_map(|beside| steps().map(move |along| [beside, along])).map(|[beside, along]| Place {
-            lateral_mm: centre.lateral_mm + beside,
-            along_mm: centre.along_mm + along,
-            ..*centre
+        let places = steps().flat_map(|beside| steps().map(move |along| [beside, along])).map(|[beside, along]| {
+            Place { lateral_mm: centre.lateral_mm + beside, along_mm: centre.along_mm + along, ..*centre }
         });
-        let mut found: Vec<(f64, Place)> = places.collect::<Vec<_>>().into_par_iter().map(|p| (strength(&p), p)).collect();
+        let mut found: Vec<(f64, Place)> =
+            places.collect::<Vec<_>>().into_par_iter().map(|p| (strength(&p), p)).collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found
     };
