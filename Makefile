@@ -32,7 +32,8 @@ review: build ## review the shipped example, print the findings, say where the r
 serve: build ## serve the page with a demo campaign whose test is played in live; Ctrl-C ends it
 	$(CRUMPLE) serve --listen $(LISTEN) --data $(DATA) --demo $(EXAMPLE)
 
-test: setup ## run all tests under the release profile
+test: page ## run all tests under the release profile; installs what they compare with
+	@bash scripts/setup.sh --tests
 	bash scripts/test.sh
 
 api: build ## hold the running service against its OpenAPI description (schemathesis)

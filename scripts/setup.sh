@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian 12 or Ubuntu machine lacks, part by part; each part is skipped when it is there.
+# usage: scripts/setup.sh [--tests]; with --tests also what the tests hold Crumple against: a browser, VTK, h5py, ONNX.
 # Needs root or sudo only for missing system packages. Nothing outside this folder is touched but those packages and,
 # where there is no Rust at all, the user's own ~/.cargo and ~/.rustup.
 set -euo pipefail
@@ -17,11 +18,14 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # at_least FOUND NEEDED: true when version FOUND is not older than NEEDED.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
+BUILD_PACKAGES=(build-essential clang libclang-dev libopencv-dev mold pkg-config python3 python3-venv curl
+    ca-certificates unzip fonts-dejavu-core)
+
+# system_packages PACKAGE…: installs those that are missing.
 system_packages() {
-    local wanted=(build-essential clang libclang-dev libopencv-dev mold pkg-config python3 python3-venv curl
-        ca-certificates unzip fonts-dejavu-core) missing=() package
+    local wanted=("$@") missing=() package
     command -v dpkg-query >/dev/null || {
-        say "this is no Debian or Ubuntu: make sure of a C compiler, clang, libclang, OpenCV 4, mold, pkg-config, python3"
+        say "this is no Debian or Ubuntu: make sure that there is what these hold: ${wanted[*]}"
         return
     }
     local installed
@@ -124,15 +128,48 @@ onnx_runtime() {
     mv .ort.tmp .ort
 }
 
+# Ubuntu's chromium-browser package only points to a snap, so there a Chrome or Chromium of the user's own is needed.
+browser() {
+    local place
+    for place in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome; do
+        [ -n "$place" ] && [ -x "$place" ] && return
+    done
+    if [ "$(. /etc/os-release 2>/dev/null; echo "${ID:-}")" = debian ]; then
+        system_packages chromium
+    else
+        say "there is no Chromium: the page's browser tests will be skipped (set CHROMIUM to one)"
+    fi
+}
+
+# Programs of others that the tests compare with, at the versions of tests/python/requirements.txt.
+checkers() {
+    local venv=.tools/checks list=tests/python/requirements.txt
+    cmp -s "$list" "$venv/installed.txt" && return
+    say "installing what the tests compare with into $venv: $(grep -v '^#' "$list" | tr '\n' ' ')"
+    [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check -r "$list"
+    cp "$list" "$venv/installed.txt"
+}
+
 test_runner() {
     command -v cargo-nextest >/dev/null && return
     # Building it takes longer than the tests; `cargo test` runs the same tests.
     say "cargo-nextest is not installed: tests run with cargo test (\`make nextest\` installs it)"
 }
 
-system_packages
+case "${1:-}" in
+    "" | --tests) ;;
+    *) fail "found \`$1\`, expected --tests or nothing" ;;
+esac
+system_packages "${BUILD_PACKAGES[@]}"
 rust
 cmake_tool
 node_tool
 onnx_runtime
-test_runner
+if [ "${1:-}" = --tests ]; then
+    # VTK's wheel draws with the system's OpenGL.
+    system_packages libegl1 libgl1 libxrender1
+    browser
+    checkers
+    test_runner
+fi

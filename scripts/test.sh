@@ -3,7 +3,8 @@
 # then the page's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export PATH="$HOME/.cargo/bin:$PATH"
+# The checkers' own Python comes first: tests start `python3`.
+export PATH="$PWD/.tools/checks/bin:$HOME/.cargo/bin:$PATH"
 if command -v cargo-nextest >/dev/null; then
     # A test that skips says so on stderr, which nextest shows of passing tests only when asked; the frame around it
     # is left out.
