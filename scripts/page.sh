@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ ! -x .tools/bin/node ] || export PATH="$PWD/.tools/bin:$PATH"
 command -v npm >/dev/null || { echo "page: there is no npm; run make setup" >&2; exit 1; }
 cd web
+# A build says what it did, not that npm has a new version.
+export npm_config_update_notifier=false
 # npm notes what it installed; newer than the lock means that nothing has changed.
 if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     npm ci --no-audit --no-fund --loglevel=error
