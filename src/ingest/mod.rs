@@ -9,6 +9,7 @@
 mod digest;
 mod error;
 mod filters;
+mod first_bytes;
 mod hdf5_read;
 pub mod limits;
 pub mod probe;
@@ -20,7 +21,8 @@ mod vtkhdf;
 
 pub use digest::digest_sha256;
 pub use error::IngestError;
-pub use record::{TestFile, read_picture};
+pub use first_bytes::{EarlyRefusal, FIRST_BYTES, refusal_of_first_bytes};
+pub use record::{GrowingFilm, TestFile, read_picture};
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 
 /// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.
