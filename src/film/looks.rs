@@ -193,7 +193,7 @@ pub(super) fn coats(rng: &mut Rng, look: Look, parts: usize, mm_per_px: f64) -> 
 
 /// A coat for what stands around: walls, floors, clamps, impactors.
 pub(super) fn surroundings_coat(rng: &mut Rng, mm_per_px: f64) -> Paint {
-    let mut paint = Paint::plain(rng.range(0.12, 0.7) as f32, seed(rng));
+    let mut paint = Paint::plain(rng.range(0.12, 0.55) as f32, seed(rng));
     paint.dirt = rng.range(0.1, 0.5) as f32;
     paint.dirt_mm = (mm_per_px * rng.log_range(25.0, 160.0)) as f32;
     paint.dirt_gain = rng.range(0.4, 0.85) as f32;

@@ -9,10 +9,10 @@ use super::scene::{Body, Owner, Scene};
 use super::sensor::Sensor;
 use super::shoot::{Exposure, Set, expose, look, percentile};
 use super::subject::Subject;
-use super::surroundings::{impactor, surroundings};
+use super::surroundings::{holding_block, impactor, surroundings};
 use super::targets::{place_targets, seen_targets};
 use crate::domain::{CameraRecord, Pose, TargetMark};
-use crate::geom::Camera;
+use crate::geom::{Camera, NO_TRIANGLE};
 
 /// What is asked of a film; the rest is drawn at random.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +109,8 @@ impl FilmPlan {
         let look = order.look.unwrap_or_else(|| Look::random(&mut rng("look"), parts));
         let stage = subject.stage();
 
-        let bodies = bodies(&mut rng("impactor"), subject, 1.0);
+        let mut bodies = bodies(&mut rng("impactor"), subject);
+        bodies.add(&holding_block(&mut rng("block"), subject, 1.0), Body::Standing);
         let cameras = place_cameras(&mut rng("cameras"), subject, &bodies, order.size, order.cameras);
         let scale = |c: &Camera| c.camera_from_world(stage.centre_mm).z / c.intrinsics.fx;
         let mm_per_px = cameras.iter().map(scale).sum::<f64>() / cameras.len() as f64;
@@ -119,6 +120,7 @@ impl FilmPlan {
         let decals = stickers(&mut rng("stickers"), look, &scene.skin, rest, mm_per_px);
         scene.add(&impactor(&mut rng("impactor"), subject, mm_per_px), Body::Moving);
         let around = surroundings(&mut rng("surroundings"), subject, &cameras, mm_per_px);
+        scene.add(&holding_block(&mut rng("block"), subject, mm_per_px), Body::Standing);
         scene.add(&around.standing, Body::Standing);
         scene.add(&around.backdrop, Body::Backdrop);
         let before = scene.positions_mm(rest, subject.impactor_moved_mm(0.0));
@@ -167,14 +169,13 @@ impl FilmPlan {
         let set = Set { scene: &self.scene, skin: &self.scene.skin, light: &self.light, lit, void: self.void };
         let light = expose(set, &small, &exposure, Window::whole(&small), 1, 0.0);
         let plane = light.index_axis_move(ndarray::Axis(0), 0);
-        let of = |owner: Owner| {
-            percentile(
-                &plane,
-                |r, c| seen.triangle[(r, c)] != u32::MAX && self.scene.owner(seen.triangle[(r, c)]) == owner,
-                0.8,
-            )
+        let of = |owner: Owner, share: f64| {
+            let shows = |r, c| seen.triangle[(r, c)] != NO_TRIANGLE && self.scene.owner(seen.triangle[(r, c)]) == owner;
+            percentile(&plane, shows, share)
         };
-        let bright = of(Owner::Structure).or_else(|| of(Owner::Scenery)).unwrap_or(1.0).max(1e-3);
+        let around = of(Owner::Scenery, 0.9).unwrap_or(0.0);
+        // A structure in the shade is not worth a floor without any drawing.
+        let bright = of(Owner::Structure, 0.8).unwrap_or(around).max(0.45 * around).max(1e-3);
         wanted.powf(1.0 / response) / bright
     }
 
@@ -196,10 +197,10 @@ impl FilmPlan {
 }
 
 /// Structure and impactor alone, to find free views.
-fn bodies(rng: &mut Rng, subject: &Subject<'_>, mm_per_px: f64) -> Scene {
+fn bodies(rng: &mut Rng, subject: &Subject<'_>) -> Scene {
     let plain = super::paint::Paint::plain(0.5, 0);
     let mut scene = Scene::new(subject.mesh, subject.undeformed_mm(), &[[plain.clone(), plain]]);
-    scene.add(&impactor(rng, subject, mm_per_px), Body::Moving);
+    scene.add(&impactor(rng, subject, 1.0), Body::Moving);
     scene
 }
 
@@ -217,12 +218,12 @@ fn random_light(rng: &mut Rng, stage: Stage, camera: &Camera, mm_per_px: f64) ->
     let toward_camera = (camera.centre_mm() - nalgebra::Vector3::from(stage.centre_mm)).normalize();
     let mut toward = nalgebra::Vector3::from(rng.direction());
     toward.z = toward.z.abs() + 0.25;
-    if rng.chance(0.75) {
-        toward += toward_camera * rng.range(0.4, 1.2);
+    if rng.chance(0.85) {
+        toward += toward_camera * rng.range(0.6, 1.6);
     }
     let mut fill = nalgebra::Vector3::from(rng.direction());
     fill.z = fill.z.abs();
-    let ambient = rng.log_range(0.15, 0.7) as f32;
+    let ambient = rng.log_range(0.25, 0.9) as f32;
     Light {
         toward: toward.normalize().into(),
         key: 1.0,

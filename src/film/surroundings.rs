@@ -9,6 +9,10 @@ use super::solids::{Solid, any_normal};
 use super::subject::{Bounds, Subject};
 use crate::geom::Camera;
 
+/// A holding block is at most so many times as wide as the structure.
+const LARGEST_BLOCK: f64 = 1.7;
+/// How far the floor stays below the structure, so that it cuts no block, in halves of its height.
+const BLOCK_BELOW: f64 = 1.3;
 /// How far the impactor's surface stays behind the contact, so that it does not flicker through the sheet, mm.
 const BEHIND_MM: f64 = 0.6;
 
@@ -48,7 +52,7 @@ pub(super) fn impactor(rng: &mut Rng, subject: &Subject<'_>, mm_per_px: f64) -> 
 
 /// What stands still.
 pub(super) struct Surroundings {
-    /// What throws shadows: the block that holds the clamped nodes, supports, clutter.
+    /// What throws shadows: clutter.
     pub(super) standing: Vec<(Solid, Paint)>,
     /// Floor and walls.
     pub(super) backdrop: Vec<(Solid, Paint)>,
@@ -58,17 +62,13 @@ pub(super) struct Surroundings {
 pub(super) fn surroundings(rng: &mut Rng, subject: &Subject<'_>, cameras: &[Camera], mm_per_px: f64) -> Surroundings {
     let bounds = subject.bounds();
     let size = bounds.half().norm();
-    let mut standing = Vec::new();
-    let mut lowest = bounds.low.z;
-    if let Some((solid, low)) = holding_block(rng, subject, &bounds) {
-        standing.push((solid, surroundings_coat(rng, mm_per_px)));
-        lowest = lowest.min(low);
-    }
+    // A block below the structure stands in the floor; one beside it hangs lower than the structure.
+    let lowest = bounds.low.z - BLOCK_BELOW * bounds.half().z;
     let centre = bounds.centre();
     let eyes: Vec<Vector3<f64>> = cameras.iter().map(Camera::centre_mm).collect();
     let farthest = eyes.iter().map(|e| (e - centre).norm()).fold(size, f64::max);
     let floor_z = eyes.iter().map(|e| e.z - 0.1 * size).fold(lowest - size * rng.range(0.02, 0.6), f64::min);
-    standing.extend(clutter(rng, &bounds, &eyes, floor_z, mm_per_px));
+    let standing = clutter(rng, &bounds, &eyes, floor_z, mm_per_px);
     let reach = farthest * rng.range(1.3, 2.0);
     let corner = Vector3::new(centre.x - reach, centre.y - reach, floor_z);
     let mut floor = Solid::default();
@@ -86,28 +86,31 @@ pub(super) fn surroundings(rng: &mut Rng, subject: &Subject<'_>, cameras: &[Came
     Surroundings { standing, backdrop }
 }
 
-/// A block behind the clamped nodes, and its lowest point. Without clamped nodes there is none.
-fn holding_block(rng: &mut Rng, subject: &Subject<'_>, bounds: &Bounds) -> Option<(Solid, f64)> {
-    let clamped = subject.clamped();
+/// A block behind the clamped nodes; nothing where no node is clamped.
+pub(super) fn holding_block(rng: &mut Rng, subject: &Subject<'_>, mm_per_px: f64) -> Vec<(Solid, Paint)> {
+    let (clamped, bounds) = (subject.clamped(), subject.bounds());
     if clamped.is_empty() {
-        return None;
+        return Vec::new();
     }
-    let held = Bounds::of(&clamped);
-    let away = held.centre() - bounds.centre();
+    let away = Bounds::of(&clamped).centre() - bounds.centre();
     // The side of the structure's room at which the clamped nodes lie.
-    let axis = (0..3).max_by(|a, b| {
-        let side = |i: usize| away[i].abs() / bounds.half()[i].max(1.0);
-        side(*a).total_cmp(&side(*b))
-    })?;
+    let side = |i: usize| away[i].abs() / bounds.half()[i].max(1.0);
+    let axis = if side(0) >= side(1) && side(0) >= side(2) {
+        0
+    } else if side(1) >= side(2) {
+        1
+    } else {
+        2
+    };
     let sign = if away[axis] < 0.0 { -1.0 } else { 1.0 };
     let face = if sign < 0.0 { bounds.low[axis] } else { bounds.high[axis] } + sign * 1.0;
     let depth = bounds.half().norm() * rng.range(0.25, 0.6);
-    let mut half = bounds.half() * rng.range(1.1, 1.7);
+    let mut half = bounds.half() * rng.range(1.1, LARGEST_BLOCK);
     half[axis] = 0.5 * depth;
     let mut centre = bounds.centre();
     centre[axis] = face + sign * 0.5 * depth;
     let edges = [Vector3::x() * half.x, Vector3::y() * half.y, Vector3::z() * half.z];
-    Some((Solid::cuboid(centre, edges, 10), centre.z - half.z))
+    vec![(Solid::cuboid(centre, edges, 10), surroundings_coat(rng, mm_per_px))]
 }
 
 /// Boxes, posts and cables behind the structure as the cameras see it.
