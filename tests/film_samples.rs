@@ -109,21 +109,23 @@ fn the_truth_is_what_a_projection_of_its_own_gives() {
 fn a_perfect_prediction_leaves_nothing_and_its_picture_is_the_real_one() {
     let folder = study();
     let stream = stream(folder.path(), FilmSettings { identical_share: 1.0, ..settings() });
+    let (mut differences, mut pixels) = (Vec::new(), 0);
     for sample in stream.whole(Split::Train, 0).expect("drawn") {
         assert_eq!(sample.id.simulation, sample.id.filmed);
         let seen: Vec<(usize, usize)> =
             sample.fate.indexed_iter().filter(|(_, f)| **f == Fate::Seen as u8).map(|(at, _)| at).collect();
-        assert!(seen.len() > 1000, "{} pixels are seen", seen.len());
-        let mut differences = Vec::new();
+        pixels += seen.len();
         for (r, c) in seen {
             let flow = sample.flow[(0, r, c)].hypot(sample.flow[(1, r, c)]);
             assert!(flow < 0.02, "{flow} px at {r} {c}");
             differences.push((sample.predicted[(r, c)] - sample.real[(r, c)]).abs());
         }
-        differences.sort_by(f32::total_cmp);
-        let median = differences[differences.len() / 2];
-        assert!(median < 0.06, "the pictures differ by {median} (median)");
     }
+    assert!(pixels > 1000, "{pixels} pixels are seen");
+    differences.sort_by(f32::total_cmp);
+    // Noise of two pictures and a flicker of some per cent; speckles have a contrast of about 0.7 on this scale.
+    let median = differences[differences.len() / 2];
+    assert!(median < 0.1, "the pictures differ by {median} (median)");
 }
 
 #[test]
