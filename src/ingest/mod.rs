@@ -15,6 +15,7 @@ pub mod limits;
 pub mod probe;
 mod record;
 mod sidecar;
+mod states;
 mod szip;
 mod units;
 mod vtkhdf;
@@ -23,6 +24,7 @@ pub use digest::digest_sha256;
 pub use error::IngestError;
 pub use first_bytes::{EarlyRefusal, FIRST_BYTES, refusal_of_first_bytes};
 pub use record::{GrowingFilm, TestFile, read_picture};
+pub use states::SimulationStates;
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 
 /// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.
