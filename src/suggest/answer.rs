@@ -201,7 +201,7 @@ fn estimates(
             estimate: Interval { value: value(share.value), lower: value(share.lower), upper: value(share.upper) },
             half_width_share: share.half_width(),
             identified: share.half_width() <= IDENTIFIED_HALF_WIDTH,
-            widening: calibration.widening[i],
+            widening: calibration.widening_of(posterior, i),
             leave_one_out_rms_share: calibration.rms[i],
         }
     };

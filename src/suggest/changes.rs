@@ -113,7 +113,7 @@ fn alone(input: &ChangeInput<'_>, index: usize) -> Candidate {
             energy(&at)
         })
         .collect();
-    let to = interval_of(&points, &densities(&energies), input.calibration.widening[index]);
+    let to = interval_of(&points, &densities(&energies), input.calibration.widening_of(input.posterior, index));
     at[index] = to.value;
     Candidate { moved: vec![index], to: vec![to], point: at }
 }
@@ -134,8 +134,8 @@ fn pair(input: &ChangeInput<'_>, first: usize, second: usize) -> Candidate {
     let of_first: Vec<f64> = (0..n).map(|i| weights[i * n..(i + 1) * n].iter().sum()).collect();
     let of_second: Vec<f64> = (0..n).map(|j| (0..n).map(|i| weights[i * n + j]).sum()).collect();
     let to = vec![
-        interval_of(&points, &of_first, input.calibration.widening[first]),
-        interval_of(&points, &of_second, input.calibration.widening[second]),
+        interval_of(&points, &of_first, input.calibration.widening_of(input.posterior, first)),
+        interval_of(&points, &of_second, input.calibration.widening_of(input.posterior, second)),
     ];
     (at[first], at[second]) = (to[0].value, to[1].value);
     Candidate { moved: vec![first, second], to, point: at }
