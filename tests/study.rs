@@ -12,10 +12,12 @@ use crate::support::vtkhdf_writer::{Piece, Writer};
 
 /// A strip of `quads` that bends by `a` and stretches by `b`, over three states of 1 ms.
 fn write_run(folder: &Path, name: &str, quads: usize, [a, b]: [f64; 2]) {
-    let points: Vec<[f64; 3]> = (0..=quads).flat_map(|i| [[10.0 * i as f64, 0.0, 0.0], [10.0 * i as f64, 10.0, 0.0]]).collect();
+    let points: Vec<[f64; 3]> =
+        (0..=quads).flat_map(|i| [[10.0 * i as f64, 0.0, 0.0], [10.0 * i as f64, 10.0, 0.0]]).collect();
     let cells = (0..quads as i64).map(|q| vec![2 * q, 2 * q + 2, 2 * q + 3, 2 * q + 1]).collect();
     let times = [0.0, 1.0, 2.0];
-    let moved = times.map(|t| points.iter().map(|p| [b * t * p[0] / 50.0, 0.0, a * t * (p[0] / 50.0).powi(2)]).collect());
+    let moved =
+        times.map(|t| points.iter().map(|p| [b * t * p[0] / 50.0, 0.0, a * t * (p[0] / 50.0).powi(2)]).collect());
     let piece = Piece { points, types: vec![9; quads], cells };
     let mut writer = Writer::static_mesh(&times, piece);
     writer.displacement = Some(moved.to_vec());
@@ -79,7 +81,8 @@ fn runs_that_do_not_belong_are_refused_one_by_one_and_the_rest_goes_on() {
         ("x_seconds", "other units of time"),
         ("x_torn", "x_torn.vtkhdf"),
     ] {
-        let refused = loaded.study().refused.iter().find(|r| r.name == name).unwrap_or_else(|| panic!("{name} is not refused"));
+        let refused =
+            loaded.study().refused.iter().find(|r| r.name == name).unwrap_or_else(|| panic!("{name} is not refused"));
         assert!(refused.reason.contains(words), "{}: {}", name, refused.reason);
     }
     assert_eq!(loaded.study().refused.len(), 7);
@@ -104,7 +107,8 @@ fn the_second_time_comes_from_the_cache_until_a_run_or_its_record_changes() {
     assert!(changed.is_fresh() && changed.study().runs[2].values == [2.0, 3.0]);
     std::fs::write(&request.cache, b"CRSTUDY\x01 cut off").expect("write");
     assert!(load(&request).expect("loads").is_fresh(), "a cache that was cut off is made anew");
-    let left: Vec<PathBuf> = std::fs::read_dir(dir.path().join("cache")).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+    let left: Vec<PathBuf> =
+        std::fs::read_dir(dir.path().join("cache")).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     assert_eq!(left, [request.cache.clone()], "nothing half-written stays");
 }
 
@@ -112,7 +116,9 @@ fn the_second_time_comes_from_the_cache_until_a_run_or_its_record_changes() {
 fn a_stopped_loading_leaves_no_cache() {
     let dir = study();
     let request = request(dir.path());
-    let stop = StudyFile::load(&request, &|_| Ok(()), &mut |p| if p.done > 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+    let stop = StudyFile::load(&request, &|_| Ok(()), &mut |p| {
+        if p.done > 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     assert!(stop.is_err() && !request.cache.exists());
 }
 
@@ -131,5 +137,9 @@ fn parameters_come_from_a_table_and_the_fields_follow_them() {
     let surrogate = Surrogate::fit(&loaded.study().shares(), loaded.grams());
     let at: Vec<f64> = loaded.study().parameters.iter().zip([2.2, 1.7]).map(|(p, v)| p.share_of(v)).collect();
     let found = surrogate.positions_mm(&loaded, &at, 0.0015).expect("fields");
-    assert!((found[11][2] - 2.2 * 1.5).abs() < 0.02 && (found[11][0] - (50.0 + 1.7 * 1.5)).abs() < 0.02, "{:?}", found[11]);
+    assert!(
+        (found[11][2] - 2.2 * 1.5).abs() < 0.02 && (found[11][0] - (50.0 + 1.7 * 1.5)).abs() < 0.02,
+        "{:?}",
+        found[11]
+    );
 }

@@ -58,7 +58,15 @@ fn states(study: &StudyFile, run: usize) -> Vec<Vec<[f32; 3]>> {
     let rest = study.rest_mm().expect("shapes");
     let own = |time: usize| study.displacements_mm(time).expect("fields")[run * n..(run + 1) * n].to_vec();
     (0..study.study().times_s.len())
-        .map(|time| own(time).as_chunks::<3>().0.iter().zip(rest.as_chunks::<3>().0).map(|(u, x)| [0, 1, 2].map(|i| x[i] + u[i])).collect())
+        .map(|time| {
+            own(time)
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .zip(rest.as_chunks::<3>().0)
+                .map(|(u, x)| [0, 1, 2].map(|i| x[i] + u[i]))
+                .collect()
+        })
         .collect()
 }
 
@@ -69,18 +77,31 @@ fn film(study: &StudyFile, simulated: &[Vec<[f32; 3]>], truth: &[Vec<[f32; 3]>])
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         ((seed >> 8) as f32 / 16_777_216.0 - 0.5) * 3.4 * SIGMA_MM
     };
-    study.study().times_s.iter().zip(simulated.iter().zip(truth)).map(|(time_s, (a, b))| FilmField {
-        time_s: *time_s,
-        simulated_mm: a.clone(),
-        deviation_mm: a.iter().zip(b).map(|(a, b)| [0, 1, 2].map(|i| b[i] - a[i] + noise())).collect(),
-        sigma_mm: vec![SIGMA_MM; a.len()],
-    }).collect()
+    study
+        .study()
+        .times_s
+        .iter()
+        .zip(simulated.iter().zip(truth))
+        .map(|(time_s, (a, b))| FilmField {
+            time_s: *time_s,
+            simulated_mm: a.clone(),
+            deviation_mm: a.iter().zip(b).map(|(a, b)| [0, 1, 2].map(|i| b[i] - a[i] + noise())).collect(),
+            sigma_mm: vec![SIGMA_MM; a.len()],
+        })
+        .collect()
 }
 
 fn answer(study: &StudyFile, film: &[FilmField], simulated: &[f64]) -> crumple::domain::Suggestion {
     let skin = Skin::from_mesh(study.mesh(), None);
     let cameras = [camera("left", [-500.0, -600.0, 250.0]), camera("right", [550.0, 550.0, 200.0])];
-    let input = SightInput { fields: study, skin: &skin, cameras: &cameras, film, time_offset_s: 0.0, time_offset_sigma_s: 2e-5 };
+    let input = SightInput {
+        fields: study,
+        skin: &skin,
+        cameras: &cameras,
+        film,
+        time_offset_s: 0.0,
+        time_offset_sigma_s: 2e-5,
+    };
     let sight = Sight::new(&input).expect("fields");
     let surrogate = Surrogate::fit(&study.study().shares(), study.grams());
     suggest(&SuggestInput {
@@ -191,7 +212,12 @@ fn the_filmed_tests_truths_lie_in_the_intervals() {
             assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
             done.stdout
         };
-        run(program(dir.path()).arg("review").args([&simulation, &record]).arg("--out").arg(&review).args(["--no-report", "--quiet"]));
+        run(program(dir.path())
+            .arg("review")
+            .args([&simulation, &record])
+            .arg("--out")
+            .arg(&review)
+            .args(["--no-report", "--quiet"]));
         let json = run(program(dir.path())
             .arg("suggest")
             .arg(&review)
@@ -202,11 +228,20 @@ fn the_filmed_tests_truths_lie_in_the_intervals() {
         let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(truth).expect("text")).expect("JSON");
         for p in &found.parameters {
             let all = truth["parameters"].as_array().expect("a list");
-            let value = all.iter().find(|q| q["name"] == p.parameter.name.as_str()).and_then(|q| q["value"].as_f64()).expect("a value");
+            let value = all
+                .iter()
+                .find(|q| q["name"] == p.parameter.name.as_str())
+                .and_then(|q| q["value"].as_f64())
+                .expect("a value");
             let error = (p.estimate.value - value) / (p.parameter.upper - p.parameter.lower);
             asked += 1;
             held += usize::from(p.estimate.holds(value));
-            lines.push(format!("{test} {}: {:+.0} % of range, held {}", p.parameter.name, 100.0 * error, p.estimate.holds(value)));
+            lines.push(format!(
+                "{test} {}: {:+.0} % of range, held {}",
+                p.parameter.name,
+                100.0 * error,
+                p.estimate.holds(value)
+            ));
         }
     }
     assert!(held * 100 >= asked * 80, "{held} of {asked}:\n{}", lines.join("\n"));
@@ -217,9 +252,14 @@ fn the_shipped_example_gets_a_suggestion_and_a_ledger() {
     let dir = tempfile::tempdir().expect("a folder");
     let run = |words: &[&str]| {
         let done = program(dir.path()).args(words).output().expect("the program starts");
-        (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned(), String::from_utf8_lossy(&done.stderr).into_owned())
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned(),
+            String::from_utf8_lossy(&done.stderr).into_owned(),
+        )
     };
-    let [simulation, test, study] = ["example/simulation.vtkhdf", "example/test.h5", "study"].map(|n| fixture(n).display().to_string());
+    let [simulation, test, study] =
+        ["example/simulation.vtkhdf", "example/test.h5", "study"].map(|n| fixture(n).display().to_string());
     let reviewed = run(&["review", &simulation, &test, "--out", "review", "--no-report", "--quiet"]);
     assert_eq!(reviewed.0, Some(0), "{}", reviewed.2);
     let made = run(&["suggest", "review", "--study", &study, "--cache", "c", "--next", "3", "--quiet"]);
@@ -228,18 +268,39 @@ fn the_shipped_example_gets_a_suggestion_and_a_ledger() {
         assert!(made.1.contains(word), "{word} is missing in:\n{}", made.1);
     }
     let folder = dir.path().join("review/suggestion");
-    for name in ["suggestion.json", "suggestion.html", "next_runs.csv", "next_runs.json", "receipts.jsonl", "plots/identifiability.png"] {
+    for name in [
+        "suggestion.json",
+        "suggestion.html",
+        "next_runs.csv",
+        "next_runs.json",
+        "receipts.jsonl",
+        "plots/identifiability.png",
+    ] {
         assert!(folder.join(name).is_file(), "{name}");
     }
     let table = std::fs::read_to_string(folder.join("next_runs.csv")).expect("a table");
-    assert!(table.starts_with("run,thickness_left,thickness_right,yield_scale,impact_speed,impact_angle,trigger_position,variance_left\n") && table.lines().count() == 4, "{table}");
+    assert!(
+        table.starts_with(
+            "run,thickness_left,thickness_right,yield_scale,impact_speed,impact_angle,trigger_position,variance_left\n"
+        ) && table.lines().count() == 4,
+        "{table}"
+    );
     let receipt = |words: &[&str]| run(&[&["receipt", "review/suggestion"], words].concat());
     assert_eq!(receipt(&["reject", "--author", "me", "--reason", "the sheet cannot be had"]).0, Some(0));
     assert_eq!(receipt(&["accept", "--author", "me", "--change", "99"]).0, Some(2));
     let list = receipt(&["list"]);
-    assert!(list.1.contains("1 ") && list.1.contains("suggested for") && list.1.contains("the sheet cannot be had"), "{}", list.1);
+    assert!(
+        list.1.contains("1 ") && list.1.contains("suggested for") && list.1.contains("the sheet cannot be had"),
+        "{}",
+        list.1
+    );
     let obtained = receipt(&["obtained", "--review", "review"]);
-    assert!(obtained.1.contains("predicted") || obtained.2.contains("there is no change"), "{}{}", obtained.1, obtained.2);
+    assert!(
+        obtained.1.contains("predicted") || obtained.2.contains("there is no change"),
+        "{}{}",
+        obtained.1,
+        obtained.2
+    );
     let text = std::fs::read_to_string(folder.join("receipts.jsonl")).expect("a ledger");
     std::fs::write(folder.join("receipts.jsonl"), text.replace("cannot be had", "can be had")).expect("write");
     assert_eq!(receipt(&["list"]).0, Some(2), "a changed ledger is refused");

@@ -121,11 +121,19 @@ impl Ledger {
             };
             let previous = lines.last().map_or("", |l| l.sha256.as_str());
             if line.previous != previous {
-                return broken(index, format!("the digest {:?} of another line before", line.previous), format!("{previous:?}"));
+                return broken(
+                    index,
+                    format!("the digest {:?} of another line before", line.previous),
+                    format!("{previous:?}"),
+                );
             }
             let own = digest(&line);
             if line.sha256 != own || line.number != index as u64 + 1 {
-                return broken(index, format!("number {} and digest {:?}", line.number, line.sha256), format!("number {} and {own:?}", index + 1));
+                return broken(
+                    index,
+                    format!("number {} and digest {:?}", line.number, line.sha256),
+                    format!("number {} and {own:?}", index + 1),
+                );
             }
             lines.push(line);
         }

@@ -52,7 +52,8 @@ impl ReviewFolder {
         let review: Review = serde_json::from_value(answer).map_err(|e| refuse(e.to_string()))?;
         let field = folder.join("review.vtkhdf");
         // The field's file is in mm and s, whatever record may stand beside it.
-        let options = SimulationOptions { time_to_s: Some(1.0), length_to_mm: Some(1.0), ..SimulationOptions::default() };
+        let options =
+            SimulationOptions { time_to_s: Some(1.0), length_to_mm: Some(1.0), ..SimulationOptions::default() };
         let file = SimulationFile::open(&field, &options)?;
         let root = hdf5_read::open_root(&field)?;
         Ok(Self { review, json, file, root })
@@ -97,7 +98,11 @@ impl ReviewFolder {
             let set = offsets.need_set(name)?;
             let counts = set.read_counts()?;
             counts.get(moment).copied().ok_or_else(|| {
-                set.refuse(format_args!("{} entries", counts.len()), format_args!("one for each film time"), "review again")
+                set.refuse(
+                    format_args!("{} entries", counts.len()),
+                    format_args!("one for each film time"),
+                    "review again",
+                )
             })
         };
         let deviation = points.need_set("Deviation")?;

@@ -120,7 +120,8 @@ impl ReceiptError {
 /// When the ledger cannot be read or written.
 pub fn note_suggestion(ledger: &Path, folder: &Path, suggestion: &Suggestion) -> Result<ReceiptLine, ReceiptError> {
     let digest = digest_sha256(&folder.join(SUGGESTION_JSON))?;
-    let of = |role: &str| suggestion.inputs.iter().find(|i| i.role == role).map_or_else(String::new, |i| i.sha256.clone());
+    let of =
+        |role: &str| suggestion.inputs.iter().find(|i| i.role == role).map_or_else(String::new, |i| i.sha256.clone());
     let event = ReceiptEvent::Suggested {
         test_id: suggestion.test_id.clone(),
         headline: suggestion.headline.clone(),
@@ -168,8 +169,8 @@ pub fn note_receipt(ledger: &Path, folder: &Path, verb: ReceiptVerb) -> Result<R
 fn obtained(suggestion: &Suggestion, change: &Change, folder: &Path) -> Result<ReceiptEvent, ReceiptError> {
     let review = ReviewFolder::open(folder)?;
     check_test(suggestion, review.review(), folder)?;
-    let obtained_mm =
-        super::mismatch::mismatch_mm(&review)?.ok_or_else(|| ReceiptError::NothingMeasured { review: folder.to_owned() })?;
+    let obtained_mm = super::mismatch::mismatch_mm(&review)?
+        .ok_or_else(|| ReceiptError::NothingMeasured { review: folder.to_owned() })?;
     let predicted_mm = change.after_mm;
     Ok(ReceiptEvent::Obtained {
         change: change.rank,

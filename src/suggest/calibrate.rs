@@ -57,7 +57,13 @@ pub fn calibrate(
     let dimensions = points[0].len();
     let usual_misfit = middle(left.iter().map(|(p, _)| p.misfit).collect());
     let scores: Vec<Vec<f64>> = (0..dimensions)
-        .map(|i| left.iter().zip(&means).zip(points).map(|(((p, _), m), truth)| score(p, m, truth, i) / bad_fit(p.misfit, usual_misfit)).collect())
+        .map(|i| {
+            left.iter()
+                .zip(&means)
+                .zip(points)
+                .map(|(((p, _), m), truth)| score(p, m, truth, i) / bad_fit(p.misfit, usual_misfit))
+                .collect()
+        })
         .collect();
     let pooled = quantile(scores.concat());
     Calibration {

@@ -18,8 +18,16 @@ pub(super) fn draw(s: &Suggestion) -> Result<Plot, ReportError> {
     let mut sheet = Sheet::new(WIDE.0, height.max(450) as u32);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        title(&area, &format!("{} · what each change is predicted to leave", s.test_id), "Mismatch over all observed nodes, root mean square")?;
-        legend(&area, (WIDE.0 as i32 - 320, 42), &[(Swatch::Stroke(MISMATCH), "now"), (Swatch::Stroke(MEASURED), "predicted, 90 %")])?;
+        title(
+            &area,
+            &format!("{} · what each change is predicted to leave", s.test_id),
+            "Mismatch over all observed nodes, root mean square",
+        )?;
+        legend(
+            &area,
+            (WIDE.0 as i32 - 320, 42),
+            &[(Swatch::Stroke(MISMATCH), "now"), (Swatch::Stroke(MEASURED), "predicted, 90 %")],
+        )?;
         let top = s.changes.iter().map(|c| c.before_mm.max(c.after_mm.upper)).fold(0.0, f64::max);
         let step = nice_above(top / 6.0);
         let x = Span::Linear(0.0, (top / step).ceil() * step);
@@ -57,7 +65,8 @@ fn row(area: &Area<'_>, axes: &Axes, c: &Change, y: i32) -> Result<(), DrawError
     let x = |mm: f64| axes.at(mm, 0.0).0;
     let room = LEFT - MARGIN - 70;
     write(area, &c.rank.to_string(), &bold(SMALL, INK), (MARGIN, y - 12))?;
-    let words: Vec<String> = c.moves.iter().map(|m| format!("{} {} → {}", m.name, short(m.from), short(m.to.value))).collect();
+    let words: Vec<String> =
+        c.moves.iter().map(|m| format!("{} {} → {}", m.name, short(m.from), short(m.to.value))).collect();
     let all = c.moves.len() > 2;
     let (first, second) = if all {
         ("all parameters".to_owned(), words.join(", "))

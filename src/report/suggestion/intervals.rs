@@ -20,7 +20,11 @@ pub(super) fn draw(s: &Suggestion) -> Result<Plot, ReportError> {
     let mut sheet = Sheet::new(WIDE.0, height as u32);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        title(&area, &format!("{} · what the film says of each parameter", s.test_id), "Bounds of the study, 90 % interval")?;
+        title(
+            &area,
+            &format!("{} · what the film says of each parameter", s.test_id),
+            "Bounds of the study, 90 % interval",
+        )?;
         let entries = [
             (Swatch::Stroke(MEASURED), "film, identified"),
             (Swatch::Stroke(CANNOT_TELL), "film, not identified"),
@@ -47,8 +51,10 @@ pub(super) fn draw(s: &Suggestion) -> Result<Plot, ReportError> {
 
 fn row(area: &Area<'_>, s: &Suggestion, index: usize, y: i32) -> Result<(), DrawError> {
     let p = &s.parameters[index];
-    let x = |value: f64| LEFT + (p.parameter.share_of(value).clamp(-0.02, 1.02) * f64::from(RIGHT - LEFT)).round() as i32;
-    let unit = if matches!(p.parameter.unit.as_str(), "" | "-") { String::new() } else { format!(" {}", p.parameter.unit) };
+    let x =
+        |value: f64| LEFT + (p.parameter.share_of(value).clamp(-0.02, 1.02) * f64::from(RIGHT - LEFT)).round() as i32;
+    let unit =
+        if matches!(p.parameter.unit.as_str(), "" | "-") { String::new() } else { format!(" {}", p.parameter.unit) };
     let name = fitted(area, &p.parameter.name, &bold(SMALL, INK), LEFT - MARGIN - 30)?;
     write(area, &name, &bold(SMALL, INK), (MARGIN, y))?;
     filled(area, (LEFT, y - 5), (RIGHT, y + 5), GRID)?;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::short;
 use crate::domain::{Suggestion, SuggestionVerdict};
+use crate::report::Written;
 use crate::report::escape::escaped;
 use crate::report::page::{Figure, STYLE, push_figures};
-use crate::report::Written;
 
 const BUG: &str = "writing to a string cannot fail; anything else is a bug";
 
@@ -91,7 +91,12 @@ fn model_form(html: &mut String, s: &Suggestion) {
             vec![f.words.clone(), format!("{:.1}", f.left_mm), format!("{:.1}", f.ratio), causes.join("; ")]
         })
         .collect();
-    table(html, "What no parameter explains", &["where and when", "left mm", "times the study's worst", "hypotheses, not findings"], &rows);
+    table(
+        html,
+        "What no parameter explains",
+        &["where and when", "left mm", "times the study's worst", "hypotheses, not findings"],
+        &rows,
+    );
 }
 
 fn changes(html: &mut String, s: &Suggestion) {

@@ -22,10 +22,14 @@ pub(super) fn draw(s: &Suggestion) -> Result<Plot, ReportError> {
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        let below = format!("{} runs, {} modes; each run predicted from the others", s.surrogate.runs, s.surrogate.modes);
+        let below =
+            format!("{} runs, {} modes; each run predicted from the others", s.surrogate.runs, s.surrogate.modes);
         title(&area, "Where the reduced model can be trusted", &below)?;
-        let entries =
-            [(Swatch::Stroke(MEASURED), "reduced model"), (Swatch::Stroke(LIMIT), "linear regression"), (Swatch::Stroke(CANNOT_TELL), "nearest run")];
+        let entries = [
+            (Swatch::Stroke(MEASURED), "reduced model"),
+            (Swatch::Stroke(LIMIT), "linear regression"),
+            (Swatch::Stroke(CANNOT_TELL), "nearest run"),
+        ];
         legend(&area, (WIDE.0 as i32 - 300, 36), &entries)?;
         let columns = match errors.len() {
             0..=1 => 1,
@@ -85,8 +89,11 @@ fn curves(area: &Area<'_>, axes: &Axes, s: &Suggestion, error: &SurrogateError) 
     let words = format!("{} · {:.1} mm", error.part_name, error.model_mm);
     let name = fitted(area, &words, &bold(SMALL, INK), axes.right - axes.left)?;
     write(area, &name, &bold(SMALL, INK), (axes.left, axes.top - 22))?;
-    let series =
-        [(&error.nearest_over_time_mm, CANNOT_TELL), (&error.linear_over_time_mm, LIMIT), (&error.model_over_time_mm, MEASURED)];
+    let series = [
+        (&error.nearest_over_time_mm, CANNOT_TELL),
+        (&error.linear_over_time_mm, LIMIT),
+        (&error.model_over_time_mm, MEASURED),
+    ];
     for (values, colour) in series {
         let points = s.surrogate.times_s.iter().zip(values).map(|(t, v)| axes.at(t * 1e3, *v)).collect();
         line(area, points, colour, 3)?;
