@@ -24,5 +24,7 @@ mod service;
 mod service_api;
 mod service_crash;
 mod service_live;
+mod study;
+mod suggest;
 mod support;
 mod training;

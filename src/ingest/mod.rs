@@ -14,8 +14,10 @@ mod hdf5_read;
 pub mod limits;
 pub mod probe;
 mod record;
+mod review_folder;
 mod sidecar;
 mod states;
+mod study;
 mod szip;
 mod units;
 mod vtkhdf;
@@ -24,7 +26,9 @@ pub use digest::digest_sha256;
 pub use error::IngestError;
 pub use first_bytes::{EarlyRefusal, FIRST_BYTES, refusal_of_first_bytes};
 pub use record::{GrowingFilm, TestFile, read_picture};
+pub use review_folder::ReviewFolder;
 pub use states::SimulationStates;
+pub use study::{PlannedRuns, StudyFile, StudyProgress, StudyRequest, TryFile, read_planned_runs};
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 
 /// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.
