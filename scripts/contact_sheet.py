@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A contact sheet: frames of test records side by side, each with its name.
 
-usage: scripts/contact_sheet.py OUT.png COLUMNS WIDTH_PX FILE.h5[:CAMERA[:FRAME]] …
+usage: scripts/contact_sheet.py OUT.jpg COLUMNS WIDTH_PX FILE.h5[:CAMERA[:FRAME]] …
 
 Without CAMERA the first one, without FRAME the one after two thirds of the film. Needs numpy, h5py and pillow.
 """
@@ -40,8 +40,7 @@ def main():
     sheet = Image.new("L", (columns * width, rows * height))
     for i, t in enumerate(tiles):
         sheet.paste(t, (i % columns * width, i // columns * height))
-    # 32 greys are enough for a look and a third of the bytes.
-    sheet.quantize(32).save(out, optimize=True)
+    sheet.save(out, quality=75, optimize=True)
     print(f"{out}: {len(tiles)} frames, {os.path.getsize(out)} bytes")
 
 

@@ -86,7 +86,7 @@ pub(super) fn coat(rng: &mut Rng, look: Look, mm_per_px: f64) -> Paint {
     paint.gloss = rng.range(0.0, 0.06) as f32;
     paint.sharpness = rng.log_range(6.0, 60.0) as f32;
     // No real coat is perfectly even: orange peel, dust, the rolling's direction.
-    paint.dirt = rng.range(0.1, 0.35) as f32;
+    paint.dirt = rng.range(0.15, 0.45) as f32;
     paint.dirt_mm = mm(rng.log_range(4.0, 20.0));
     paint.dirt_gain = rng.range(0.5, 1.0) as f32;
     match look {
@@ -212,7 +212,7 @@ fn tint(rng: &mut Rng, strength: f64) -> [f32; 3] {
 /// Stickers or tape at random places of a skin, as `look` asks for; none for most looks.
 pub(super) fn stickers(rng: &mut Rng, look: Look, skin: &Skin, rest_mm: &[[f32; 3]], mm_per_px: f64) -> Vec<Decal> {
     let count = match look {
-        Look::Stickers => 12 + (rng.next() % 40) as usize,
+        Look::Stickers => 16 + (rng.next() % 48) as usize,
         Look::Tape => 4 + (rng.next() % 10) as usize,
         Look::Mixed => (rng.next() % 16) as usize,
         _ if rng.chance(0.15) => 1 + (rng.next() % 6) as usize,
@@ -223,7 +223,7 @@ pub(super) fn stickers(rng: &mut Rng, look: Look, skin: &Skin, rest_mm: &[[f32; 
     } else {
         rng.pick(&[Sticker::Quadrant, Sticker::Quadrant, Sticker::Cross, Sticker::Disc])
     };
-    let half_mm = (mm_per_px * rng.range(3.0, 7.5)) as f32;
+    let half_mm = (mm_per_px * rng.range(3.5, 9.0)) as f32;
     let areas = skin.areas_mm2(rest_mm);
     let mut sums = Vec::with_capacity(areas.len());
     let mut sum = 0.0;
