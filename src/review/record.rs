@@ -41,8 +41,9 @@ pub(super) fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
     at.depth_mm as f32 <= farthest * 1.005 + 1.5
 }
 
-/// Beyond this sigma nothing is reported of a node, seen or not: in mm, and in px of the camera.
-const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.5, 0.75);
+/// Beyond this sigma nothing is reported of a node, seen or not: in mm (a quarter of the usual tolerance), and in px of
+/// the camera.
+const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.25, 0.625);
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
 pub(super) fn record_step(
