@@ -70,12 +70,13 @@ fn states(study: &StudyFile, run: usize) -> Vec<Vec<[f32; 3]>> {
         .collect()
 }
 
-/// The film of `truth` reviewed against `simulated`: exact but for a repeatable noise of [`SIGMA_MM`].
+/// The film of `truth` reviewed against `simulated`: exact but for a repeatable, even noise. A review's sigma is that of
+/// both directions of the picture together (the root of the covariance's trace), so each axis has [`SIGMA_MM`] / √2.
 fn film(study: &StudyFile, simulated: &[Vec<[f32; 3]>], truth: &[Vec<[f32; 3]>]) -> Vec<FilmField> {
     let mut seed = 1_u32;
     let mut noise = || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((seed >> 8) as f32 / 16_777_216.0 - 0.5) * 3.4 * SIGMA_MM
+        ((seed >> 8) as f32 / 16_777_216.0 - 0.5) * 6.0_f32.sqrt() * SIGMA_MM
     };
     study
         .study()
