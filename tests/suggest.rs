@@ -157,7 +157,7 @@ fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
         assert!(speed.half_width_share < 0.35, "{name}: two cameras see how fast the box is crushed: {speed:?}");
         assert_eq!(found.next_runs.len(), 4);
     }
-    println!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
+    eprintln!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
     assert!(held * 100 >= asked * 83, "{held} of {asked} truths are inside their 90 % intervals");
     assert!(3 * model_form <= names.len(), "{model_form} of {} runs of the study are called model form", names.len());
 }
@@ -208,6 +208,7 @@ fn assert_bulge_is_named(centre: [f32; 3]) {
     let named = times.iter().position(|t| *t >= form.onset_s - 1e-9).expect("a state");
     assert!(begins.abs_diff(named) <= 2, "begins at state {begins}, named from {named} of {}", times.len());
     assert!(!form.hypotheses.is_empty() && form.left_mm > 5.0, "{form:?}");
+    eprintln!("named {away:.0} mm from its centre: {} ({:.1} times)", form.words, form.ratio);
 }
 
 #[test]
@@ -233,9 +234,9 @@ fn how_often_a_bulge_is_named_when_the_parameters_are_off_too() {
         let found = answer(&study, &film, &study.study().runs[0].values);
         named += usize::from(found.verdict == SuggestionVerdict::ModelForm);
         right += usize::from(found.model_form.first().is_some_and(|f| f.part_name == "box_half_left"));
-        println!("{}: {:?} p {:.2} {}", full.study().runs[run].name, found.verdict, found.fit_p_value, found.headline);
+        eprintln!("{}: {:?} p {:.2} {}", full.study().runs[run].name, found.verdict, found.fit_p_value, found.headline);
     }
-    println!("named {named}, on the right part {right}, of {}", full.study().runs.len() - 1);
+    eprintln!("named {named}, on the right part {right}, of {}", full.study().runs.len() - 1);
 }
 
 /// The shared filmed tests: true parameters are read here and nowhere else.
