@@ -137,6 +137,7 @@ fn a_simulation_that_agrees_gets_no_suggestion() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "the measured figures are worth seeing")]
 fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
     let (_dir, full) = all_runs();
     let (mut held, mut asked, mut model_form) = (0, 0, 0);
@@ -192,6 +193,7 @@ fn bulged(study: &StudyFile, plain: &[Vec<[f32; 3]>], centre: [f32; 3]) -> Vec<V
         .collect()
 }
 
+#[expect(clippy::print_stderr, reason = "the measured figures are worth seeing")]
 fn assert_bulge_is_named(centre: [f32; 3]) {
     let (_dir, study) = all_runs();
     let nominal = states(&study, 0);
@@ -224,6 +226,7 @@ fn a_bulge_towards_the_only_camera_is_not_explained_away() {
 
 #[test]
 #[ignore = "a figure for the README, not a bar"]
+#[expect(clippy::print_stderr, reason = "the measured figures are worth seeing")]
 fn how_often_a_bulge_is_named_when_the_parameters_are_off_too() {
     let (_dir, full) = all_runs();
     let (mut named, mut right) = (0, 0);
