@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod report;
 pub mod review;
 pub mod store;
+pub mod suggest;
 pub mod tasks;
 pub mod telemetry;
 pub mod train;

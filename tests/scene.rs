@@ -247,6 +247,7 @@ fn review_without_flags(cameras: &[(String, Camera)]) -> Review {
         models: vec![ModelDigest { name: "dis-medium".to_owned(), version: "4.6".to_owned(), sha256: String::new() }],
         execution_provider: ExecutionProvider::OpencvDis,
         alignment: cameras.iter().map(|(name, camera)| (name.clone(), alignment(camera))).collect(),
+        lenses: BTreeMap::new(),
         tolerance: Tolerances { default_mm: TOLERANCE_MM, per_part_mm: BTreeMap::from([(PartId(2), 8.0)]) },
         noise_floor: NoiseFloor {
             quiet_frames: 4,

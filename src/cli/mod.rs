@@ -2,11 +2,14 @@
 
 mod arguments;
 mod progress;
+mod receipt;
 mod remote;
 mod replay;
 mod request;
 mod review;
 mod serve;
+mod suggest;
+mod suggest_text;
 mod summary;
 mod table;
 mod train;
@@ -28,7 +31,7 @@ use crate::config::ConfigError;
 use crate::config::serve::{ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
-use crate::jobs::{EstimatorChoice, ReviewError};
+use crate::jobs::{EstimatorChoice, ReceiptError, ReviewError, SuggestJobError};
 use crate::train::TrainError;
 use crate::vision::ResidualEstimator;
 
@@ -83,6 +86,8 @@ const STOPPED: u8 = 130;
 pub fn run(arguments: Arguments, app: &App) -> ExitCode {
     let outcome = match arguments.command {
         Command::Review(words) => review::run(words, app),
+        Command::Suggest(words) => suggest::run(&words),
+        Command::Receipt(words) => receipt::run(&words),
         Command::Serve(words) => serve::run(words, app),
         Command::Replay(words) => replay::run(&words),
         Command::Watch(words) => watch::run(&words),
@@ -98,11 +103,17 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
 
 /// The one place that turns an error into an exit code.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<ReviewError>().is_some_and(ReviewError::is_cancelled) {
+    let stopped = [
+        error.downcast_ref::<ReviewError>().map(ReviewError::is_cancelled),
+        error.downcast_ref::<SuggestJobError>().map(SuggestJobError::is_cancelled),
+    ];
+    if stopped.into_iter().flatten().any(|stopped| stopped) {
         return STOPPED;
     }
     let input = [
         error.downcast_ref::<ReviewError>().map(ReviewError::is_input_error),
+        error.downcast_ref::<SuggestJobError>().map(SuggestJobError::is_input_error),
+        error.downcast_ref::<ReceiptError>().map(ReceiptError::is_input_error),
         error.downcast_ref::<IngestError>().map(IngestError::is_input_error),
         error.downcast_ref::<EstimatorError>().map(EstimatorError::is_input_error),
         error.downcast_ref::<TrainError>().map(TrainError::is_input_error),

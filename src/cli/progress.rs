@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::jobs::SuggestProgress;
 use crate::review::Progress;
 use crate::train::TrainProgress;
 
@@ -23,6 +24,11 @@ fn words(stage: &'static str) -> &'static str {
         "judge" => "judging",
         "write" => "writing the findings",
         "report" => "drawing the report",
+        "study" => "reading the study",
+        "surrogate" => "making the reduced model",
+        "film" => "reading the film",
+        "estimate" => "estimating",
+        "leave one out" => "letting each run play the test",
         other => other,
     }
 }
@@ -72,6 +78,11 @@ impl ProgressLine {
     /// Shows where a review stands; called often, from any thread, mostly with nothing new.
     pub(super) fn show(&self, p: Progress) {
         self.step(p.stage, p.done, p.total, "frames/s", "");
+    }
+
+    /// Shows where a suggestion stands.
+    pub(super) fn show_suggestion(&self, p: SuggestProgress) {
+        self.step(p.stage, p.done, p.total, "runs/s", "");
     }
 
     /// Shows where a training stands.

@@ -30,6 +30,19 @@ impl Distortion {
     }
 }
 
+/// A camera without its place: size of the picture, pin-hole part and lens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CameraLens {
+    /// Width of the picture, px.
+    pub width: usize,
+    /// Height of the picture, px.
+    pub height: usize,
+    /// Pin-hole part.
+    pub intrinsics: Intrinsics,
+    /// Lens.
+    pub distortion: Distortion,
+}
+
 /// World-to-camera rigid motion, OpenCV axes (x right, y down, z forward), translation in mm.
 ///
 /// `point_in_camera = rotation * point_in_world + translation_mm`.

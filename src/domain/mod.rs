@@ -13,9 +13,11 @@ mod mesh;
 mod model;
 mod review;
 mod simulation;
+mod study;
+mod suggestion;
 
 pub use alignment::{CameraAlignment, PoseSource};
-pub use camera::{Distortion, Intrinsics, Pose, TargetMark};
+pub use camera::{CameraLens, Distortion, Intrinsics, Pose, TargetMark};
 pub use deviation::FrameField;
 pub use film::{CameraRecord, Channel, Frame, TestRecord};
 pub use flag::{BoundingBox, Flag, FlagId, FlagKind, Verdict};
@@ -26,3 +28,8 @@ pub use review::{
     InputDigest, NoiseFloor, PartSeries, PartSummary, Review, RigidMotion, SCHEMA_VERSION, StageTiming, Tolerances,
 };
 pub use simulation::{Curve, Parameter, SimulationRecord, State};
+pub use study::{RefusedRun, Study, StudyParameter, StudyRun};
+pub use suggestion::{
+    Change, Direction, Hypothesis, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, Move, NextRun, ParameterEstimate, PartGain,
+    SUGGESTION_SCHEMA_VERSION, Suggestion, SuggestionVerdict, SurrogateError, SurrogateReport,
+};

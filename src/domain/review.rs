@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::alignment::CameraAlignment;
+use super::camera::CameraLens;
 use super::flag::Flag;
 use super::mesh::PartId;
 use super::model::{ExecutionProvider, ModelDigest};
@@ -142,6 +143,9 @@ pub struct Review {
     pub execution_provider: ExecutionProvider,
     /// By camera.
     pub alignment: BTreeMap<String, CameraAlignment>,
+    /// Size and lens of each camera: with the pose, what `suggest` projects through. Missing in reviews before 0.2.
+    #[serde(default)]
+    pub lenses: BTreeMap<String, CameraLens>,
     /// The tolerances used.
     pub tolerance: Tolerances,
     /// The measurement's own noise.

@@ -9,7 +9,7 @@ use super::vtkhdf::PositionError;
 pub enum ExportError {
     /// The folder holds something that is not an earlier review.
     #[error(
-        "the output folder {} is not empty and holds no earlier review (found {found}, expected {expected}): \
+        "the output folder {} is not empty and holds no earlier answer (found {found}, expected {expected}): \
          name another folder with --out, or empty this one",
         path.display()
     )]
@@ -22,7 +22,7 @@ pub enum ExportError {
         expected: &'static str,
     },
     /// The name cannot be that of a folder.
-    #[error("the output {} {problem}: name a folder that is new, empty or an earlier review with --out", path.display())]
+    #[error("the output {} {problem}: name a folder that is new, empty or an earlier answer with --out", path.display())]
     NotAFolder {
         /// The path.
         path: PathBuf,
@@ -57,6 +57,22 @@ pub enum ExportError {
         /// What HDF5 says.
         source: hdf5::Error,
     },
+    /// A ledger whose chain does not hold, or a line that is none.
+    #[error(
+        "{}, line {line}: found {found}, expected {expected}; the ledger was changed after it was written: keep it as \
+         evidence, and name another file with --ledger",
+        path.display()
+    )]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+        /// What is there.
+        found: String,
+        /// What should be there.
+        expected: String,
+    },
     /// An array has not one entry for each node, element or film time.
     #[error("{what} of film time {frame} has {found} entries, the mesh has {expected}")]
     Length {
@@ -83,6 +99,6 @@ impl ExportError {
     /// True when the caller's choice of folder is at fault, not the machine or the program.
     #[must_use]
     pub fn is_input_error(&self) -> bool {
-        matches!(self, Self::FolderInUse { .. } | Self::NotAFolder { .. })
+        matches!(self, Self::FolderInUse { .. } | Self::NotAFolder { .. } | Self::Ledger { .. })
     }
 }

@@ -13,9 +13,22 @@ use super::{ExportError, FLAGS_CSV, PLOTS_FOLDER, REPORT_HTML, REVIEW_JSON, REVI
 /// What a review consists of; of an earlier review only these are replaced, anything else beside them is kept.
 pub const OWN_NAMES: [&str; 5] = [REVIEW_JSON, REVIEW_VTKHDF, FLAGS_CSV, REPORT_HTML, PLOTS_FOLDER];
 
-/// A review's folder while it is being made; removed on drop unless [`OutputFolder::commit`] was called.
+/// What kind of answer a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FolderKind {
+    /// The file whose presence says that the answer is whole.
+    pub mark: &'static str,
+    /// What the answer consists of; anything else is somebody's own.
+    pub own: &'static [&'static str],
+}
+
+/// A review.
+const REVIEW: FolderKind = FolderKind { mark: REVIEW_JSON, own: &OWN_NAMES };
+
+/// An answer's folder while it is being made; removed on drop unless [`OutputFolder::commit`] was called.
 #[derive(Debug)]
 pub struct OutputFolder {
+    kind: FolderKind,
     target: PathBuf,
     partial: PathBuf,
     /// Parents that did not exist before, outermost first; removed again when nothing comes of the review.
@@ -24,20 +37,28 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Checks that `out` may be written and makes the partial folder beside it.
+    /// The folder of a review: checks that `out` may be written and makes the partial folder beside it.
+    ///
+    /// # Errors
+    /// As [`Self::create_for`].
+    pub fn create(out: &Path) -> Result<Self, ExportError> {
+        Self::create_for(out, REVIEW)
+    }
+
+    /// The folder of any kind of answer.
     ///
     /// # Errors
     /// [`ExportError::FolderInUse`] for a folder that is neither empty nor an earlier review,
     /// [`ExportError::NotAFolder`] for a file or a path without a name, [`ExportError::File`] when the system refuses.
-    pub fn create(out: &Path) -> Result<Self, ExportError> {
+    pub fn create_for(out: &Path, kind: FolderKind) -> Result<Self, ExportError> {
         let target = resolved(out)?;
-        check_free(&target)?;
+        check_free(&target, kind)?;
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(ExportError::NotAFolder { path: out.to_owned(), problem: "is the root of the file system" });
         };
         let made_parents = missing_parents(parent);
         let partial = parent.join(beside(name, "partial"));
-        let folder = Self { target: target.clone(), partial, made_parents, committed: false };
+        let folder = Self { kind, target: target.clone(), partial, made_parents, committed: false };
         fs::create_dir_all(parent).map_err(failed("create", parent))?;
         // Our own number may have been another run's that was killed.
         remove_if_there(&folder.partial)?;
@@ -63,7 +84,7 @@ impl OutputFolder {
     /// [`ExportError::FolderInUse`] when the folder was filled by someone else meanwhile, [`ExportError::File`] when
     /// the system refuses; the earlier content is then still there.
     pub fn commit(mut self) -> Result<PathBuf, ExportError> {
-        check_free(&self.target)?;
+        check_free(&self.target, self.kind)?;
         if self.target.exists() {
             self.replace_earlier()?;
         } else {
@@ -86,15 +107,15 @@ impl OutputFolder {
             fs::rename(&earlier, &self.target).map_err(failed("put back", &self.target))?;
             return Err(problem);
         }
-        keep_foreign_entries(&earlier, &self.target)?;
+        keep_foreign_entries(&earlier, &self.target, self.kind)?;
         remove_if_there(&earlier)
     }
 
-    /// Moves file by file; `review.json` last, because its presence says that the review is whole.
+    /// Moves file by file; the mark (`review.json`) last, because its presence says that the answer is whole.
     fn move_files_in(&self) -> Result<(), ExportError> {
-        remove_if_there(&self.target.join(REVIEW_JSON))?;
+        remove_if_there(&self.target.join(self.kind.mark))?;
         let mut names = entries(&self.partial)?;
-        names.sort_by_key(|name| name == REVIEW_JSON);
+        names.sort_by_key(|name| name == self.kind.mark);
         for name in names {
             let (from, to) = (self.partial.join(&name), self.target.join(&name));
             remove_if_there(&to)?;
@@ -131,12 +152,12 @@ fn resolved(out: &Path) -> Result<PathBuf, ExportError> {
     std::path::absolute(out).map_err(failed("resolve", out))
 }
 
-fn check_free(target: &Path) -> Result<(), ExportError> {
+fn check_free(target: &Path, kind: FolderKind) -> Result<(), ExportError> {
     if target.is_dir() {
         let names = entries(target)?;
-        if !names.is_empty() && !names.iter().any(|n| n == REVIEW_JSON) {
+        if !names.is_empty() && !names.iter().any(|n| n == kind.mark) {
             let found = names[0].to_string_lossy().into_owned();
-            return Err(ExportError::FolderInUse { path: target.to_owned(), found, expected: REVIEW_JSON });
+            return Err(ExportError::FolderInUse { path: target.to_owned(), found, expected: kind.mark });
         }
     } else if target.exists() || target.is_symlink() {
         return Err(ExportError::NotAFolder { path: target.to_owned(), problem: "is a file, not a folder" });
@@ -164,10 +185,10 @@ fn entries(folder: &Path) -> Result<Vec<OsString>, ExportError> {
 }
 
 /// Files that an engineer put beside an earlier review stay where they were.
-fn keep_foreign_entries(earlier: &Path, target: &Path) -> Result<(), ExportError> {
+fn keep_foreign_entries(earlier: &Path, target: &Path, kind: FolderKind) -> Result<(), ExportError> {
     for name in entries(earlier)? {
         let to = target.join(&name);
-        if OWN_NAMES.iter().all(|own| name != *own) && !to.exists() {
+        if kind.own.iter().all(|own| name != *own) && !to.exists() {
             fs::rename(earlier.join(&name), &to).map_err(failed("keep", &to))?;
         }
     }

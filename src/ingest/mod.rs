@@ -13,7 +13,9 @@ mod hdf5_read;
 pub mod limits;
 pub mod probe;
 mod record;
+mod review_folder;
 mod sidecar;
+mod study;
 mod szip;
 mod units;
 mod vtkhdf;
@@ -21,6 +23,8 @@ mod vtkhdf;
 pub use digest::digest_sha256;
 pub use error::IngestError;
 pub use record::{TestFile, read_picture};
+pub use review_folder::ReviewFolder;
+pub use study::{PlannedRuns, StudyFile, StudyProgress, StudyRequest, TryFile, read_planned_runs};
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 
 /// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.

@@ -13,7 +13,7 @@ use super::file_source::FileSource;
 use super::outline_check::check_outline;
 use super::tolerances::ToleranceRequest;
 use super::watched::{Stopped, Watch, Watched};
-use crate::domain::{CameraRecord, InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
+use crate::domain::{CameraLens, CameraRecord, InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
 use crate::export::{
     ExtraArray, ExtraRows, FLAGS_CSV, OutputFolder, REVIEW_JSON, REVIEW_VTKHDF, Rows, write_flags_csv,
     write_review_json, write_review_vtkhdf,
@@ -347,6 +347,12 @@ fn assemble(
 ) -> Review {
     let alignment: BTreeMap<_, _> =
         setup.cameras.iter().zip(&measured.alignment).map(|(c, a)| (c.name.clone(), a.clone())).collect();
+    let lens = |c: &CameraRecord| CameraLens {
+        width: c.width,
+        height: c.height,
+        intrinsics: c.intrinsics,
+        distortion: c.distortion,
+    };
     Review {
         schema_version: SCHEMA_VERSION,
         program_version: env!("CARGO_PKG_VERSION").into(),
@@ -355,6 +361,7 @@ fn assemble(
         models: vec![setup.estimator.digest()],
         execution_provider: setup.estimator.provider(),
         alignment,
+        lenses: setup.cameras.iter().map(|c| (c.name.clone(), lens(c))).collect(),
         tolerance,
         noise_floor: judged.noise_floor,
         parts: judged.parts,

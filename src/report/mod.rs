@@ -18,6 +18,7 @@ mod palette;
 mod plots;
 mod scene;
 mod sheet;
+mod suggestion;
 mod surface;
 mod svg;
 mod viewpoint;
@@ -30,6 +31,7 @@ use rayon::prelude::*;
 pub use error::ReportError;
 pub use input::{PictureSource, ReportCamera, ReportInput, SourceError};
 pub use page::headline;
+pub use suggestion::{SuggestionPlots, write_suggestion_report};
 
 /// What a report consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]

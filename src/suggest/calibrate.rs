@@ -1,0 +1,110 @@
+//! Honest intervals: the study's own runs play the test, and the intervals are widened until they hold them.
+//!
+//! Each run's film, under the same mask and noise, goes through the estimator that the other runs make. How many of its
+//! own half-widths the estimate was off by is the run's score; the 90 % score widens the interval (split conformal
+//! prediction; Vovk, Gammerman and Shafer 2005). The test is one more run of the same kind if a parameter of the study
+//! explains it.
+
+use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
+
+use super::estimate::{Estimator, Posterior};
+use crate::domain::Interval;
+
+/// The wanted probability of an interval.
+const HELD: f64 = 0.9;
+/// Intervals are not made narrower than the sampler's, and not wider than this many times it.
+const WIDEST: f64 = 6.0;
+
+/// How the estimates of the runs, each left out, turned out.
+#[derive(Debug, Clone)]
+pub struct Calibration {
+    /// By parameter: what the sampler's interval is widened by.
+    pub widening: Vec<f64>,
+    /// By parameter: root mean square error, share of the range.
+    pub rms: Vec<f64>,
+    /// By run: the misfit at its best point.
+    pub misfits: Vec<f64>,
+    /// By run: how much the misfit at its true parameters is above that at its best point.
+    pub excess: Vec<f64>,
+    /// By run: its estimate, shares.
+    pub estimates: Vec<Vec<f64>>,
+}
+
+/// Leaves out each run in turn. `noisy` has the runs' numbers with a draw of the measurement's noise.
+#[must_use]
+pub fn calibrate(
+    points: &[Vec<f64>],
+    numbers: &DMatrix<f64>,
+    noisy: &DMatrix<f64>,
+    doubt: &DMatrix<f64>,
+) -> Calibration {
+    let left: Vec<(Posterior, f64)> = (0..points.len())
+        .into_par_iter()
+        .map(|run| {
+            let others: Vec<usize> = (0..points.len()).filter(|r| *r != run).collect();
+            let rest: Vec<Vec<f64>> = others.iter().map(|r| points[*r].clone()).collect();
+            let estimator = Estimator::fit(&rest, &numbers.select_rows(&others), doubt);
+            let film: DVector<f64> = noisy.row(run).transpose();
+            let posterior = estimator.posterior(&film, run as u64 + 1);
+            let excess = estimator.misfit(&film, &points[run]) - posterior.misfit;
+            (posterior, excess)
+        })
+        .collect();
+    let means: Vec<Vec<f64>> = left.iter().map(|(p, _)| p.mean()).collect();
+    let dimensions = points[0].len();
+    let scores: Vec<Vec<f64>> = (0..dimensions)
+        .map(|i| left.iter().zip(&means).zip(points).map(|(((p, _), m), truth)| score(p, m, truth, i)).collect())
+        .collect();
+    let pooled = quantile(scores.concat());
+    Calibration {
+        widening: scores.iter().map(|s| quantile(s.clone()).max(pooled).clamp(1.0, WIDEST)).collect(),
+        rms: (0..dimensions)
+            .map(|i| {
+                let square: f64 = means.iter().zip(points).map(|(m, t)| (m[i] - t[i]).powi(2)).sum();
+                (square / points.len() as f64).sqrt()
+            })
+            .collect(),
+        misfits: left.iter().map(|(p, _)| p.misfit).collect(),
+        excess: left.iter().map(|(_, e)| *e).collect(),
+        estimates: means,
+    }
+}
+
+/// How many half-widths of its interval the estimate is off by.
+fn score(posterior: &Posterior, mean: &[f64], truth: &[f64], index: usize) -> f64 {
+    let [low, high] = posterior.interval(index);
+    let (below, above) = ((mean[index] - low).max(1e-6), (high - mean[index]).max(1e-6));
+    let off = truth[index] - mean[index];
+    if off < 0.0 { -off / below } else { off / above }
+}
+
+fn quantile(mut scores: Vec<f64>) -> f64 {
+    scores.sort_by(f64::total_cmp);
+    let rank = (HELD * scores.len() as f64).ceil() as usize;
+    scores[rank.clamp(1, scores.len()) - 1]
+}
+
+impl Calibration {
+    /// The widened interval of parameter `index`, shares, inside the bounds.
+    #[must_use]
+    pub fn interval(&self, posterior: &Posterior, index: usize) -> Interval {
+        let (mean, [low, high]) = (posterior.mean()[index], posterior.interval(index));
+        let wide = self.widening[index];
+        Interval {
+            value: mean,
+            lower: (mean - wide * (mean - low).max(0.0)).max(0.0),
+            upper: (mean + wide * (high - mean).max(0.0)).min(1.0),
+        }
+    }
+
+    /// Samples of the posterior, widened about its mean as the intervals are; every `stride`-th.
+    #[must_use]
+    pub fn widened(&self, posterior: &Posterior, stride: usize) -> Vec<Vec<f64>> {
+        let mean = posterior.mean();
+        let widen = |s: &Vec<f64>| -> Vec<f64> {
+            s.iter().zip(&mean).zip(&self.widening).map(|((x, m), w)| (m + w * (x - m)).clamp(0.0, 1.0)).collect()
+        };
+        posterior.samples.iter().step_by(stride.max(1)).map(widen).collect()
+    }
+}

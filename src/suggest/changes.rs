@@ -1,0 +1,211 @@
+//! Ranked changes: one parameter, two, all of them; by what they are predicted to leave.
+
+use nalgebra::DVector;
+use rayon::prelude::*;
+
+use super::calibrate::Calibration;
+use super::estimate::{Estimator, Posterior};
+use super::gain::{Gains, PartPictures};
+use super::words::list;
+use crate::domain::{Change, Flag, FlagId, Interval, Move, PartGain, Study, Verdict};
+
+/// Steps of a parameter's range when it alone moves, and when two move.
+const STEPS_ALONE: usize = 201;
+const STEPS_PAIR: usize = 41;
+/// A change that moves a parameter by less is none, share of the range.
+const LEAST_MOVE: f64 = 0.01;
+/// Changes that are told.
+const TOLD: usize = 8;
+/// A flag is explained when its part keeps less than this of its mismatch.
+const EXPLAINED: f64 = 0.5;
+/// A larger change must leave less than this of what a smaller one leaves, or it is not worth its second parameter.
+const WORTH: f64 = 0.95;
+
+/// What the ranking rests on.
+pub(super) struct ChangeInput<'a> {
+    pub(super) study: &'a Study,
+    pub(super) estimator: &'a Estimator,
+    pub(super) film: &'a DVector<f64>,
+    pub(super) posterior: &'a Posterior,
+    pub(super) calibration: &'a Calibration,
+    pub(super) gains: &'a Gains<'a>,
+    /// Widened samples of the posterior.
+    pub(super) tests: &'a [Vec<f64>],
+    /// The reviewed simulation, shares.
+    pub(super) here: &'a [f64],
+    pub(super) flags: &'a [Flag],
+}
+
+/// A candidate: which parameters, their intervals (shares), and the point.
+struct Candidate {
+    moved: Vec<usize>,
+    to: Vec<Interval>,
+    point: Vec<f64>,
+}
+
+/// The changes that are predicted to help for sure, best first; fewer parameters before more at the same gain.
+pub(super) fn rank_changes(input: &ChangeInput<'_>) -> Vec<Change> {
+    let d = input.here.len();
+    let mut sets: Vec<Vec<usize>> = (0..d).map(|i| vec![i]).collect();
+    sets.extend((0..d).flat_map(|i| (i + 1..d).map(move |j| vec![i, j])));
+    if d > 2 {
+        sets.push((0..d).collect());
+    }
+    let mut changes: Vec<Change> = sets
+        .into_par_iter()
+        .map(|moved| match moved.len() {
+            1 => alone(input, moved[0]),
+            2 => pair(input, moved[0], moved[1]),
+            _ => all(input, moved),
+        })
+        .map(|candidate| change(input, &candidate))
+        .filter(|c| !c.moves.is_empty() && c.after_mm.upper < c.before_mm)
+        .collect();
+    changes.sort_by(|a, b| {
+        let cost = |c: &Change| c.after_mm.value * (1.0 / WORTH).powi(c.moves.len().min(3) as i32);
+        cost(a).total_cmp(&cost(b))
+    });
+    changes.truncate(TOLD);
+    for (index, c) in changes.iter_mut().enumerate() {
+        c.rank = index + 1;
+    }
+    changes
+}
+
+/// Mean and 90 % interval of a density given at evenly spread shares, widened.
+fn interval_of(points: &[f64], weights: &[f64], widening: f64) -> Interval {
+    let total: f64 = weights.iter().sum::<f64>().max(1e-300);
+    let value = points.iter().zip(weights).map(|(p, w)| p * w).sum::<f64>() / total;
+    let quantile = |q: f64| {
+        let mut sum = 0.0;
+        for (p, w) in points.iter().zip(weights) {
+            sum += w / total;
+            if sum >= q {
+                return *p;
+            }
+        }
+        points.last().copied().unwrap_or(value)
+    };
+    Interval {
+        value,
+        lower: (value - widening * (value - quantile(0.05)).max(0.0)).max(0.0),
+        upper: (value + widening * (quantile(0.95) - value).max(0.0)).min(1.0),
+    }
+}
+
+fn densities(energies: &[f64]) -> Vec<f64> {
+    let least = energies.iter().copied().fold(f64::INFINITY, f64::min);
+    energies.iter().map(|e| (least - e).exp()).collect()
+}
+
+fn grid(steps: usize) -> Vec<f64> {
+    (0..steps).map(|i| i as f64 / (steps - 1) as f64).collect()
+}
+
+fn alone(input: &ChangeInput<'_>, index: usize) -> Candidate {
+    let mut energy = input.estimator.energy(input.film);
+    let points = grid(STEPS_ALONE);
+    let mut at = input.here.to_vec();
+    let energies: Vec<f64> = points
+        .iter()
+        .map(|s| {
+            at[index] = *s;
+            energy(&at)
+        })
+        .collect();
+    let to = interval_of(&points, &densities(&energies), input.calibration.widening[index]);
+    at[index] = to.value;
+    Candidate { moved: vec![index], to: vec![to], point: at }
+}
+
+fn pair(input: &ChangeInput<'_>, first: usize, second: usize) -> Candidate {
+    let mut energy = input.estimator.energy(input.film);
+    let points = grid(STEPS_PAIR);
+    let mut at = input.here.to_vec();
+    let mut energies = Vec::with_capacity(points.len() * points.len());
+    for a in &points {
+        for b in &points {
+            (at[first], at[second]) = (*a, *b);
+            energies.push(energy(&at));
+        }
+    }
+    let weights = densities(&energies);
+    let n = points.len();
+    let of_first: Vec<f64> = (0..n).map(|i| weights[i * n..(i + 1) * n].iter().sum()).collect();
+    let of_second: Vec<f64> = (0..n).map(|j| (0..n).map(|i| weights[i * n + j]).sum()).collect();
+    let to = vec![
+        interval_of(&points, &of_first, input.calibration.widening[first]),
+        interval_of(&points, &of_second, input.calibration.widening[second]),
+    ];
+    (at[first], at[second]) = (to[0].value, to[1].value);
+    Candidate { moved: vec![first, second], to, point: at }
+}
+
+fn all(input: &ChangeInput<'_>, moved: Vec<usize>) -> Candidate {
+    let to: Vec<Interval> = moved.iter().map(|i| input.calibration.interval(input.posterior, *i)).collect();
+    Candidate { point: to.iter().map(|t| t.value).collect(), to, moved }
+}
+
+fn change(input: &ChangeInput<'_>, candidate: &Candidate) -> Change {
+    let parameters = &input.study.parameters;
+    let moves: Vec<Move> = candidate
+        .moved
+        .iter()
+        .zip(&candidate.to)
+        .filter(|(i, to)| (to.value - input.here[**i]).abs() >= LEAST_MOVE)
+        .map(|(i, to)| {
+            let p = &parameters[*i];
+            let at = |s: f64| p.value_at(s);
+            Move {
+                name: p.name.clone(),
+                unit: p.unit.clone(),
+                from: at(input.here[*i]),
+                to: Interval { value: at(to.value), lower: at(to.lower), upper: at(to.upper) },
+            }
+        })
+        .collect();
+    let gain = |part: &PartPictures| {
+        (input.gains.before_mm(part), input.gains.after_mm(part, &candidate.point, input.tests))
+    };
+    let (before_mm, after_mm) = gain(&input.gains.parts[0]);
+    let parts: Vec<PartGain> = input.gains.parts[1..]
+        .iter()
+        .filter_map(|pictures| {
+            let part = &input.study.parts[pictures.part?];
+            let (before_mm, after_mm) = gain(pictures);
+            Some(PartGain { part_id: part.id, part_name: part.name.clone(), before_mm, after_mm })
+        })
+        .collect();
+    let (explains, leaves) = flags(input.flags, &parts);
+    let why = why(&moves, &parts, &explains, &leaves);
+    Change { rank: 0, moves, before_mm, after_mm, parts, explains, leaves, why }
+}
+
+/// Mismatch flags whose part loses at least half, and the others.
+fn flags(flags: &[Flag], parts: &[PartGain]) -> (Vec<FlagId>, Vec<FlagId>) {
+    let explained = |f: &&Flag| {
+        parts.iter().any(|p| p.part_id == f.part_id && p.after_mm.value <= EXPLAINED * p.before_mm)
+    };
+    let mismatches = flags.iter().filter(|f| f.verdict == Verdict::Mismatch);
+    let (yes, no): (Vec<&Flag>, Vec<&Flag>) = mismatches.partition(explained);
+    let ids = |list: Vec<&Flag>| list.into_iter().map(|f| f.id).collect();
+    (ids(yes), ids(no))
+}
+
+fn why(moves: &[Move], parts: &[PartGain], explains: &[FlagId], leaves: &[FlagId]) -> String {
+    let number = |ids: &[FlagId]| list(&ids.iter().map(|f| f.0.to_string()).collect::<Vec<_>>());
+    let best = parts.iter().max_by(|a, b| {
+        (a.before_mm - a.after_mm.value).total_cmp(&(b.before_mm - b.after_mm.value))
+    });
+    let what = if moves.len() == 1 { "it alone" } else { "together they" };
+    let mut text = best.map_or(String::new(), |p| {
+        format!("{what} bring{} {} from {:.1} to {:.1} mm", if moves.len() == 1 { "s" } else { "" }, p.part_name, p.before_mm, p.after_mm.value)
+    });
+    if !explains.is_empty() {
+        text.push_str(&format!("; explains flag {}", number(explains)));
+    }
+    if !leaves.is_empty() {
+        text.push_str(&format!("; leaves flag {}", number(leaves)));
+    }
+    text
+}

@@ -1,0 +1,181 @@
+//! From one film's numbers to a posterior over the parameters.
+//!
+//! Each number is regressed on the parameters; its leave-one-out error is what the surrogate may be wrong by, and joins
+//! the doubt of measurement, trigger and pose. The numbers are reduced to the few directions in which the parameters
+//! show most against that error (Fisher's discriminant directions, with the errors' spread as the scale). There the
+//! error's covariance is estimated from the runs' leave-one-out errors and shrunk to its diagonal, and the misfit is
+//! Student's: a covariance from N errors leaves that much doubt, and single wrong numbers weigh little.
+
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+
+use super::regress::{Projected, Regressions};
+use super::sampler::sample;
+
+/// Directions beyond the number of parameters: room for what the parameters do in bends.
+const DIRECTIONS_BEYOND: usize = 3;
+/// How far the errors' covariance is shrunk to its diagonal (Ledoit and Wolf 2004 give some such share for N ≈ q).
+const SHRINK: f64 = 0.5;
+/// Least standardised error: no number is believed to better than a hundredth of its spread.
+const LEAST_ERROR: f64 = 0.01;
+/// Fewest degrees of freedom of the Student misfit.
+const FEWEST_FREE: f64 = 3.0;
+
+/// A fitted estimator.
+#[derive(Debug, Clone)]
+pub struct Estimator {
+    regressions: Regressions,
+    /// Standardised numbers × directions.
+    directions: DMatrix<f64>,
+    projected: Projected,
+    precision: DMatrix<f64>,
+    free: f64,
+}
+
+/// What one film says of the parameters, in shares of their ranges.
+#[derive(Debug, Clone)]
+pub struct Posterior {
+    /// Samples.
+    pub samples: Vec<Vec<f64>>,
+    /// The most likely point.
+    pub best: Vec<f64>,
+    /// Squared misfit (Mahalanobis) at the best point.
+    pub misfit: f64,
+}
+
+impl Posterior {
+    /// Mean over the samples.
+    #[must_use]
+    pub fn mean(&self) -> Vec<f64> {
+        let n = self.samples.len() as f64;
+        (0..self.best.len()).map(|i| self.samples.iter().map(|s| s[i]).sum::<f64>() / n).collect()
+    }
+
+    /// The 5 % and 95 % quantiles of parameter `index`.
+    #[must_use]
+    pub fn interval(&self, index: usize) -> [f64; 2] {
+        let mut all: Vec<f64> = self.samples.iter().map(|s| s[index]).collect();
+        all.sort_by(f64::total_cmp);
+        [0.05, 0.95].map(|q| all[((all.len() - 1) as f64 * q).round() as usize])
+    }
+}
+
+impl Estimator {
+    /// Fits `numbers` (runs × numbers) at `points` (shares, one a run); `doubt` has rows whose squares are variances.
+    #[must_use]
+    pub fn fit(points: &[Vec<f64>], numbers: &DMatrix<f64>, doubt: &DMatrix<f64>) -> Self {
+        let regressions = Regressions::fit(points, numbers);
+        let (n, dimensions) = (points.len(), points[0].len());
+        let doubt = DMatrix::from_fn(doubt.nrows(), doubt.ncols(), |r, c| doubt[(r, c)] / regressions.spread[c]);
+        let scale = DVector::from_fn(numbers.ncols(), |c, _| {
+            let error = regressions.left_out.column(c).norm_squared() / n as f64;
+            (error + doubt.column(c).norm_squared() + LEAST_ERROR * LEAST_ERROR).sqrt()
+        });
+        let count = (dimensions + DIRECTIONS_BEYOND).min(n.saturating_sub(2)).max(1);
+        let directions = directions(&regressions, &scale, count);
+        let covariance = covariance(&regressions.left_out, &doubt, &directions);
+        let count = directions.ncols();
+        let precision = covariance.cholesky().map_or_else(|| DMatrix::identity(count, count), |c| c.inverse());
+        let projected = regressions.project(&directions);
+        let free = (n as f64 - 0.5 * count as f64).max(FEWEST_FREE);
+        Self { regressions, directions, projected, precision, free }
+    }
+
+    fn reduced(&self, numbers: &DVector<f64>) -> DVector<f64> {
+        let standard =
+            DVector::from_fn(numbers.len(), |c, _| (numbers[c] - self.regressions.mean[c]) / self.regressions.spread[c]);
+        self.directions.transpose() * standard
+    }
+
+    /// Squared misfit (Mahalanobis) of `numbers` at `shares`.
+    #[must_use]
+    pub fn misfit(&self, numbers: &DVector<f64>, shares: &[f64]) -> f64 {
+        let mut at = DVector::zeros(self.directions.ncols());
+        self.projected.predict_into(shares, &mut at);
+        let left = self.reduced(numbers) - at;
+        left.dot(&(&self.precision * &left))
+    }
+
+    /// Minus the logarithm of the likelihood, up to a constant, as a function of the shares.
+    pub fn energy<'a>(&'a self, numbers: &DVector<f64>) -> impl FnMut(&[f64]) -> f64 + use<'a> {
+        let wanted = self.reduced(numbers);
+        let count = self.directions.ncols();
+        let (mut at, mut left) = (DVector::zeros(count), DVector::zeros(count));
+        move |shares| {
+            self.projected.predict_into(shares, &mut at);
+            left.copy_from(&wanted);
+            left -= &at;
+            let mut square = 0.0;
+            for c in 0..count {
+                square += left[c] * self.precision.column(c).dot(&left);
+            }
+            0.5 * (self.free + count as f64) * (square / self.free).ln_1p()
+        }
+    }
+
+    /// Samples the posterior of `numbers`; the prior is even within the bounds.
+    #[must_use]
+    pub fn posterior(&self, numbers: &DVector<f64>, seed: u64) -> Posterior {
+        let sampled = sample(self.regressions.points[0].len(), seed, self.energy(numbers));
+        let misfit = self.free * ((sampled.best_energy / (0.5 * (self.free + self.directions.ncols() as f64))).exp_m1());
+        Posterior { samples: sampled.samples, best: sampled.best, misfit }
+    }
+
+    /// Information of the film about the parameters at `shares` (Fisher's matrix, prior left out).
+    #[must_use]
+    pub fn information(&self, shares: &[f64]) -> DMatrix<f64> {
+        const STEP: f64 = 0.02;
+        let count = self.directions.ncols();
+        let at = |point: &[f64]| {
+            let mut out = DVector::zeros(count);
+            self.projected.predict_into(point, &mut out);
+            out
+        };
+        let columns: Vec<DVector<f64>> = (0..shares.len())
+            .map(|i| {
+                let (mut up, mut down) = (shares.to_vec(), shares.to_vec());
+                up[i] += STEP;
+                down[i] -= STEP;
+                (at(&up) - at(&down)) / (2.0 * STEP)
+            })
+            .collect();
+        let slope = DMatrix::from_columns(&columns);
+        slope.transpose() * &self.precision * slope
+    }
+}
+
+/// The directions, over standardised numbers, in which what the regressions predict is largest against `scale`.
+fn directions(regressions: &Regressions, scale: &DVector<f64>, count: usize) -> DMatrix<f64> {
+    let (n, numbers) = regressions.standard.shape();
+    let mut signal =
+        DMatrix::from_fn(n, numbers, |r, c| (regressions.standard[(r, c)] - regressions.left_out[(r, c)]) / scale[c]);
+    for c in 0..numbers {
+        let mean = signal.column(c).mean();
+        signal.column_mut(c).add_scalar_mut(-mean);
+    }
+    // The right singular vectors by way of the small matrix.
+    let eigen = SymmetricEigen::new(&signal * signal.transpose());
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
+    let largest = eigen.eigenvalues[order[0]].max(1e-300);
+    order.retain(|i| eigen.eigenvalues[*i] > 1e-9 * largest);
+    order.truncate(count);
+    let columns: Vec<DVector<f64>> = order
+        .iter()
+        .map(|i| {
+            let vector = signal.transpose() * eigen.eigenvectors.column(*i) / eigen.eigenvalues[*i].sqrt();
+            DVector::from_fn(numbers, |c, _| vector[c] / scale[c])
+        })
+        .collect();
+    DMatrix::from_columns(&columns)
+}
+
+/// Covariance of the errors along the directions: leave-one-out errors shrunk to their diagonal, and the doubt.
+fn covariance(left_out: &DMatrix<f64>, doubt: &DMatrix<f64>, directions: &DMatrix<f64>) -> DMatrix<f64> {
+    let errors = left_out * directions;
+    let full = errors.transpose() * &errors / errors.nrows() as f64;
+    let doubt = doubt * directions;
+    let mut all = &full * (1.0 - SHRINK) + DMatrix::from_diagonal(&full.diagonal()) * SHRINK;
+    all += doubt.transpose() * &doubt;
+    let least = 1e-6 * all.trace() / all.nrows() as f64;
+    all + DMatrix::identity(directions.ncols(), directions.ncols()) * least
+}

@@ -1,0 +1,152 @@
+//! A film in some hundred numbers that change smoothly with the parameters.
+//!
+//! Where a fold or a dent moves, the displacement of a fixed node jumps, and no regression of some ten runs can follow.
+//! How far a part moves at most and on average, and where the motion is, follow smoothly. So each part is summarised, in
+//! each camera and stretch of time: mean, root mean square, lowest and highest fifteenth of either direction, centre of
+//! the motion, and tilt (motion over place).
+
+use nalgebra::{DMatrix, DVector};
+
+use super::random::Random;
+use super::sight::{Place, Seen, Sight};
+
+/// Stretches of time.
+const WINDOWS: usize = 10;
+/// A part that shows fewer nodes in a picture is not summarised there.
+const FEWEST: usize = 8;
+/// The extreme share of the nodes.
+const EXTREME: usize = 15;
+/// Motion below this does not say where motion is, mm.
+const FAINT_MM: f64 = 0.1;
+/// Numbers of one part in one camera and moment.
+const NUMBERS: usize = 14;
+/// Draws of the measurement's noise.
+const DRAWS: usize = 24;
+
+/// Which places make which numbers; the same for the test and all runs.
+#[derive(Debug, Clone)]
+pub(super) struct FeaturePlan {
+    /// For each summary: the moments' places.
+    groups: Vec<Vec<Vec<usize>>>,
+    /// For each summary: centre of the part's undeformed picture and its size, mm.
+    frames: Vec<([f64; 2], f64)>,
+}
+
+impl FeaturePlan {
+    pub(super) fn new(sight: &Sight) -> Self {
+        let windows = WINDOWS.min(sight.moments.len());
+        let window_of = |p: &Place| usize::from(p.moment) * windows / sight.moments.len();
+        let mut plan = Self { groups: Vec::new(), frames: Vec::new() };
+        // The whole structure first, then part by part; with one part both are the same.
+        let whole = (sight.parts > 1).then_some(None);
+        for part in whole.into_iter().chain((0..sight.parts).map(Some)) {
+            for camera in 0..sight.cameras {
+                for window in 0..windows {
+                    let mut by_moment: Vec<Vec<usize>> = vec![Vec::new(); sight.moments.len()];
+                    for (index, p) in sight.places.iter().enumerate() {
+                        let own = part.is_none_or(|part| usize::from(p.part) == part);
+                        if own && usize::from(p.camera) == camera && window_of(p) == window {
+                            by_moment[usize::from(p.moment)].push(index);
+                        }
+                    }
+                    by_moment.retain(|m| m.len() >= FEWEST);
+                    if !by_moment.is_empty() {
+                        plan.frames.push(frame(&by_moment, &sight.places));
+                        plan.groups.push(by_moment);
+                    }
+                }
+            }
+        }
+        plan
+    }
+
+    /// The numbers of one film.
+    pub(super) fn of(&self, sight: &Sight, seen: &Seen) -> DVector<f64> {
+        let mut all = Vec::with_capacity(self.groups.len() * NUMBERS);
+        for (group, frame) in self.groups.iter().zip(&self.frames) {
+            let mut sum = [0.0; NUMBERS];
+            for moment in group {
+                let one = summary(moment, &sight.places, seen, *frame);
+                sum.iter_mut().zip(one).for_each(|(s, v)| *s += v / group.len() as f64);
+            }
+            all.extend(sum);
+        }
+        DVector::from_vec(all)
+    }
+
+    /// The numbers of all runs: runs × numbers.
+    pub(super) fn of_runs(&self, sight: &Sight) -> DMatrix<f64> {
+        let rows: Vec<_> = sight.runs.iter().map(|seen| self.of(sight, seen).transpose()).collect();
+        DMatrix::from_rows(&rows)
+    }
+
+    /// What the doubt about measurement, trigger and pose does to the numbers: rows whose squares add up to variances.
+    ///
+    /// Neighbours err together (the matching's windows overlap, the lift smooths): half of each node's variance is drawn
+    /// once for its part and picture, half for itself.
+    pub(super) fn doubt(&self, sight: &Sight, seen: &Seen) -> DMatrix<f64> {
+        let plain = self.of(sight, seen);
+        let mut random = Random::new(0x5ee9);
+        let mut rows = Vec::new();
+        for _ in 0..DRAWS {
+            let noisy = with_noise(sight, seen, &mut random);
+            rows.push((self.of(sight, &noisy) - &plain).transpose() / (DRAWS as f64).sqrt());
+        }
+        for change in &sight.nuisances {
+            let moved: Seen = seen.iter().zip(change).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect();
+            rows.push((self.of(sight, &moved) - &plain).transpose());
+        }
+        DMatrix::from_rows(&rows)
+    }
+}
+
+/// `seen` with one draw of the measurement's noise.
+pub(super) fn with_noise(sight: &Sight, seen: &Seen, random: &mut Random) -> Seen {
+    let half = std::f64::consts::FRAC_1_SQRT_2;
+    let pictures = sight.cameras * sight.moments.len() * sight.parts;
+    let common: Vec<[f64; 2]> = (0..pictures).map(|_| [random.normal(), random.normal()]).collect();
+    let noise = |p: &Place, random: &mut Random| {
+        let picture = usize::from(p.camera) * sight.moments.len() + usize::from(p.moment);
+        let shared = common[picture * sight.parts + usize::from(p.part)];
+        shared.map(|c| (f64::from(p.sigma_mm) * half * (c + random.normal())) as f32)
+    };
+    sight.places.iter().zip(seen).map(|(p, d)| {
+        let e = noise(p, random);
+        [d[0] + e[0], d[1] + e[1]]
+    }).collect()
+}
+
+/// Centre and size of a part's undeformed picture.
+fn frame(group: &[Vec<usize>], places: &[Place]) -> ([f64; 2], f64) {
+    let all: Vec<[f64; 2]> = group.iter().flatten().map(|i| places[*i].rest.map(f64::from)).collect();
+    let n = all.len() as f64;
+    let centre = [0, 1].map(|c| all.iter().map(|p| p[c]).sum::<f64>() / n);
+    let square: f64 = all.iter().map(|p| (p[0] - centre[0]).powi(2) + (p[1] - centre[1]).powi(2)).sum();
+    (centre, (square / n).sqrt().max(1.0))
+}
+
+fn summary(moment: &[usize], places: &[Place], seen: &Seen, (centre, size): ([f64; 2], f64)) -> [f64; NUMBERS] {
+    let n = moment.len() as f64;
+    let d: Vec<[f64; 2]> = moment.iter().map(|i| seen[*i].map(f64::from)).collect();
+    let at: Vec<[f64; 2]> =
+        moment.iter().map(|i| [0, 1].map(|c| f64::from(places[*i].rest[c]) - centre[c])).collect();
+    let mut out = [0.0; NUMBERS];
+    for c in 0..2 {
+        let mut values: Vec<f64> = d.iter().map(|v| v[c]).collect();
+        out[4 * c] = values.iter().sum::<f64>() / n;
+        out[4 * c + 1] = (values.iter().map(|v| v * v).sum::<f64>() / n).sqrt();
+        values.sort_by(f64::total_cmp);
+        let few = (values.len() / EXTREME).max(1);
+        out[4 * c + 2] = values[..few].iter().sum::<f64>() / few as f64;
+        out[4 * c + 3] = values[values.len() - few..].iter().sum::<f64>() / few as f64;
+    }
+    let weight: Vec<f64> = d.iter().map(|v| v[0] * v[0] + v[1] * v[1] + FAINT_MM * FAINT_MM).collect();
+    let total: f64 = weight.iter().sum();
+    for c in 0..2 {
+        out[8 + c] = at.iter().zip(&weight).map(|(p, w)| p[c] * w).sum::<f64>() / total;
+        for along in 0..2 {
+            out[10 + 2 * c + along] = d.iter().zip(&at).map(|(v, p)| v[c] * p[along]).sum::<f64>() / (n * size);
+        }
+    }
+    out
+}
