@@ -18,9 +18,7 @@ use super::suggest_change::{SuggestProgress, SuggestRequest, suggest_change};
 use super::workshop::Workshop;
 use crate::blobs::BlobKey;
 use crate::domain::Suggestion;
-use crate::export::{
-    REVIEW_JSON, REVIEW_VTKHDF, ReceiptEvent, ReceiptLine, SUGGESTION_JSON, write_suggestion_json,
-};
+use crate::export::{REVIEW_JSON, REVIEW_VTKHDF, ReceiptEvent, ReceiptLine, SUGGESTION_JSON, write_suggestion_json};
 use crate::ingest::digest_sha256;
 use crate::store::{NewReceipt, Said, StoreError, SuggestionRow, Taken};
 use crate::tasks::run_on_thread;

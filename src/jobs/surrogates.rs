@@ -93,7 +93,8 @@ impl Surrogates {
         };
         let key = BlobKey::Result(row.review_id.clone(), views::RESULT.to_owned());
         let text = self.shop.blobs.get(&key).await?;
-        let text = text.ok_or_else(|| ServiceError::Missing { what: format!("review {} has no result", row.review_id) })?;
+        let text =
+            text.ok_or_else(|| ServiceError::Missing { what: format!("review {} has no result", row.review_id) })?;
         let result: ResultView = serde_json::from_slice(&text)
             .map_err(|source| ServiceError::Damaged { what: format!("result of review {}", row.review_id), source })?;
         let request = study_request(&self.shop.folders, &study);

@@ -55,10 +55,11 @@ pub struct TriedChange {
 
 /// Appends a receipt in the transaction that makes it true.
 pub(super) async fn append(writing: &mut Writing, suggestion_id: &str, new: NewReceipt) -> Result<i64, StoreError> {
-    let last: Option<(i64, String)> = sqlx::query_as("SELECT number, sha256 FROM receipts ORDER BY number DESC LIMIT 1")
-        .fetch_optional(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("read the newest receipt"))?;
+    let last: Option<(i64, String)> =
+        sqlx::query_as("SELECT number, sha256 FROM receipts ORDER BY number DESC LIMIT 1")
+            .fetch_optional(&mut *writing.tx)
+            .await
+            .map_err(StoreError::database("read the newest receipt"))?;
     let (before, digest) = last.unwrap_or_default();
     let number = before + 1;
     let (line, sha256) = (new.seal)(number.unsigned_abs(), &digest);

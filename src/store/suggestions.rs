@@ -58,7 +58,8 @@ pub struct Said {
     pub sha256: String,
 }
 
-const COLUMNS: &str = "SELECT id, review_id, campaign_id, next_runs, state, stage, done, total, refusal, study, verdict,
+const COLUMNS: &str =
+    "SELECT id, review_id, campaign_id, next_runs, state, stage, done, total, refusal, study, verdict,
     headline, changes, sha256, version, created_at, finished_at FROM suggestions";
 
 impl Store {
@@ -167,16 +168,18 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         end(&mut writing, lease, "done", None).await?;
-        sqlx::query("UPDATE suggestions SET study = ?2, verdict = ?3, headline = ?4, changes = ?5, sha256 = ?6 WHERE id = ?1")
-            .bind(id)
-            .bind(&said.study)
-            .bind(&said.verdict)
-            .bind(&said.headline)
-            .bind(said.changes)
-            .bind(&said.sha256)
-            .execute(&mut *writing.tx)
-            .await
-            .map_err(StoreError::database("note what is suggested"))?;
+        sqlx::query(
+            "UPDATE suggestions SET study = ?2, verdict = ?3, headline = ?4, changes = ?5, sha256 = ?6 WHERE id = ?1",
+        )
+        .bind(id)
+        .bind(&said.study)
+        .bind(&said.verdict)
+        .bind(&said.headline)
+        .bind(said.changes)
+        .bind(&said.sha256)
+        .execute(&mut *writing.tx)
+        .await
+        .map_err(StoreError::database("note what is suggested"))?;
         append(&mut writing, id, receipt).await?;
         end_suggestion(&mut writing, id, "finished", None).await?;
         writing.commit().await
@@ -261,11 +264,13 @@ async fn known(
 ) -> Result<Option<String>, StoreError> {
     let found = StoreError::database("find a suggestion");
     let Some(key) = key else {
-        return sqlx::query_scalar("SELECT id FROM suggestions WHERE review_id = ?1 AND state IN ('queued', 'running')")
-            .bind(review_id)
-            .fetch_optional(&mut *writing.tx)
-            .await
-            .map_err(found);
+        return sqlx::query_scalar(
+            "SELECT id FROM suggestions WHERE review_id = ?1 AND state IN ('queued', 'running')",
+        )
+        .bind(review_id)
+        .fetch_optional(&mut *writing.tx)
+        .await
+        .map_err(found);
     };
     let known: Option<(String, String, i64)> =
         sqlx::query_as("SELECT id, review_id, next_runs FROM suggestions WHERE idempotency_key = ?1")
