@@ -22,5 +22,6 @@ mod service;
 mod service_api;
 mod service_crash;
 mod service_live;
+mod service_suggest;
 mod support;
 mod training;

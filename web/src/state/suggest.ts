@@ -29,7 +29,7 @@ export class Suggest {
   /** What the model moved to last: mismatch at this moment before and with the sliders' values, mm. */
   readonly now_mm = signal<{ before: number | null; after: number | null } | null>(null);
   /** How fast the picture follows the sliders: pictures a second, and the time from a move to its picture, ms. */
-  readonly follows = signal<{ per_s: number; ms: number } | null>(null);
+  readonly follows = signal<{ per_s: number; ms: number; pictures: number } | null>(null);
   readonly newest = computed(() => this.all.value?.[0] ?? null);
   /** The newest that has a document. */
   readonly shown = computed(() => this.all.value?.find((each) => each.state === "finished") ?? null);
@@ -48,6 +48,7 @@ export class Suggest {
   private last_shown: string | null = null;
   private shown_at: number[] = [];
   private moved_at = 0;
+  private pictures = 0;
   /** Counts answers, each of which may find the sliders elsewhere. */
   private readonly answers = signal(0);
 
@@ -236,7 +237,8 @@ export class Suggest {
     requestAnimationFrame(() => requestAnimationFrame((at) => {
       this.shown_at = [...this.shown_at.filter((each) => at - each < RATE_WINDOW_MS), at];
       const [first, count] = [this.shown_at[0]!, this.shown_at.length];
-      if (count > 1) this.follows.value = { per_s: (1000 * (count - 1)) / (at - first || 1), ms: at - began };
+      this.pictures += 1;
+      this.follows.value = { per_s: count > 1 ? (1000 * (count - 1)) / (at - first || 1) : 0, ms: at - began, pictures: this.pictures };
     }));
   }
 
