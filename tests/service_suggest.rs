@@ -123,9 +123,8 @@ async fn the_model_follows(served: &Served, review: &str, id: &str) {
     let (_, result) = served.get(&format!("reviews/{review}/result")).await;
     let times = result["times_s"].as_array().expect("times");
     let (last, time) = (times.len() - 1, times[times.len() - 1].as_f64().expect("a time"));
-    let floats = |bytes: &[u8]| -> Vec<f32> {
-        bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
-    };
+    let floats =
+        |bytes: &[u8]| -> Vec<f32> { bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect() };
     let mesh = |bulge: f64| format!("suggestions/{id}/surrogate/mesh?time_s={time}&p={bulge},{SPEED_M_S}");
     let (status, bytes) = served.bytes(&mesh(0.0)).await;
     let (_, state) = served.bytes(&format!("reviews/{review}/states/{last}")).await;
@@ -171,9 +170,8 @@ async fn decisions_are_checked(served: &Served, id: &str, change: u64) {
 /// Predicted and obtained stand side by side, and the chain of the ledger holds.
 async fn receipts_hold(served: &Served, folder: &Path, id: &str, review: &str) {
     let path = format!("suggestions/{id}/receipts");
-    let has = |r: &Value, event: &str| {
-        r["items"].as_array().is_some_and(|all| all.iter().any(|each| each["event"] == event))
-    };
+    let has =
+        |r: &Value, event: &str| r["items"].as_array().is_some_and(|all| all.iter().any(|each| each["event"] == event));
     let receipts = served.until(&path, |r| has(r, "obtained")).await;
     let items = receipts["items"].as_array().expect("receipts");
     let events: Vec<&str> = items.iter().filter_map(|r| r["event"].as_str()).collect();

@@ -16,6 +16,7 @@ use super::results::forever;
 use super::wire_suggestions::{Suggestion, SuggestionDetail};
 use crate::blobs::BlobKey;
 use crate::export::{NEXT_RUNS_CSV, NEXT_RUNS_JSON, SUGGESTION_HTML, SUGGESTION_JSON};
+use crate::store::SuggestionOrder;
 
 /// Node positions for a slider; of a type of its own because packing would take longer than the model.
 pub(super) const NODES: &str = "application/vnd.crumple.nodes";
@@ -30,6 +31,9 @@ pub(super) struct NewSuggestion {
     /// How many runs worth computing are wanted, 0 to 64 [default: 8].
     #[schema(minimum = 0, maximum = 64)]
     next_runs: Option<i64>,
+    /// Runs that are being computed or have failed, so that they are not proposed again: a table like next-runs.csv,
+    /// with a column `state` (`pending` or `failed`) where runs have failed.
+    planned: Option<String>,
 }
 
 /// Asks what to change. The study is formed of the simulations of the same family that tell their parameters. While one
@@ -44,8 +48,8 @@ pub(super) async fn order_suggestion(
     headers: HeaderMap,
     Body(new): Body<NewSuggestion>,
 ) -> Answer<Response> {
-    let key = headers.get("idempotency-key").map(|k| k.to_str().unwrap_or_default());
-    if key.is_some_and(|k| k.is_empty() || k.len() > 200) {
+    let key = headers.get("idempotency-key").map(|k| k.to_str().unwrap_or_default().to_owned());
+    if key.as_ref().is_some_and(|k| k.is_empty() || k.len() > 200) {
         return Err(Problem::bad_request("Idempotency-Key must be 1 to 200 letters"));
     }
     let next_runs = new.next_runs.unwrap_or(NEXT_RUNS);
@@ -54,7 +58,8 @@ pub(super) async fn order_suggestion(
         return Err(Problem::unprocessable(what));
     }
     let store = &service.shop.store;
-    let made = store.order_suggestion(&id, next_runs, key).await?;
+    let order = SuggestionOrder { review_id: id, next_runs, planned: new.planned, idempotency_key: key };
+    let made = store.order_suggestion(&order).await?;
     let suggestion = Suggestion::from(store.suggestion(&made).await?);
     Ok((StatusCode::ACCEPTED, Json(suggestion)).into_response())
 }

@@ -10,7 +10,7 @@ use super::service_error::ServiceError;
 use super::workshop::Workshop;
 use crate::ingest::TestFile;
 use crate::review::moments;
-use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, Upload};
+use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, SuggestionOrder, Upload};
 use crate::tasks::run_on_thread;
 
 /// Name of the demo campaign.
@@ -63,10 +63,8 @@ async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result
 /// The runs of the demo's study, each after its side-car; none where the folder is not there.
 fn study_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .map(|e| e.path())
-        .filter(|p| p.extension().is_some_and(|e| e == "json" || e == "vtkhdf"))
-        .collect();
+    let mut files: Vec<PathBuf> =
+        entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "json" || e == "vtkhdf")).collect();
     files.sort();
     files
 }
@@ -89,7 +87,13 @@ pub async fn play_demo(shop: &Arc<Workshop>, lives: &Lives) -> Result<(), Servic
     };
     let finished = reviews.iter().find(|r| r.state == "finished" && r.live == 0);
     if let Some(review) = finished.filter(|_| folder.join(STUDY).is_dir()) {
-        shop.store.order_suggestion(&review.id, NEXT_RUNS, Some(KEY)).await?;
+        let order = SuggestionOrder {
+            review_id: review.id.clone(),
+            next_runs: NEXT_RUNS,
+            planned: None,
+            idempotency_key: Some(KEY.to_owned()),
+        };
+        shop.store.order_suggestion(&order).await?;
     }
     let Some(simulation_id) = reviews.first().map(|r| r.simulation_id.clone()) else { return Ok(()) };
     let path = folder.join("test.h5");

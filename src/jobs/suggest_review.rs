@@ -97,7 +97,7 @@ async fn attempt(
         study: study_request(&shop.folders, &study),
         out: folder.join("out"),
         next_runs: usize::try_from(row.next_runs).unwrap_or(0),
-        planned: None,
+        planned: planned(row, folder)?,
         report: true,
         leave_one_out: false,
     };
@@ -129,6 +129,14 @@ async fn attempt(
     let receipt = receipt_of("suggested", 0, sha256, suggested(&suggestion));
     shop.store.finish_suggestion(&taken.lease, &row.id, &said, receipt).await?;
     Ok(())
+}
+
+/// The table of planned runs as a file.
+fn planned(row: &SuggestionRow, folder: &Path) -> Result<Option<PathBuf>, ServiceError> {
+    let Some(text) = &row.planned else { return Ok(None) };
+    let path = folder.join("planned.csv");
+    std::fs::write(&path, text).map_err(ServiceError::file("write", &path))?;
+    Ok(Some(path))
 }
 
 /// The verdict as the document spells it.

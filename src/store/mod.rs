@@ -41,7 +41,7 @@ pub use jobs::{Job, JobKind, Lease, Taken};
 pub use lives::{Live, NewLive};
 pub use receipts::{NewReceipt, Receipt, Seal, TriedChange};
 pub use reviews::{Batch, BatchOrder, ReviewFilter, ReviewOrder, ReviewRow, Webhook};
-pub use suggestions::{Said, SuggestionRow};
+pub use suggestions::{Said, SuggestionOrder, SuggestionRow};
 pub use uploads::{NewUpload, Upload};
 
 /// The database and who waits for its changes.

@@ -15,6 +15,8 @@ pub struct SuggestionRow {
     pub campaign_id: String,
     /// How many next runs were asked for.
     pub next_runs: i64,
+    /// Runs that are being computed or have failed, a CSV table.
+    pub planned: Option<String>,
     /// `queued`, `running`, `finished`, `failed` or `cancelled`.
     pub state: String,
     /// What is being done.
@@ -43,6 +45,19 @@ pub struct SuggestionRow {
     pub finished_at: Option<String>,
 }
 
+/// A suggestion to be made.
+#[derive(Debug, Clone)]
+pub struct SuggestionOrder {
+    /// For which review.
+    pub review_id: String,
+    /// How many runs worth computing are wanted.
+    pub next_runs: i64,
+    /// Runs that are being computed or have failed, a CSV table.
+    pub planned: Option<String>,
+    /// The same key again gives the same suggestion.
+    pub idempotency_key: Option<String>,
+}
+
 /// What a finished suggestion says.
 #[derive(Debug, Clone)]
 pub struct Said {
@@ -58,9 +73,8 @@ pub struct Said {
     pub sha256: String,
 }
 
-const COLUMNS: &str =
-    "SELECT id, review_id, campaign_id, next_runs, state, stage, done, total, refusal, study, verdict,
-    headline, changes, sha256, version, created_at, finished_at FROM suggestions";
+const COLUMNS: &str = "SELECT id, review_id, campaign_id, next_runs, planned, state, stage, done, total, refusal,
+    study, verdict, headline, changes, sha256, version, created_at, finished_at FROM suggestions";
 
 impl Store {
     /// Asks for a suggestion: its row and its job are there together. The same key gives the same suggestion, and so
@@ -68,31 +82,28 @@ impl Store {
     ///
     /// # Errors
     /// When the review is not there or not finished, the key stands for another request, or the database fails.
-    pub async fn order_suggestion(
-        &self,
-        review_id: &str,
-        next_runs: i64,
-        key: Option<&str>,
-    ) -> Result<String, StoreError> {
-        let review = self.review(review_id).await?;
+    pub async fn order_suggestion(&self, order: &SuggestionOrder) -> Result<String, StoreError> {
+        let review = self.review(&order.review_id).await?;
         if review.state != "finished" {
             return Err(StoreError::Conflict {
-                what: format!("review {review_id} is {}: a suggestion needs a finished review", review.state),
+                what: format!("review {} is {}: a suggestion needs a finished review", review.id, review.state),
             });
         }
         let mut writing = self.write().await?;
-        if let Some(id) = known(&mut writing, review_id, next_runs, key).await? {
+        if let Some(id) = known(&mut writing, order).await? {
             return Ok(id);
         }
         let id = new_id();
         sqlx::query(
-            "INSERT INTO suggestions (id, review_id, campaign_id, idempotency_key, next_runs) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO suggestions (id, review_id, campaign_id, idempotency_key, next_runs, planned)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )
         .bind(&id)
-        .bind(review_id)
+        .bind(&review.id)
         .bind(&review.campaign_id)
-        .bind(key)
-        .bind(next_runs)
+        .bind(&order.idempotency_key)
+        .bind(order.next_runs)
+        .bind(&order.planned)
         .execute(&mut *writing.tx)
         .await
         .map_err(StoreError::database("note a suggestion"))?;
@@ -255,37 +266,36 @@ impl Store {
     }
 }
 
-/// The suggestion that a request stands for already.
-async fn known(
-    writing: &mut Writing,
-    review_id: &str,
-    next_runs: i64,
-    key: Option<&str>,
-) -> Result<Option<String>, StoreError> {
+/// The suggestion that an order stands for already.
+async fn known(writing: &mut Writing, order: &SuggestionOrder) -> Result<Option<String>, StoreError> {
     let found = StoreError::database("find a suggestion");
-    let Some(key) = key else {
+    let Some(key) = &order.idempotency_key else {
         return sqlx::query_scalar(
             "SELECT id FROM suggestions WHERE review_id = ?1 AND state IN ('queued', 'running')",
         )
-        .bind(review_id)
+        .bind(&order.review_id)
         .fetch_optional(&mut *writing.tx)
         .await
         .map_err(found);
     };
-    let known: Option<(String, String, i64)> =
-        sqlx::query_as("SELECT id, review_id, next_runs FROM suggestions WHERE idempotency_key = ?1")
+    let known: Option<SuggestionRow> =
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE idempotency_key = ?1")))
             .bind(key)
             .fetch_optional(&mut *writing.tx)
             .await
             .map_err(found)?;
+    let asked = |row: &SuggestionRow| {
+        (&row.review_id, row.next_runs, &row.planned) == (&order.review_id, order.next_runs, &order.planned)
+    };
     match known {
-        Some((id, review, count)) if review != review_id || count != next_runs => Err(StoreError::Conflict {
+        Some(row) if !asked(&row) => Err(StoreError::Conflict {
             what: format!(
-                "Idempotency-Key {key:?} stands for another request already (suggestion {id}): use a new key for a new \
-                 request"
+                "Idempotency-Key {key:?} stands for another request already (suggestion {}): use a new key for a new \
+                 request",
+                row.id
             ),
         }),
-        known => Ok(known.map(|k| k.0)),
+        known => Ok(known.map(|row| row.id)),
     }
 }
 

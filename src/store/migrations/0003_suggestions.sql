@@ -1,7 +1,8 @@
 -- What was suggested for a review. `study` names the folder of the runs that it rests on.
 CREATE TABLE suggestions (
     id TEXT PRIMARY KEY, review_id TEXT NOT NULL REFERENCES reviews (id), campaign_id TEXT NOT NULL REFERENCES campaigns (id),
-    idempotency_key TEXT UNIQUE, next_runs INTEGER NOT NULL,
+    -- planned: a table of runs that are being computed or have failed, CSV
+    idempotency_key TEXT UNIQUE, next_runs INTEGER NOT NULL, planned TEXT,
     -- queued | running | finished | failed | cancelled
     state TEXT NOT NULL DEFAULT 'queued', stage TEXT NOT NULL DEFAULT 'queued',
     done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, refusal TEXT,

@@ -29,7 +29,7 @@ export class Suggest {
   /** What the model moved to last: mismatch at this moment before and with the sliders' values, mm. */
   readonly now_mm = signal<{ before: number | null; after: number | null } | null>(null);
   /** How fast the picture follows the sliders: pictures a second, and the time from a move to its picture, ms. */
-  readonly follows = signal<{ per_s: number; ms: number; pictures: number } | null>(null);
+  readonly follows = signal<{ per_s: number | null; ms: number; pictures: number } | null>(null);
   readonly newest = computed(() => this.all.value?.[0] ?? null);
   /** The newest that has a document. */
   readonly shown = computed(() => this.all.value?.find((each) => each.state === "finished") ?? null);
@@ -235,10 +235,11 @@ export class Suggest {
     });
     // The stage draws in the next frame; the one after tells that it was shown.
     requestAnimationFrame(() => requestAnimationFrame((at) => {
+      // Two answers in one frame are one picture.
+      if (this.shown_at.at(-1) === at) return;
       this.shown_at = [...this.shown_at.filter((each) => at - each < RATE_WINDOW_MS), at];
-      const [first, count] = [this.shown_at[0]!, this.shown_at.length];
       this.pictures += 1;
-      this.follows.value = { per_s: count > 1 ? (1000 * (count - 1)) / (at - first || 1) : 0, ms: at - began, pictures: this.pictures };
+      this.follows.value = { per_s: rateOf(this.shown_at), ms: at - began, pictures: this.pictures };
     }));
   }
 
@@ -248,6 +249,12 @@ export class Suggest {
     for (const end of this.ends) end();
     this.desk.trial.value = null;
   }
+}
+
+/** Pictures a second from the times at which they were shown, ms; null where they are too few to tell. */
+export function rateOf(shown_ms: readonly number[]): number | null {
+  const span_ms = (shown_ms.at(-1) ?? 0) - (shown_ms[0] ?? 0);
+  return shown_ms.length > 3 && span_ms > 150 ? (1000 * (shown_ms.length - 1)) / span_ms : null;
 }
 
 export const suggest = signal<Suggest | null>(null);

@@ -21,7 +21,7 @@ export function Identifiability({ document_ }: { document_: SuggestionDocument }
               <span role="cell" class="number small">{known ? "" : "✕ "}± {fixed(100 * Math.min(direction.sigma_share, 9.99), direction.sigma_share < 0.1 ? 1 : 0)} %</span>
               <span class="weights">{direction.weights.map((weight, of) => (
                 <span role="cell" key={of} class="weight" aria-label={`${names[of] ?? ""}: ${fixed(weight, 2)}`}><i class={`${weight < 0 ? "minus" : "plus"} ${known ? "" : "loose"}`}
-                  style={{ height: `${(46 * Math.abs(weight)).toFixed(1)}%`, ...(weight < 0 ? { top: "50%" } : { bottom: "50%" }) }} /></span>
+                  style={{ height: `${(50 * Math.abs(weight)).toFixed(1)}%`, ...(weight < 0 ? { top: "50%" } : { bottom: "50%" }) }} /></span>
               ))}</span>
               <span role="cell" class="words small muted">{direction.words}</span>
             </div>

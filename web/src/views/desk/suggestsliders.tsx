@@ -61,8 +61,8 @@ function Follows({ here, suggest }: { here: Desk; suggest: Suggest }) {
           onChange={(event) => { overlay.trial_edges.value = event.currentTarget.checked; }} />Mesh over the film</label>
       </div>
       {now && here.trial.value ? (
-        <div class="row small"><Icon name="eye" /><span class="grow">at this moment <b>{mm(now.before, 2)} → {mm(now.after, 2)}</b> <span class="muted">mean mismatch (r.m.s.)</span></span>
-          {rate ? <span class="muted number" data-follows data-ms={rate.ms.toFixed(0)} data-per-s={rate.per_s.toFixed(1)} data-pictures={rate.pictures} title="From a move of the slider to its picture">{fixed(rate.per_s, 0)} pictures/s · {fixed(rate.ms, 0)} ms</span> : null}</div>
+        <div class="row small"><Icon name="eye" /><span class="grow">now <b>{fixed(now.before, 2)} → {mm(now.after, 2)}</b> <span class="muted" title="Root mean square over the nodes that were measured at this moment">r.m.s.</span></span>
+          {rate ? <span class="muted number" data-follows data-ms={rate.ms.toFixed(0)} data-per-s={rate.per_s?.toFixed(1) ?? ""} data-pictures={rate.pictures} title="From a move of the slider to its picture">{rate.per_s === null ? "" : `${fixed(rate.per_s, 0)} pictures/s · `}{fixed(rate.ms, 0)} ms</span> : null}</div>
       ) : <p class="muted small">Move a slider: mesh, colours and predicted picture follow.</p>}
     </div>
   );
