@@ -79,7 +79,7 @@ async fn run(settings: ServeSettings, metrics: metrics_exporter_prometheus::Prom
     let here = listener.local_addr().context("cannot tell the address")?;
     let choice = estimator_choice(&settings);
     // A missing model is told now, not by the first review.
-    build_estimator(&choice)?;
+    let provider = build_estimator(&choice)?.provider();
     let make_estimator = Arc::new(move || build_estimator(&choice).map_err(Into::into));
     let shop = Arc::new(Workshop { store, blobs, folders, settings: Arc::new(settings), make_estimator });
     let swept = sweep_at_start(&shop).await?;
@@ -107,7 +107,7 @@ async fn run(settings: ServeSettings, metrics: metrics_exporter_prometheus::Prom
             }
         });
     }
-    metrics::gauge!(telemetry::names::PROVIDER, "provider" => provider_name(&shop.settings)).set(1.0);
+    metrics::gauge!(telemetry::names::PROVIDER, "provider" => provider.to_string()).set(1.0);
     tracing::info!(data = %data.display(), "crumple serves at http://{here}");
     let grace = shop.settings.stop_after;
     let service = Service::new(Arc::clone(&shop), lives.clone(), metrics, end.clone());
@@ -120,10 +120,6 @@ async fn run(settings: ServeSettings, metrics: metrics_exporter_prometheus::Prom
     }
     shop.store.close().await;
     Ok(())
-}
-
-fn provider_name(settings: &ServeSettings) -> String {
-    if settings.with_model { settings.provider.clone() } else { "dis".to_owned() }
 }
 
 fn estimator_choice(settings: &ServeSettings) -> EstimatorChoice {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::plate::Plate;
-use crate::support::service::{Served, checksum, desk, run, text};
+use crate::support::service::{Served, base64, checksum, desk, run, text};
 
 /// Uploads the plate; returns the simulation and the test.
 async fn plate(served: &Served, folder: &Path, campaign: &str) -> (String, String) {
@@ -47,6 +48,19 @@ fn an_upload_goes_on_after_a_killed_service_and_a_wrong_part_is_not_taken() {
         assert_eq!(again["test_id"], read["test_id"]);
         assert_eq!(files_below(&data.join("blobs/files")).len(), 1);
         assert!(files_below(&data.join("uploads")).is_empty(), "parts go when the file was read");
+        // Named by its digest, nothing of it is sent.
+        let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let words = [("filename", "test.h5"), ("campaign_id", &campaign), ("sha256", &digest)];
+        let metadata: Vec<String> = words.iter().map(|(k, v)| format!("{k} {}", base64(v.as_bytes()))).collect();
+        let request = served.client.post(served.api("uploads")).header("upload-length", bytes.len());
+        let answer = request.header("upload-metadata", metadata.join(",")).send().await.expect("an answer");
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers()["upload-offset"].to_str().ok()),
+            (201, Some(&*bytes.len().to_string()))
+        );
+        let place = format!("{}{}", served.url, answer.headers()["location"].to_str().expect("a place"));
+        assert_eq!(served.read(&place).await["test_id"], read["test_id"]);
+        assert_eq!(files_below(&data.join("blobs/files")).len(), 1);
     });
 }
 
@@ -72,6 +86,19 @@ fn a_bad_file_is_refused_with_the_readers_words_and_surely_bad_ones_at_their_fir
         assert_eq!(served.part(&place, 0, &[b'x'; 4096], None).await, 422, "a gigabyte need not be sent in vain");
         let refused = served.read(&place).await;
         assert!(text(&refused, "refusal").contains("no HDF5 signature"), "{refused}");
+        // A file that was cut before it was sent says so in its head.
+        let whole = std::fs::read(folder.path().join("test.h5")).expect("a file");
+        let place = served.announce("early.h5", whole.len() / 2, &campaign).await;
+        assert_eq!(served.part(&place, 0, &whole[..4096], None).await, 422, "half of it need not be sent in vain");
+        let refused = served.read(&place).await;
+        assert!(
+            text(&refused, "refusal").contains(&format!("whose head says that it has {}", whole.len())),
+            "{refused}"
+        );
+        // A first part that was hurt on the way is sent again, not refused for good.
+        let place = served.announce("hurt.h5", whole.len(), &campaign).await;
+        assert_eq!(served.part(&place, 0, &[b'x'; 4096], Some(checksum(&whole[..4096]))).await, 460);
+        assert_eq!(served.part(&place, 0, &whole[..4096], Some(checksum(&whole[..4096]))).await, 204);
         let mut cut = std::fs::read(folder.path().join("test.h5")).expect("a file");
         cut.truncate(cut.len() / 3);
         std::fs::write(folder.path().join("cut.h5"), cut).expect("written");
@@ -309,4 +336,60 @@ async fn one_request(listener: tokio::net::TcpListener) -> String {
         }
         assert!(n > 0, "cut off: {text}");
     }
+}
+
+#[test]
+fn a_service_that_is_told_to_end_gives_its_review_back_and_takes_it_up_again() {
+    let (folder, data) = desk();
+    run(async {
+        let served = Served::start(&data, &[]);
+        let campaign = served.campaign("Stop").await;
+        let (simulation, test) = plate(&served, folder.path(), &campaign).await;
+        let order = json!({ "pairs": [{ "simulation_id": simulation, "test_id": test }] });
+        let (_, batch) = served.post("reviews", &order).await;
+        let id = text(&batch["reviews"][0], "id");
+        served.until(&format!("reviews/{id}"), |r| r["state"] != "queued").await;
+        // A stream that stays open must not hold up the end.
+        let _open = served.client.get(served.api("events")).send().await.expect("a stream");
+        let begun = std::time::Instant::now();
+        assert!(served.terminate(), "it ends without an error");
+        assert!(begun.elapsed() < Duration::from_secs(20), "in time: {:?}", begun.elapsed());
+        let served = Served::start(&data, &[]);
+        let done = served.until(&format!("reviews/{id}"), |r| r["state"] == "finished").await;
+        assert_eq!(done["refusal"], Value::Null);
+        let (_, jobs) = served.get("jobs").await;
+        let attempts: Vec<u64> = jobs["items"]
+            .as_array()
+            .expect("jobs")
+            .iter()
+            .filter(|j| j["kind"] == "review_test")
+            .map(|j| j["attempts"].as_u64().expect("a number"))
+            .collect();
+        assert_eq!(attempts, [1], "an end that was asked for costs no attempt");
+    });
+}
+
+#[test]
+fn a_simulation_and_its_side_car_find_each_other_however_close_they_come() {
+    let (folder, data) = desk();
+    Plate::new(9.0).write(folder.path());
+    let read = |name: &str| std::fs::read(folder.path().join(name)).expect("a file");
+    let (simulation, record) = (read("run.vtkhdf"), read("run.json"));
+    run(async {
+        let served = Served::start(&data, &[]);
+        let campaign = served.campaign("Pairs").await;
+        for i in 0..8 {
+            // What follows an HDF5 file's end is not read, but makes it another file.
+            let (a, b) = (folder.path().join(format!("pair{i}.vtkhdf")), folder.path().join(format!("pair{i}.json")));
+            std::fs::write(&a, [&simulation[..], &vec![0; i + 1][..]].concat()).expect("written");
+            std::fs::write(&b, [&record[..], &vec![b' '; i][..]].concat()).expect("written");
+            let (came, _) = tokio::join!(served.upload(&a, &campaign), served.upload(&b, &campaign));
+            let (_, read) = served.get(&format!("simulations/{}", text(&came, "simulation_id"))).await;
+            assert_eq!(
+                (&read["has_sidecar"], &read["parts"][0]["name"]),
+                (&json!(true), &json!("plate")),
+                "{i}: {read}"
+            );
+        }
+    });
 }

@@ -22,13 +22,22 @@ fn a_replayed_film_is_flagged_as_it_arrives_and_reviewed_as_a_whole_afterwards()
         .expect("the binary runs");
     let told = String::from_utf8_lossy(&replay.stdout).into_owned();
     assert!(replay.status.success(), "{told}{}", String::from_utf8_lossy(&replay.stderr));
-    assert!(told.contains("sent 14 frames") && told.contains("from arrival to flag: median"), "{told}");
+    assert!(
+        told.contains("sent 14 frames") && told.contains("from arrival to flag on the event stream: median"),
+        "{told}"
+    );
+    assert!(!told.contains("(0 moments)"), "its flags were heard of while it ran: {told}");
     assert!(!told.contains("mismatches so far: 0"), "the bulge is seen while the film runs: {told}");
     run(async {
         let (_, tests) = served.get(&format!("tests?campaign_id={campaign}")).await;
         let test = &tests["items"][0];
         assert_eq!(test["cameras"][0]["frames"], 14, "no frame is lost: {test}");
         let id = text(test, "latest_review_id");
+        // Both pictures of a moment that was seen live are there, also while the whole film is reviewed.
+        for layer in ["film", "predicted"] {
+            let (status, jpeg) = served.bytes(&format!("reviews/{id}/pictures/left/0.jpg?layer={layer}")).await;
+            assert!(status == 200 && image::load_from_memory(&jpeg).is_ok(), "{layer}: {status}");
+        }
         let review =
             served.until(&format!("reviews/{id}"), |r| r["state"] != "queued" && r["state"] != "running").await;
         assert_eq!(
@@ -121,5 +130,81 @@ fn files_that_are_dropped_into_a_watched_folder_are_reviewed_and_bad_ones_do_not
         assert_eq!(reviews["items"].as_array().map(Vec::len), Some(1), "{reviews}");
         let (_, simulations) = served.get("simulations").await;
         assert_eq!(simulations["items"][0]["has_sidecar"], true, "the side-car came first and waited");
+    });
+}
+
+/// Writes each picture in two halves, as a slow camera does.
+fn write_slowly(folder: &std::path::Path, plate: &Plate) {
+    for (i, frame) in plate.record.frames.outer_iter().enumerate() {
+        let (h, w) = frame.dim();
+        let grey = image::GrayImage::from_raw(w as u32, h as u32, frame.iter().copied().collect()).expect("a picture");
+        let mut png = std::io::Cursor::new(Vec::new());
+        grey.write_to(&mut png, image::ImageFormat::Png).expect("a PNG");
+        let (png, path) = (png.into_inner(), folder.join(format!("f_{i}.png")));
+        std::fs::write(&path, &png[..png.len() / 2]).expect("written");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::fs::write(&path, &png).expect("written");
+    }
+}
+
+#[test]
+fn a_film_that_is_still_being_written_is_reviewed_as_it_grows() {
+    let (folder, data) = desk();
+    let drop = folder.path().join("drop");
+    let shot = drop.join("shot");
+    std::fs::create_dir_all(&shot).expect("a folder");
+    let plate = Plate::new(9.0);
+    plate.write(&drop);
+    std::fs::remove_file(drop.join("test.h5")).expect("removed");
+    let (k, pose) = (&plate.record.intrinsics, plate.record.pose.clone().expect("a pose"));
+    let targets: String =
+        plate.record.targets.iter().map(|(w, p)| format!("[[targets]]\nworld = {w:?}\nimage = {p:?}\n")).collect();
+    let rows: Vec<&[f64]> = pose.chunks(4).collect();
+    let toml = format!(
+        "intrinsics = {:?}\npose = {rows:?}\nframe_rate_hz = 2000.0\nfirst_time_s = -0.0005\n{targets}",
+        [k[0], k[4], k[2], k[5]]
+    );
+    std::fs::write(shot.join("camera.toml"), toml).expect("written");
+    let served = Served::start(&data, &[]);
+    let watch = || {
+        let mut command = crate::support::program::program(folder.path());
+        command.args([
+            "watch",
+            "drop",
+            "--once",
+            "--still-s",
+            "1",
+            "--film-still-s",
+            "6",
+            "--campaign",
+            "Grows",
+            "--url",
+            &served.url,
+        ]);
+        command
+    };
+    let child = watch().stdout(std::process::Stdio::piped()).spawn().expect("the binary runs");
+    write_slowly(&shot, &plate);
+    let told = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("shot: live test ") && told.contains("ended after 14 pictures;"), "{told}");
+    run(async {
+        let (_, tests) = served.get("tests").await;
+        let test = &tests["items"][0];
+        assert_eq!((&test["name"], &test["cameras"][0]["frames"]), (&json!("shot"), &json!(14)), "{test}");
+        let id = text(test, "latest_review_id");
+        let review =
+            served.until(&format!("reviews/{id}"), |r| r["state"] != "queued" && r["state"] != "running").await;
+        assert_eq!((&review["state"], &review["pictures_done"]), (&json!("finished"), &json!(14)), "{review}");
+    });
+    // Whoever starts the watch again finds what is known; nothing is sent or reviewed twice.
+    let again = watch().output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(again.status.success() && told.contains("\"shot\" is in this campaign already"), "{told}");
+    run(async {
+        let (_, reviews) = served.get("reviews").await;
+        assert_eq!(reviews["items"].as_array().map(Vec::len), Some(1), "{reviews}");
+        let (_, simulations) = served.get("simulations").await;
+        assert_eq!(simulations["items"].as_array().map(Vec::len), Some(1), "{simulations}");
     });
 }

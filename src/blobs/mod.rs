@@ -177,9 +177,17 @@ impl Blobs {
     /// # Errors
     /// When that cannot be told.
     pub async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
+        Ok(self.size(key).await?.is_some())
+    }
+
+    /// Size of a blob, bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
         match self.objects.head(&key.path()).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(BlobError::objects("look at", key)(source)),
         }
     }

@@ -42,9 +42,9 @@ pub(super) enum Command {
     /// Run the service: API, page, uploads, reviews in a queue
     #[command(after_help = SERVE_AFTER_HELP)]
     Serve(ServeArguments),
-    /// Play a stored film into a running service, frame by frame
+    /// Play a stored film into a running service, frame by frame, and measure how soon its flags come
     Replay(ReplayArguments),
-    /// Send every file that is dropped into a folder to a running service and have tests reviewed
+    /// Send what is dropped into a folder to a running service: files when they are whole, films of pictures live
     Watch(WatchArguments),
     /// Try one file and print a verdict; `review` starts this in a process of its own.
     #[command(hide = true)]
@@ -241,6 +241,9 @@ pub(super) struct ReplayArguments {
     /// Seconds of film in a second: 1 is as it was filmed, 0.001 makes a millisecond last a second
     #[arg(long, value_name = "N", default_value_t = 0.001, value_parser = above_zero)]
     pub(super) speed: f64,
+    /// So many cameras: fewer than the film has, or more, which are copies of them [default: those of the film]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) cameras: Option<u8>,
     /// How far the test may be off before it is flagged, mm
     #[arg(long, value_name = "MM", default_value_t = 5.0, value_parser = length_mm)]
     pub(super) tolerance_mm: f64,
@@ -251,7 +254,8 @@ pub(super) struct ReplayArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct WatchArguments {
-    /// The folder
+    /// The folder: simulations (.vtkhdf, .json), tests (.h5), and a folder with a camera.toml for each film that a
+    /// camera still writes picture by picture
     pub(super) folder: PathBuf,
     /// The service
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -268,6 +272,9 @@ pub(super) struct WatchArguments {
     /// A file that was not written to for so long is taken, s
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = above_zero)]
     pub(super) still_s: f64,
+    /// A film of pictures that got no picture for so long has ended, s
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = above_zero)]
+    pub(super) film_still_s: f64,
     /// Take what is there and end
     #[arg(long)]
     pub(super) once: bool,
@@ -275,7 +282,7 @@ pub(super) struct WatchArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
-    /// Settings file (TOML)
+    /// Settings file (TOML) [default: what CRUMPLE_CONFIG names]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Address and port to listen at; port 0 takes a free one [default: 127.0.0.1:8080]

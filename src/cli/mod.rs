@@ -1,6 +1,7 @@
 //! The command line: words become a typed request, an answer becomes a table, an error an exit code.
 
 mod arguments;
+mod live;
 mod progress;
 mod receipt;
 mod remote;
@@ -14,6 +15,7 @@ mod summary;
 mod table;
 mod train;
 mod watch;
+mod watch_film;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

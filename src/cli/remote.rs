@@ -5,10 +5,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
+use crate::ingest::digest_sha256;
+
 /// Parts of an upload, bytes.
 const PART: usize = 32 << 20;
 
 /// A service's address.
+#[derive(Clone)]
 pub(super) struct Remote {
     client: reqwest::Client,
     base: String,
@@ -21,15 +24,16 @@ pub(super) struct Things<T> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Named {
-    id: String,
-    name: String,
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) name: String,
 }
 
 /// An upload as far as the command line cares.
 #[derive(Debug, Deserialize)]
 pub(super) struct Uploaded {
     pub(super) id: String,
+    offset: u64,
     pub(super) state: String,
     pub(super) refusal: Option<String>,
     pub(super) simulation_id: Option<String>,
@@ -60,10 +64,26 @@ impl Remote {
         self.answer(self.client.post(format!("{}/{path}", self.base)).json(body)).await
     }
 
-    pub(super) async fn frame(&self, live: &str, camera: &str, time_s: f64, grey: Vec<u8>) -> anyhow::Result<()> {
+    /// As `post`, under an idempotency key: however often it is sent, it is done once.
+    pub(super) async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        key: &str,
+    ) -> anyhow::Result<T> {
+        self.answer(self.client.post(format!("{}/{path}", self.base)).header("idempotency-key", key).json(body)).await
+    }
+
+    /// An answer that goes on.
+    pub(super) async fn stream(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let answer = self.client.get(format!("{}/{path}", self.base)).send().await;
+        answer.and_then(reqwest::Response::error_for_status).with_context(|| format!("no {path} at {}", self.base))
+    }
+
+    pub(super) async fn frame(&self, live: &str, camera: &str, time_s: f64, picture: Vec<u8>) -> anyhow::Result<()> {
         let mut url = reqwest::Url::parse(&format!("{}/live/{live}/frames", self.base)).context("the address")?;
         url.query_pairs_mut().append_pair("camera", camera).append_pair("time_s", &time_s.to_string());
-        let request = self.client.post(url).header("content-type", "application/octet-stream").body(grey);
+        let request = self.client.post(url).header("content-type", "application/octet-stream").body(picture);
         let _: serde_json::Value = self.answer(request).await?;
         Ok(())
     }
@@ -78,18 +98,26 @@ impl Remote {
         Ok(made.id)
     }
 
-    /// Sends a file part by part, each with its checksum, and waits until it was read.
+    /// Sends a file part by part, each with its checksum, and waits until it was read. One that the service has already
+    /// is only named.
     pub(super) async fn upload(&self, path: &std::path::Path, campaign: &str) -> anyhow::Result<Uploaded> {
         use tokio::io::AsyncReadExt as _;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut file = tokio::fs::File::open(path).await.with_context(|| format!("cannot open {}", path.display()))?;
         let length = file.metadata().await.context("cannot tell the file's size")?.len();
-        let metadata = format!("filename {},campaign_id {}", base64(name.as_bytes()), base64(campaign.as_bytes()));
+        let whole = path.to_owned();
+        let digest = tokio::task::spawn_blocking(move || digest_sha256(&whole)).await.context("the digest")??;
+        let metadata = format!(
+            "filename {},campaign_id {},sha256 {}",
+            base64(name.as_bytes()),
+            base64(campaign.as_bytes()),
+            base64(digest.as_bytes())
+        );
         let request = self.client.post(format!("{}/uploads", self.base));
         let request = request.header("upload-length", length).header("upload-metadata", metadata);
         let begun: Uploaded = self.answer(request).await?;
         let place = format!("{}/uploads/{}", self.base, begun.id);
-        let (mut sent, mut part) = (0u64, vec![0; PART]);
+        let (mut sent, mut part) = (begun.offset, vec![0; PART]);
         while sent < length {
             let wanted = PART.min(usize::try_from(length - sent).unwrap_or(PART));
             file.read_exact(&mut part[..wanted]).await.with_context(|| format!("{} was cut", path.display()))?;

@@ -1,32 +1,22 @@
-//! `crumple replay`: plays a stored film into a running service, as a camera would send it.
+//! `crumple replay`: plays a stored film into a running service, as cameras would send it, and measures how soon its
+//! flags come back.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde::Deserialize;
 
 use super::arguments::ReplayArguments;
+use super::live::{Latencies, Live, NewLive, Told, repeated};
 use super::remote::{Remote, Things};
 use super::review::print;
 use crate::ingest::TestFile;
 use crate::jobs::LiveCamera;
-
-/// What the service says of a live test.
-#[derive(Debug, Deserialize)]
-struct Live {
-    id: String,
-    review_id: String,
-    received: i64,
-    reviewed: i64,
-    flagged: usize,
-    behind: usize,
-    rate_note: Option<String>,
-    p50_ms: Option<f64>,
-    p99_ms: Option<f64>,
-}
+use crate::review::moments;
 
 pub(super) fn run(words: &ReplayArguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    // One thread more than the one that reads the film: what is heard is timed while it reads.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(play(words))
 }
 
@@ -36,56 +26,91 @@ async fn play(words: &ReplayArguments) -> anyhow::Result<()> {
     let simulation = simulation(&remote, words.simulation.as_deref()).await?;
     let campaign = remote.campaign(&words.campaign).await?;
     let record = test.record();
-    let cameras: Vec<LiveCamera> = record.cameras.iter().map(LiveCamera::of_record).collect();
-    let begin = serde_json::json!({
-        "simulation_id": simulation, "campaign_id": campaign, "name": words.name.as_ref().unwrap_or(&record.test_id),
-        "cameras": cameras, "tolerance_mm": words.tolerance_mm,
-    });
-    let live: Live = remote.post("live", &begin).await?;
+    let filmed: Vec<LiveCamera> = record.cameras.iter().map(LiveCamera::of_record).collect();
+    let cameras = repeated(&filmed, words.cameras.map_or(filmed.len(), usize::from))?;
+    let new = NewLive {
+        simulation_id: &simulation,
+        campaign_id: &campaign,
+        name: words.name.as_ref().unwrap_or(&record.test_id),
+        cameras: &cameras,
+        tolerance_mm: words.tolerance_mm,
+    };
+    let live = Live::begin(&remote, &new).await?;
     print(&format!("live test {}, review {}\n", live.id, live.review_id))?;
-    let mut frames: Vec<(f64, usize, usize)> = Vec::new();
-    for (c, camera) in record.cameras.iter().enumerate() {
-        frames.extend(camera.times_s.iter().enumerate().map(|(f, t)| (*t, c, f)));
-    }
-    frames.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let Some(first) = frames.first().map(|f| f.0) else { bail!("the film has no frame") };
+    let told = Told::listen(&remote, &campaign, &live.id).await?;
     let begun = Instant::now();
-    let mut late: f64 = 0.0;
-    for (time_s, camera, index) in frames {
-        let frame = test.read_frame(camera, index)?;
-        let due = Duration::try_from_secs_f64((time_s - first) / words.speed).unwrap_or_default();
-        tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
-        late = late.max(begun.elapsed().saturating_sub(due).as_secs_f64());
-        let grey: Vec<u8> = frame.luma.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
-        remote.frame(&live.id, &record.cameras[camera].name, time_s, grey).await?;
-    }
+    let (sent, late_s) = send(words, &remote, &test, &live, &cameras, begun).await?;
     let sent_s = begun.elapsed().as_secs_f64();
     // The last frame's flags come a moment later; whoever ends at once would never see them live.
     let before = loop {
-        let now: Live = remote.get(&format!("live/{}", live.id)).await?;
+        let now = live.now(&remote).await?;
         let caught_up = now.reviewed + now.behind as i64 >= now.received;
         if caught_up || begun.elapsed().as_secs_f64() > sent_s + words.patience_s {
             break now;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    let _: serde_json::Value = remote.post(&format!("live/{}/end", live.id), &serde_json::json!({})).await?;
-    let ms = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.0}"));
+    let latencies = told.latencies(&sent);
+    live.end(&remote).await?;
+    print(&told_of(&before, cameras.len(), sent_s, late_s, &latencies))
+}
+
+/// Sends the film; returns when each moment's last frame was at the door, and how late the latest one was, s.
+async fn send(
+    words: &ReplayArguments,
+    remote: &Remote,
+    test: &TestFile,
+    live: &Live,
+    cameras: &[LiveCamera],
+    begun: Instant,
+) -> anyhow::Result<(Vec<(f64, Instant)>, f64)> {
+    let filmed = test.record().cameras.len();
+    let moments = moments(&test.record().cameras);
+    let Some(first_s) = moments.first().map(|m| m.time_s) else { bail!("the film has no frame") };
+    let (mut sent, mut late_s) = (Vec::new(), 0.0f64);
+    for moment in moments {
+        let due = Duration::try_from_secs_f64((moment.time_s - first_s) / words.speed).unwrap_or_default();
+        tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
+        late_s = late_s.max(begun.elapsed().saturating_sub(due).as_secs_f64());
+        let mut at_the_door = None;
+        for (camera, frame) in moment.frames {
+            let luma = test.read_frame(camera, frame)?.luma;
+            let grey: Vec<u8> = luma.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+            for copy in cameras.iter().skip(camera).step_by(filmed) {
+                at_the_door = Some(Instant::now());
+                remote.frame(&live.id, &copy.name, copy.times_s[frame], grey.clone()).await?;
+            }
+        }
+        sent.extend(at_the_door.map(|at| (moment.time_s, at)));
+    }
+    Ok((sent, late_s))
+}
+
+fn told_of(live: &Live, cameras: usize, sent_s: f64, late_s: f64, latencies: &Latencies) -> String {
+    let ms = |share| latencies.at(share).map_or_else(|| "-".to_owned(), |s| format!("{:.0}", 1e3 * s));
     let mut text = format!(
-        "sent {} frames in {sent_s:.1} s (at most {late:.2} s late); {} reviewed as they arrived, {} left for afterwards\n\
-         mismatches so far: {}; from arrival to flag: median {} ms, 99 % {} ms\n",
-        before.received,
-        before.reviewed,
-        before.behind,
-        before.flagged,
-        ms(before.p50_ms),
-        ms(before.p99_ms),
+        "sent {} frames of {cameras} cameras in {sent_s:.1} s (at most {late_s:.2} s late); {} reviewed as they \
+         arrived, {} left for afterwards\n\
+         mismatches so far: {}; from arrival to flag on the event stream: median {} ms, 99 % {} ms ({} moments)\n",
+        live.received,
+        live.reviewed,
+        live.behind,
+        live.flagged,
+        ms(0.5),
+        ms(0.99),
+        latencies.seconds.len(),
     );
-    if let Some(note) = before.rate_note {
+    if latencies.before_trigger > 0 {
+        text.push_str(&format!(
+            "the first {} moments waited until something had moved, at most {:.1} s\n",
+            latencies.before_trigger, latencies.longest_before_s
+        ));
+    }
+    if let Some(note) = &live.rate_note {
         text.push_str(&format!("{note}\n"));
     }
     text.push_str("the whole film is reviewed now\n");
-    print(&text)
+    text
 }
 
 /// The simulation of this id or name; the newest without one.

@@ -1,14 +1,18 @@
-//! `crumple watch`: sends every file that is dropped into a folder to a running service and has tests reviewed.
+//! `crumple watch`: sends every file that is dropped into a folder to a running service and has tests reviewed. Films of
+//! pictures that are still being written are played in live (see `watch_film`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use tokio::task::JoinSet;
 
 use super::arguments::WatchArguments;
 use super::remote::Remote;
 use super::review::print;
+use super::watch_film::{self, Order};
+use crate::ingest::GrowingFilm;
 
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +25,8 @@ struct Seen {
 }
 
 pub(super) fn run(words: &WatchArguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    // Two, so that a film goes on while a large file is read.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
             ended = watch(words) => ended,
@@ -36,6 +41,7 @@ async fn watch(words: &WatchArguments) -> anyhow::Result<()> {
     print(&format!("watching {} for campaign {}\n", words.folder.display(), words.campaign))?;
     let (mut growing, mut done): (HashMap<PathBuf, (Seen, u32)>, HashMap<PathBuf, Seen>) = Default::default();
     let mut simulation = words.simulation.clone();
+    let (mut films, mut begun, mut waits) = (JoinSet::new(), HashSet::new(), false);
     loop {
         for (path, seen) in files(&words.folder)? {
             if done.get(&path) == Some(&seen) {
@@ -57,10 +63,51 @@ async fn watch(words: &WatchArguments) -> anyhow::Result<()> {
                 print(&format!("{}: {e:#}\n", path.display()))?;
             }
         }
-        if words.once && growing.is_empty() {
+        if let Some(simulation) = &simulation {
+            for folder in film_folders(&words.folder)? {
+                if begun.insert(folder.clone()) {
+                    films.spawn(play(remote.clone(), order(words, folder, &campaign, simulation)));
+                }
+            }
+        }
+        if simulation.is_none() && !waits && !film_folders(&words.folder)?.is_empty() {
+            waits = true;
+            print("a film is here, but no simulation to compare it with: drop one, or name one with --simulation\n")?;
+        }
+        while films.try_join_next().is_some() {}
+        if words.once && growing.is_empty() && films.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Folders in the folder that hold films of pictures.
+fn film_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry.context("cannot list the folder")?.path();
+        if path.is_dir() && GrowingFilm::is_one(&path) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn order(words: &WatchArguments, folder: PathBuf, campaign: &str, simulation: &str) -> Order {
+    Order {
+        folder,
+        campaign_id: campaign.to_owned(),
+        simulation_id: simulation.to_owned(),
+        tolerance_mm: words.tolerance_mm,
+        still: Duration::from_secs_f64(words.film_still_s),
+    }
+}
+
+/// Plays one film; one that cannot be played must not end the watch.
+async fn play(remote: Remote, order: Order) {
+    if let Err(e) = watch_film::play(&remote, &order).await {
+        let _ = print(&format!("{}: {e:#}\n", order.folder.display()));
     }
 }
 
@@ -113,6 +160,8 @@ async fn take(
     let order = serde_json::json!({
         "pairs": [{ "simulation_id": simulation, "test_id": test }], "tolerance_mm": tolerance_mm,
     });
-    let batch: serde_json::Value = remote.post("reviews", &order).await?;
+    // A watch that is started again finds the same files.
+    let key = format!("watch {simulation} {test} {tolerance_mm}");
+    let batch: serde_json::Value = remote.post_once("reviews", &order, &key).await?;
     print(&format!("{name}: test {test}, review {}\n", batch["reviews"][0]["id"].as_str().unwrap_or("ordered")))
 }

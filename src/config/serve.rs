@@ -148,6 +148,13 @@ impl ServeWords {
         })
     }
 
+    /// The settings file that `CRUMPLE_CONFIG` names.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the environment is read in this module and nowhere else")]
+    pub fn file_from_env() -> Option<PathBuf> {
+        std::env::var_os("CRUMPLE_CONFIG").filter(|v| !v.is_empty()).map(PathBuf::from)
+    }
+
     fn from_words(word: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let number = |name: &'static str| {
             word(name)

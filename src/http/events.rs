@@ -35,10 +35,9 @@ pub(super) struct EventWords {
     last_event_id: Option<i64>,
 }
 
-/// Streams changes: `upload`, `simulation`, `test`, `review`, `flag`, `verdict`, `live`, `job`, `campaign`,
-/// `suggestion`. The data is
-/// the thing as it is when it is sent; `{"id":…,"removed":true}` for one that is gone. `lost` says that changes after
-/// `Last-Event-ID` are not kept any more: read the lists again.
+/// Streams changes: `upload`, `simulation`, `test`, `review`, `batch` (its webhook was told), `flag`, `verdict`, `live`,
+/// `job`, `campaign`, `suggestion`. The data is the thing as it is when it is sent; `{"id":…,"removed":true}` for one that
+/// is gone. `lost` says that changes after `Last-Event-ID` are not kept any more: read the lists again.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventWords, ("Last-Event-ID" = Option<i64>, Header, description = "Number of the last change that was seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn stream_events(
@@ -172,6 +171,7 @@ async fn thing(service: &Service, event: &store::Event) -> Result<String, store:
             Err(e) => Err(e),
         },
         "suggestion" => store.suggestion(id).await.map(|s| value(&Suggestion::from(s))),
+        "batch" => store.batch(id).await.map(|b| serde_json::json!({ "id": b.id, "webhook_state": b.webhook_state })),
         "campaign" => store.campaign(id).await.map(|c| value(&Campaign::from(c))),
         _ => Ok(serde_json::json!({ "id": id })),
     })

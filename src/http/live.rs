@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -106,7 +107,8 @@ pub(super) struct Live {
     /// Film time of the newest reviewed moment, s.
     last_time_s: Option<f64>,
     ended: bool,
-    /// Median from a frame's arrival to its flags in the store, ms; since the service started.
+    /// Median from a frame's arrival to its flags in the store, ms; since the service started. Frames that came before
+    /// the trigger was known are left out: they wait until something moves.
     p50_ms: Option<f64>,
     /// 99th percentile of it, ms.
     p99_ms: Option<f64>,
@@ -139,7 +141,8 @@ pub(super) async fn live_view(service: &Service, row: store::Live) -> Result<Liv
     })
 }
 
-/// Begins a live test. Its predicted pictures are made ready before the first frame.
+/// Begins a live test. Everything that does not need a frame is made ready now: the simulation's states, its skin, its
+/// views for the page. What the simulation predicts is drawn from frame 0, which is taken before the shot.
 #[utoipa::path(post, path = "/live", tag = "live", request_body = NewLiveTest,
     responses((status = 201, body = Live), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem, content_type = "application/problem+json", description = "Busy: Retry-After says when to come again")))]
@@ -255,7 +258,7 @@ pub(super) fn routes() -> axum::Router<Service> {
     axum::Router::new()
         .route("/api/v1/live/{id}/frames", post(take_frame))
         .layer(DefaultBodyLimit::max(FRAME_LIMIT))
-        .route("/api/v1/live/{id}/stream", get(stream))
+        .route("/api/v1/live/{id}/stream", get(stream_frames))
 }
 
 /// The head of a frame in a stream: `{"camera":…,"time_s":…}`, before the picture's bytes.
@@ -267,9 +270,18 @@ struct StreamHead {
 
 /// A WebSocket for frames. Each binary message: u32 little-endian length of the head, the head as JSON
 /// (`{"camera":…,"time_s":…}`), the picture. Each is answered by a text: `{"received":N}` or a problem.
-async fn stream(State(service): State<Service>, Path(id): Path<String>, upgrade: WebSocketUpgrade) -> Answer<Response> {
+#[utoipa::path(get, path = "/live/{id}/stream", tag = "live", params(("id" = String, Path, description = "The live test")),
+    responses((status = 101, description = "Speaks WebSocket from here on"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The request asks for no WebSocket"),
+        (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn stream_frames(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer<Response> {
     // Told before the upgrade, while it can be an answer with a status.
     service.lives.room(&id).await?;
+    let upgrade = upgrade.map_err(|e| Problem::bad_request(format!("expected a WebSocket handshake: {e}")))?;
     let upgrade = upgrade.max_message_size(FRAME_LIMIT).max_frame_size(FRAME_LIMIT);
     Ok(upgrade.on_upgrade(move |socket| receive(service, id, socket)))
 }

@@ -150,7 +150,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     description.info.version = "1".to_owned();
     // It is routed beside the list, because its bodies may be larger.
     let (_, frames) = OpenApiRouter::<Service>::new()
-        .nest("/api/v1", OpenApiRouter::new().routes(routes!(live::take_frame)))
+        .nest("/api/v1", OpenApiRouter::new().routes(routes!(live::take_frame)).routes(routes!(live::stream_frames)))
         .split_for_parts();
     description.merge(frames);
     description::name_common_failures(&mut description);

@@ -20,6 +20,8 @@ use super::Service;
 use super::extract::{List, PageWords, Words, tagged};
 use super::problem::{Answer, Problem};
 use super::wire::Upload;
+use crate::blobs::BlobKey;
+use crate::ingest::{FIRST_BYTES, refusal_of_first_bytes};
 use crate::jobs::safe_name;
 use crate::store::{self, NewUpload};
 use crate::telemetry::names;
@@ -65,10 +67,11 @@ pub(super) async fn upload_options(State(service): State<Service>) -> Response {
 }
 
 /// Announces a file. `Upload-Metadata` (base64, as tus has it): `filename`; where wanted `campaign_id`, `kind`
-/// (`simulation`, `sidecar`, `test`; else by the name's ending) and `sha256` (hex, of the whole file).
+/// (`simulation`, `sidecar`, `test`; else by the name's ending) and `sha256` (hex, of the whole file). A file that is
+/// here already is told by its `sha256`: then `Upload-Offset` of the answer is its length, and nothing is to be sent.
 #[utoipa::path(post, path = "/uploads", tag = "uploads",
     params(("Upload-Length" = i64, Header, description = "Bytes in all"), ("Upload-Metadata" = String, Header, description = "As tus has it: `filename BASE64,campaign_id BASE64`")),
-    responses((status = 201, body = Upload, description = "Location has the place for the parts"),
+    responses((status = 201, body = Upload, description = "Location has the place for the parts, Upload-Offset how much is here already"),
         (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn begin_upload(State(service): State<Service>, headers: HeaderMap) -> Answer<Response> {
@@ -79,17 +82,30 @@ pub(super) async fn begin_upload(State(service): State<Service>, headers: Header
         service.shop.store.campaign(campaign).await?;
     }
     let path = service.shop.folders.upload(&id);
-    File::create(&path).await.map_err(|e| broken("make the file", &e))?;
-    let upload = match service.shop.store.add_upload(&id, &new).await {
+    let known = lay_out_known(&service, &new, &path).await?;
+    if !known {
+        File::create(&path).await.map_err(|e| broken("make the file", &e))?;
+    }
+    let upload = match service.shop.store.add_upload(&id, &new, known).await {
         Ok(upload) => upload,
         Err(e) => {
             let _ = tokio::fs::remove_file(&path).await;
             return Err(e.into());
         }
     };
-    let place = format!("/api/v1/uploads/{id}");
-    let response = (StatusCode::CREATED, [(header::LOCATION, place)], Json(Upload::from(upload))).into_response();
-    Ok(with_tus(response))
+    let place = [(header::LOCATION, format!("/api/v1/uploads/{id}")), (OFFSET, upload.received.to_string())];
+    Ok(with_tus((StatusCode::CREATED, place, Json(Upload::from(upload))).into_response()))
+}
+
+/// Puts a file in its place that is here already by its digest: nothing of it need be sent.
+async fn lay_out_known(service: &Service, new: &NewUpload, path: &std::path::Path) -> Answer<bool> {
+    let Some(digest) = &new.expected_sha256 else { return Ok(false) };
+    let blobs = &service.shop.blobs;
+    if blobs.size(&BlobKey::File(digest.clone())).await? != Some(new.length.unsigned_abs()) {
+        return Ok(false);
+    }
+    // The sweep may be faster; then the file is sent once more.
+    Ok(blobs.lay_out(digest, path).is_ok())
 }
 
 fn broken(doing: &str, error: &std::io::Error) -> Problem {
@@ -316,6 +332,8 @@ async fn receive(
     file.set_len(begin).await.map_err(|e| broken("cut the file", &e))?;
     file.seek(SeekFrom::Start(begin)).await.map_err(|e| broken("find the place", &e))?;
     let (mut here, mut noted, mut hasher) = (begin, begin, Sha256::new());
+    let enough = (FIRST_BYTES as u64).min(length);
+    let mut looked = begin >= enough;
     let mut stream = body.into_data_stream();
     let mut cut_off = false;
     while let Some(piece) = stream.next().await {
@@ -334,7 +352,9 @@ async fn receive(
         file.write_all(&piece).await.map_err(|e| broken("write the file", &e))?;
         here += piece.len() as u64;
         metrics::counter!(names::UPLOAD_BYTES).increment(piece.len() as u64);
-        if noted == 0 && here >= SIGNATURE_WITHIN.min(length) {
+        // Bytes with a checksum are believed when it is right.
+        if !looked && expected.is_none() && here >= enough {
+            looked = true;
             refuse_early(service, upload, &mut file).await?;
         }
         if expected.is_none() && here - noted >= NOTE_EVERY && here < length {
@@ -344,7 +364,7 @@ async fn receive(
         }
     }
     file.flush().await.map_err(|e| broken("write the file", &e))?;
-    if let Some(expected) = expected
+    if let Some(expected) = &expected
         && (cut_off || hasher.finalize().as_slice() != expected)
     {
         file.set_len(begin).await.map_err(|e| broken("cut the file", &e))?;
@@ -354,6 +374,9 @@ async fn receive(
         problem.status = CHECKSUM_MISMATCH;
         problem.title = "Checksum Mismatch".to_owned();
         return Err(problem);
+    }
+    if !looked && here >= enough {
+        refuse_early(service, upload, &mut file).await?;
     }
     if here == length {
         // The row will say that the file is whole: then it must be so after a loss of power, too.
@@ -366,10 +389,7 @@ async fn receive(
     Ok(here)
 }
 
-/// HDF5 puts its signature at 0, 512, 1024 or 2048; further places are not used in practice.
-const SIGNATURE_WITHIN: u64 = 2056;
-
-/// Refuses what is surely no HDF5 file as soon as its first bytes are here.
+/// Refuses what surely cannot be read as soon as its first bytes are here.
 async fn refuse_early(service: &Service, upload: &store::Upload, file: &mut File) -> Answer<()> {
     use tokio::io::AsyncReadExt as _;
     if upload.kind == "sidecar" {
@@ -377,21 +397,16 @@ async fn refuse_early(service: &Service, upload: &store::Upload, file: &mut File
     }
     let failed = |e| broken("read the file", &e);
     let end = file.stream_position().await.map_err(failed)?;
-    let mut head = vec![0; SIGNATURE_WITHIN.min(end) as usize];
+    let mut head = vec![0; (FIRST_BYTES as u64).min(end) as usize];
     file.flush().await.map_err(failed)?;
     file.seek(SeekFrom::Start(0)).await.map_err(failed)?;
     file.read_exact(&mut head).await.map_err(failed)?;
     file.seek(SeekFrom::Start(end)).await.map_err(failed)?;
-    let signature = b"\x89HDF\r\n\x1a\n";
-    if [0, 512, 1024, 2048].iter().any(|at| head.get(*at..at + 8) == Some(signature)) {
-        return Ok(());
-    }
-    let begins: String = head.iter().take(8).map(|b| format!("{b:02x} ")).collect();
+    let Some(refusal) = refusal_of_first_bytes(&head, upload.length.unsigned_abs()) else { return Ok(()) };
+    let what = if upload.kind == "simulation" { "a VTKHDF simulation" } else { "a test record" };
     let why = format!(
-        "{}: found no HDF5 signature (it begins with {}), expected a {} in HDF5: check that this is the right file",
-        upload.filename,
-        begins.trim_end(),
-        if upload.kind == "simulation" { "VTKHDF simulation" } else { "test record" },
+        "{}: found {}, expected {} ({what}): {}",
+        upload.filename, refusal.found, refusal.expected, refusal.advice
     );
     service.shop.store.refuse_while_receiving(&upload.id, &why).await?;
     let _ = tokio::fs::remove_file(service.shop.folders.upload(&upload.id)).await;

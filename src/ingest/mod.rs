@@ -9,6 +9,7 @@
 mod digest;
 mod error;
 mod filters;
+mod first_bytes;
 mod hdf5_read;
 pub mod limits;
 pub mod probe;
@@ -22,7 +23,8 @@ mod vtkhdf;
 
 pub use digest::digest_sha256;
 pub use error::IngestError;
-pub use record::{TestFile, read_picture};
+pub use first_bytes::{EarlyRefusal, FIRST_BYTES, refusal_of_first_bytes};
+pub use record::{GrowingFilm, TestFile, read_picture};
 pub use review_folder::ReviewFolder;
 pub use study::{PlannedRuns, StudyFile, StudyProgress, StudyRequest, TryFile, read_planned_runs};
 pub use vtkhdf::{SimulationFile, SimulationOptions};

@@ -4,7 +4,7 @@
 //! are looked at stay open.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -63,8 +63,13 @@ pub struct PictureOrder {
 pub struct Desks {
     shop: Arc<Workshop>,
     open: Arc<Mutex<Vec<Arc<Desk>>>>,
+    /// By live test.
+    live: Arc<Mutex<Vec<LiveLook>>>,
     drawing: Arc<Semaphore>,
 }
+
+/// What the predicted pictures of a live test, by its id, are drawn from.
+type LiveLook = (String, Arc<Predicting>);
 
 /// One review with its files.
 struct Desk {
@@ -89,7 +94,7 @@ impl Desks {
     /// No review is looked at yet.
     #[must_use]
     pub fn new(shop: Arc<Workshop>) -> Self {
-        Self { shop, open: Arc::default(), drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)) }
+        Self { shop, open: Arc::default(), live: Arc::default(), drawing: Arc::new(Semaphore::new(DRAWN_AT_A_TIME)) }
     }
 
     /// A picture of a finished review, JPEG or PNG.
@@ -109,10 +114,10 @@ impl Desks {
         Ok(bytes)
     }
 
-    /// A film picture of a review whose frames still arrive; it is not kept.
+    /// A picture of a review whose frames still arrive, or that is not reviewed as a whole yet; it is not kept.
     ///
     /// # Errors
-    /// When the camera or the moment is not there, and for the predicted layer, which comes with the finished review.
+    /// When the camera or the moment is not there, or the frames cannot be read.
     pub async fn live_picture(
         &self,
         lives: &Lives,
@@ -121,25 +126,59 @@ impl Desks {
         order: PictureOrder,
     ) -> Result<Bytes, ServiceError> {
         let missing = |what: &str| ServiceError::Missing { what: format!("{what} (the test is live)") };
-        if order.layer == Layer::Predicted {
-            return Err(missing("the predicted picture comes with the finished review"));
-        }
         let _permit = self.drawing.acquire().await.expect("the semaphore is never closed, else a bug");
-        let room = lives.open_room(live_id).ok_or_else(|| missing("the film is being reviewed as a whole"))?;
+        let film = lives.film(live_id).await?;
         let result = result_of(&self.shop, review_id).await?;
+        let predicting = match order.layer {
+            Layer::Film => None,
+            Layer::Predicted => Some(self.live_predicting(live_id, review_id, film.cameras.len()).await?),
+        };
         run_on_thread("draw-live-picture", move || {
-            let camera = room.cameras.iter().position(|c| c.name == order.camera);
+            let camera = film.cameras.iter().position(|c| c.name == order.camera);
             let camera = camera.ok_or_else(|| missing("there is no such camera"))?;
-            let frames = result.cameras.get(camera).map(|c| c.frames.as_slice()).unwrap_or_default();
-            let frame =
-                frames.get(order.moment).copied().flatten().ok_or_else(|| missing("there is no such moment"))?;
+            let time_s = *result.times_s.get(order.moment).ok_or_else(|| missing("there is no such moment"))?;
             let pose = pose_of(&result, &order.camera)?;
-            let view = PinholeView::new(Camera::from_record(&room.cameras[camera], pose));
-            let tone = Tone::from_picture(&room.picture(camera, 0)?);
-            let picture = canvas_picture(&view, &tone.apply(&room.picture(camera, frame)?))?;
+            let view = PinholeView::new(Camera::from_record(&film.cameras[camera], pose));
+            let first = film.picture(camera, 0)?;
+            let tone = Tone::from_picture(&first);
+            let shown = |luma: &Array2<f32>| canvas_picture(&view, &tone.apply(luma));
+            let picture = match predicting {
+                Some(p) => p.picture(camera, &view.camera, time_s + result.trigger.offset_s, || Ok(shown(&first)?))?,
+                None => {
+                    let frames = result.cameras.get(camera).map(|c| c.frames.as_slice()).unwrap_or_default();
+                    let frame = frames.get(order.moment).copied().flatten();
+                    let frame = frame.ok_or_else(|| missing("the camera took no frame at this moment"))?;
+                    shown(&film.picture(camera, frame)?)?
+                }
+            };
             Ok(Bytes::from(encode(&picture, &order)?))
         })
         .await?
+    }
+
+    /// What the predicted pictures of a live test are drawn from; opened once.
+    async fn live_predicting(
+        &self,
+        live_id: &str,
+        review_id: &str,
+        cameras: usize,
+    ) -> Result<Arc<Predicting>, ServiceError> {
+        let list = || self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = list().iter().find(|(id, _)| id == live_id) {
+            return Ok(Arc::clone(found));
+        }
+        let shop = &self.shop;
+        let folder = shop.folders.desk(&format!("look-{live_id}"));
+        std::fs::create_dir_all(&folder).map_err(ServiceError::file("make the folder", &folder))?;
+        let row = shop.store.review(review_id).await?;
+        let path = shop.lay_out_simulation(&shop.store.simulation(&row.simulation_id).await?, &folder)?;
+        let opened = Arc::new(run_on_thread("open-live-desk", move || Predicting::open(&path, cameras)).await??);
+        let mut open = list();
+        if open.len() >= OPEN_DESKS {
+            open.remove(0);
+        }
+        open.push((live_id.to_owned(), Arc::clone(&opened)));
+        Ok(opened)
     }
 
     async fn desk(&self, review_id: &str) -> Result<Arc<Desk>, ServiceError> {
@@ -255,25 +294,41 @@ impl Desk {
         let predicting = match self.predicting.get() {
             Some(open) => open,
             None => {
-                let simulation = SimulationFile::open(&self.simulation_path, &simulation_options())?;
-                let skin = Skin::from_mesh(simulation.mesh(), None);
-                let looks = self.cameras.iter().map(|_| OnceLock::new()).collect();
-                self.predicting.get_or_init(|| Predicting { simulation, skin, looks })
+                let opened = Predicting::open(&self.simulation_path, self.cameras.len())?;
+                self.predicting.get_or_init(|| opened)
             }
         };
-        let states = SimulationStates::new(&predicting.simulation);
-        let view = &self.cameras[camera].camera;
-        let look = match predicting.looks[camera].get() {
+        let at_s = time_s + self.result.trigger.offset_s;
+        predicting.picture(camera, &self.cameras[camera].camera, at_s, || self.film(camera, 0))
+    }
+}
+
+impl Predicting {
+    fn open(simulation: &Path, cameras: usize) -> Result<Self, ServiceError> {
+        let simulation = SimulationFile::open(simulation, &simulation_options())?;
+        let skin = Skin::from_mesh(simulation.mesh(), None);
+        Ok(Self { simulation, skin, looks: (0..cameras).map(|_| OnceLock::new()).collect() })
+    }
+
+    /// What `view` would show at a simulation time; `first` is its frame 0 on the canvas.
+    fn picture(
+        &self,
+        camera: usize,
+        view: &Camera,
+        simulation_time_s: f64,
+        first: impl FnOnce() -> Result<Array2<f32>, ServiceError>,
+    ) -> Result<Array2<f32>, ServiceError> {
+        let states = SimulationStates::new(&self.simulation);
+        let look = match self.looks[camera].get() {
             Some(look) => look,
             None => {
-                let undeformed = states.positions_mm(predicting.simulation.times_s()[0])?;
-                let first = self.film(camera, 0)?;
-                let look = Appearance::new(view, &predicting.skin, undeformed, first);
-                predicting.looks[camera].get_or_init(|| look)
+                let undeformed = states.positions_mm(self.simulation.times_s()[0])?;
+                let look = Appearance::new(view, &self.skin, undeformed, first()?);
+                self.looks[camera].get_or_init(|| look)
             }
         };
-        let positions = states.positions_mm(time_s + self.result.trigger.offset_s)?;
-        Ok(predict(view, &predicting.skin, &positions, look).picture)
+        let positions = states.positions_mm(simulation_time_s)?;
+        Ok(predict(view, &self.skin, &positions, look).picture)
     }
 }
 

@@ -17,6 +17,7 @@ const KEPT_STATES: usize = 5;
 #[derive(Debug)]
 pub struct SimulationStates<'a> {
     simulation: &'a SimulationFile,
+    most: usize,
     kept: Mutex<VecDeque<(usize, Arc<State>)>>,
 }
 
@@ -24,7 +25,25 @@ impl<'a> SimulationStates<'a> {
     /// Reads nothing yet.
     #[must_use]
     pub fn new(simulation: &'a SimulationFile) -> Self {
-        Self { simulation, kept: Mutex::new(VecDeque::new()) }
+        Self { simulation, most: KEPT_STATES, kept: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Reads all states now where their positions fit into `limit_bytes`, so that nothing is read while frames wait;
+    /// says whether they did.
+    ///
+    /// # Errors
+    /// When a state cannot be read.
+    pub fn read_ahead(&mut self, limit_bytes: usize) -> Result<bool, IngestError> {
+        let steps = self.simulation.times_s().len();
+        let bytes = self.simulation.mesh().node_count.saturating_mul(steps).saturating_mul(size_of::<[f32; 3]>());
+        if bytes > limit_bytes {
+            return Ok(false);
+        }
+        self.most = steps.max(KEPT_STATES);
+        for step in 0..steps {
+            self.state(step)?;
+        }
+        Ok(true)
     }
 
     /// Node positions at a simulation time in s, mm; held before the first and after the last state.
@@ -57,7 +76,7 @@ impl<'a> SimulationStates<'a> {
         let state = Arc::new(self.simulation.read_state(step)?);
         let mut kept = kept();
         kept.push_back((step, Arc::clone(&state)));
-        if kept.len() > KEPT_STATES {
+        if kept.len() > self.most {
             kept.pop_front();
         }
         Ok(state)

@@ -2,6 +2,11 @@
 //!
 //! When frames come faster than they can be measured, the newest is measured and those before it are left to the review
 //! of the whole film, which follows the end of every live test. The reached rate is stated in `rate_note`.
+//!
+//! Made ready before the first frame: the mesh, its skin, the simulation's states, the page's view of the mesh. With
+//! frame 0, which is taken before the shot, come the poses and the look of the specimen. The picture that is compared
+//! with a frame can be drawn only when the frame before it was measured, because it begins where that one ended (see
+//! docs of `review`).
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -32,6 +37,9 @@ use crate::review::{
 use crate::store::NewFlag;
 use crate::telemetry::names;
 
+/// States are read before the first frame up to this size, else when they are needed.
+const STATES_IN_MEMORY_BYTES: usize = 1 << 30;
+
 /// No more frames come, or the program ends.
 #[derive(Debug, thiserror::Error)]
 #[error("the film ended")]
@@ -57,7 +65,7 @@ impl ReviewSource for ArrivingSource<'_> {
             state = self.room.wait(state);
         }
         drop(state);
-        Ok(self.room.picture(camera, frame)?)
+        Ok(self.room.film.picture(camera, frame)?)
     }
 }
 
@@ -79,12 +87,14 @@ pub(super) fn review_live(
     let tolerances = tolerances.map_err(ReviewError::from)?;
     let estimator = (shop.make_estimator)().map_err(ServiceError::Estimator)?;
     let skin = Skin::from_mesh(simulation.mesh(), None);
-    let source = ArrivingSource { states: SimulationStates::new(&simulation), room };
+    let mut states = SimulationStates::new(&simulation);
+    states.read_ahead(STATES_IN_MEMORY_BYTES)?;
+    let source = ArrivingSource { states, room };
     let setup = ReviewSetup {
         skin: &skin,
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
-        cameras: &room.cameras,
+        cameras: &room.film.cameras,
         // It is found by looking at the whole film, which is not there yet.
         impactor: None,
         estimator: estimator.as_ref(),
@@ -98,7 +108,7 @@ pub(super) fn review_live(
         simulation: &simulation,
         tolerances: &tolerances,
         folder: &folder,
-        coming: crate::review::moments(&room.cameras).into(),
+        coming: crate::review::moments(&room.film.cameras).into(),
         begun: None,
         measured_moments: 0,
         failed: None,
@@ -196,14 +206,15 @@ impl Watch<'_> {
         let mut live = self.room.row.clone();
         (live.received, live.reviewed) = (state.received as i64, state.reviewed as i64);
         live.rate_note.clone_from(&state.rate_note);
-        let cameras = serde_json::to_string(&summaries(&self.room.cameras, &self.room.arrived_times(&state)))
+        let cameras = serde_json::to_string(&summaries(&self.room.film.cameras, &self.room.arrived_times(&state)))
             .expect("cameras are JSON, else a bug");
-        let total: usize = self.room.cameras.iter().map(|c| c.times_s.len()).sum();
+        let total: usize = self.room.film.cameras.iter().map(|c| c.times_s.len()).sum();
         self.runtime.block_on(self.shop.store.live_progressed(&live, &cameras, total as i64, Some(&flags)))?;
-        if let Some(arrived) = arrived {
+        metrics::counter!(names::LIVE_FRAMES, "became" => "reviewed").increment(moment.frames.len() as u64);
+        // What came before the trigger was known waited for a motion, not for this machine.
+        if let Some(arrived) = arrived.filter(|a| self.begun.is_some_and(|begun| *a >= begun)) {
             let seconds = arrived.elapsed().as_secs_f64();
             metrics::histogram!(names::LIVE_SECONDS).record(seconds);
-            metrics::counter!(names::LIVE_FRAMES, "became" => "reviewed").increment(moment.frames.len() as u64);
             self.room.lock().note_latency(seconds);
         }
         Ok(())
@@ -231,7 +242,7 @@ impl Watch<'_> {
         let findings = Findings {
             mesh: self.simulation.mesh(),
             skin: self.setup.skin,
-            cameras: &self.room.cameras,
+            cameras: &self.room.film.cameras,
             measured: so_far,
             flag_ids: &judged.flag_ids,
             offset_s: so_far.alignment.first().map_or(0.0, |a| a.time_offset_s),

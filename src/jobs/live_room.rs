@@ -6,15 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ndarray::Array2;
-
 use super::live_camera::LiveCamera;
+use super::live_film::{LiveFilm, find_frame};
 use super::live_review::review_live;
 use super::read_upload::CameraSummary;
 use super::service_error::ServiceError;
 use super::workshop::Workshop;
 use crate::domain::CameraRecord;
-use crate::ingest::read_picture;
 use crate::store::{Live, NewLive};
 
 /// A frame belongs to the announced time that is nearer than this, s.
@@ -35,9 +33,7 @@ pub struct Room {
     pub row: Live,
     /// Its name.
     pub name: String,
-    pub(super) announced: Vec<LiveCamera>,
-    pub(super) cameras: Vec<CameraRecord>,
-    pub(super) folder: PathBuf,
+    pub(super) film: LiveFilm,
     state: Mutex<RoomState>,
     arrived: Condvar,
     stopped: AtomicBool,
@@ -159,6 +155,14 @@ impl Lives {
         self.rooms().get(id).cloned()
     }
 
+    /// The frames of a live test, also after its end.
+    ///
+    /// # Errors
+    /// When there is no such live test.
+    pub(super) async fn film(&self, id: &str) -> Result<LiveFilm, ServiceError> {
+        LiveFilm::open(&self.shop.store.live(id).await?, self.shop.folders.live(id))
+    }
+
     /// Opens the rooms of all tests that were live when the program ended.
     ///
     /// # Errors
@@ -190,13 +194,10 @@ impl Lives {
         if let Some(room) = rooms.get(&row.id) {
             return Ok(Arc::clone(room));
         }
-        let announced: Vec<LiveCamera> = serde_json::from_str(&row.cameras)
-            .map_err(|source| ServiceError::Damaged { what: format!("cameras of live test {}", row.id), source })?;
-        let cameras: Vec<CameraRecord> = announced.iter().map(LiveCamera::record).collect::<Result<_, _>>()?;
-        let folder = self.shop.folders.live(&row.id);
+        let film = LiveFilm::open(&row, self.shop.folders.live(&row.id))?;
         let mut state = RoomState::default();
-        for (index, camera) in cameras.iter().enumerate() {
-            let place = folder.join(camera_folder(index));
+        for (index, camera) in film.cameras.iter().enumerate() {
+            let place = film.place(index);
             std::fs::create_dir_all(&place).map_err(ServiceError::file("make the folder", &place))?;
             let here: Vec<Option<Instant>> =
                 (0..camera.times_s.len()).map(|frame| find_frame(&place, frame).map(|_| Instant::now())).collect();
@@ -206,9 +207,7 @@ impl Lives {
         let room = Arc::new(Room {
             row,
             name,
-            announced,
-            cameras,
-            folder,
+            film,
             state: Mutex::new(state),
             arrived: Condvar::new(),
             stopped: AtomicBool::new(false),
@@ -248,14 +247,14 @@ impl Lives {
             return Err(ServiceError::Refused {
                 what: format!(
                     "camera {:?} has sent no frame: send one, or leave the camera out",
-                    room.cameras[empty].name
+                    room.film.cameras[empty].name
                 ),
             });
         }
-        for (index, (camera, times)) in room.announced.iter().zip(&here).enumerate() {
-            camera.write_camera_toml(&room.folder.join(camera_folder(index)), &room.name, times)?;
+        for (index, (camera, times)) in room.film.announced.iter().zip(&here).enumerate() {
+            camera.write_camera_toml(&room.film.place(index), &room.name, times)?;
         }
-        let cameras = erased_json::Json::text(&summaries(&room.cameras, &here));
+        let cameras = erased_json::Json::text(&summaries(&room.film.cameras, &here));
         let live = self.shop.store.end_live(id, &cameras, state.received as i64).await?;
         self.rooms().remove(id);
         Ok(live)
@@ -290,16 +289,6 @@ mod erased_json {
     }
 }
 
-/// Folder of a camera in a live test's folder.
-pub(super) fn camera_folder(index: usize) -> String {
-    format!("c{index:02}")
-}
-
-/// The file of a frame, when it is here.
-pub(super) fn find_frame(place: &Path, frame: usize) -> Option<PathBuf> {
-    ["png", "jpg"].iter().map(|ending| place.join(format!("f_{frame:06}.{ending}"))).find(|p| p.is_file())
-}
-
 impl Room {
     pub(super) fn lock(&self) -> MutexGuard<'_, RoomState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -321,12 +310,15 @@ impl Room {
     /// For a camera or a time that was not announced, and for bytes that are no such picture.
     pub fn take(&self, frame: &NewFrame) -> Result<usize, ServiceError> {
         let refused = |what: String| ServiceError::Refused { what };
-        let camera = self.cameras.iter().position(|c| c.name == frame.camera).ok_or_else(|| {
-            let known: Vec<&str> = self.cameras.iter().map(|c| c.name.as_str()).collect();
+        let camera = self.film.cameras.iter().position(|c| c.name == frame.camera).ok_or_else(|| {
+            let known: Vec<&str> = self.film.cameras.iter().map(|c| c.name.as_str()).collect();
             refused(format!("found a frame of camera {:?}, announced were {}", frame.camera, known.join(", ")))
         })?;
-        let record = &self.cameras[camera];
-        let index = record.times_s.iter().position(|t| (t - frame.time_s).abs() < SAME_TIME_S).ok_or_else(|| {
+        let record = &self.film.cameras[camera];
+        // The nearest one: fast cameras take frames closer together than the tolerance.
+        let off_s = |i: &usize| (record.times_s[*i] - frame.time_s).abs();
+        let nearest = (0..record.times_s.len()).min_by(|a, b| off_s(a).total_cmp(&off_s(b)));
+        let index = nearest.filter(|i| off_s(i) < SAME_TIME_S).ok_or_else(|| {
             refused(format!(
                 "camera {:?}: found a frame at {} s, which is no announced time",
                 record.name, frame.time_s
@@ -342,8 +334,14 @@ impl Room {
                 return Ok(state.received);
             }
         }
-        self.write(camera, index, record, frame)?;
+        let path = self.write(camera, index, record, frame)?;
         let mut state = self.lock();
+        if state.ended && state.arrivals[camera][index].is_none() {
+            // The film was closed while this was written: it is not among its pictures, so it must not lie beside them.
+            drop(state);
+            let _ = std::fs::remove_file(&path);
+            return Err(refused("the live test has ended: it takes no more frames".to_owned()));
+        }
         if state.arrivals[camera][index].replace(Instant::now()).is_none() {
             state.received += 1;
         }
@@ -353,8 +351,14 @@ impl Room {
         Ok(received)
     }
 
-    fn write(&self, camera: usize, index: usize, record: &CameraRecord, frame: &NewFrame) -> Result<(), ServiceError> {
-        let place = self.folder.join(camera_folder(camera));
+    fn write(
+        &self,
+        camera: usize,
+        index: usize,
+        record: &CameraRecord,
+        frame: &NewFrame,
+    ) -> Result<PathBuf, ServiceError> {
+        let place = self.film.place(camera);
         let (w, h) = (record.width, record.height);
         let bare = frame.bytes.len() == w * h;
         let kind = if bare { None } else { image::guess_format(&frame.bytes).ok() };
@@ -385,24 +389,12 @@ impl Room {
             }
             std::fs::write(&partial, &frame.bytes).map_err(ServiceError::file("write", &partial))?;
         }
-        std::fs::rename(&partial, &path).map_err(ServiceError::file("write", &path))
-    }
-
-    /// A frame that is here, as light.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, ServiceError> {
-        let place = self.folder.join(camera_folder(camera));
-        let path = find_frame(&place, frame).ok_or_else(|| ServiceError::Missing {
-            what: format!("camera {} has not sent frame {frame}", self.cameras[camera].name),
-        })?;
-        let record = &self.cameras[camera];
-        Ok(read_picture(&path, record.width, record.height)?)
+        std::fs::rename(&partial, &path).map_err(ServiceError::file("write", &path))?;
+        Ok(path)
     }
 
     pub(super) fn arrived_times(&self, state: &RoomState) -> Vec<Vec<f64>> {
-        let cameras = self.cameras.iter().zip(&state.arrivals);
+        let cameras = self.film.cameras.iter().zip(&state.arrivals);
         cameras
             .map(|(c, here)| c.times_s.iter().zip(here).filter(|(_, a)| a.is_some()).map(|(t, _)| *t).collect())
             .collect()
@@ -429,7 +421,7 @@ impl Room {
         };
         LiveStatus {
             received: state.received,
-            expected: self.cameras.iter().map(|c| c.times_s.len()).sum(),
+            expected: self.film.cameras.iter().map(|c| c.times_s.len()).sum(),
             reviewed: state.reviewed,
             flagged: state.flagged,
             behind: state.behind,

@@ -5,6 +5,7 @@ mod desk;
 mod error;
 mod file_source;
 mod live_camera;
+mod live_film;
 mod live_review;
 mod live_room;
 mod mismatch;

@@ -149,7 +149,7 @@ async fn read_simulation(
     let mut simulation = Simulation {
         id: new_id(),
         name,
-        sidecar_sha256: shop.store.waiting_sidecar(&stem).await?,
+        sidecar_sha256: None,
         stem,
         sha256,
         bytes,
@@ -157,9 +157,14 @@ async fn read_simulation(
         version: 1,
         created_at: String::new(),
     };
-    simulation.summary = summarise(shop, &simulation, folder).await?;
-    shop.store.accept_simulation(&taken.lease, &upload.id, &simulation).await?;
-    Ok(())
+    loop {
+        simulation.sidecar_sha256 = shop.store.waiting_sidecar(&simulation.stem).await?;
+        simulation.summary = summarise(shop, &simulation, folder).await?;
+        // A side-car that came while this was read is read with it: both are sent at once, and two hands read.
+        if shop.store.accept_simulation(&taken.lease, &upload.id, &simulation).await?.is_some() {
+            return Ok(());
+        }
+    }
 }
 
 async fn read_sidecar(
@@ -178,8 +183,11 @@ async fn read_sidecar(
                 upload.filename
             ),
         })?;
-        shop.store.accept_sidecar(&taken.lease, &upload.id, &stem, &sha256, None).await?;
-        return Ok(());
+        if shop.store.accept_sidecar(&taken.lease, &upload.id, &stem, &sha256, None).await? {
+            return Ok(());
+        }
+        // Its simulation came while this was read.
+        return Box::pin(read_sidecar(shop, taken, upload, folder, sha256)).await;
     };
     simulation.sidecar_sha256 = Some(sha256.clone());
     let summary = summarise(shop, &simulation, folder).await?;

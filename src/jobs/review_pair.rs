@@ -117,6 +117,7 @@ async fn attempt(
     keep_results(shop, row, &out).await?;
     let provider = serde_json::to_value(reviewed.review.execution_provider).ok();
     let provider = provider.as_ref().and_then(|p| p.as_str()).unwrap_or("cpu").to_owned();
+    metrics::gauge!(names::PROVIDER, "provider" => provider.clone()).set(1.0);
     let flags: Vec<NewFlag> = reviewed.review.flags.iter().map(new_flag).collect();
     shop.store.finish_review(&taken.lease, &row.id, &provider, &flags).await?;
     Ok(())

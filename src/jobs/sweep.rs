@@ -27,6 +27,7 @@ pub async fn sweep_at_start(shop: &Arc<Workshop>) -> Result<Swept, ServiceError>
     }
     remove_except(&shop.folders.all("uploads"), &shop.store.uploads_on_disk().await?.into_iter().collect())?;
     remove_except(&shop.folders.all("live"), &shop.store.live_ids().await?.into_iter().collect())?;
+    remove_half_frames(&shop.folders.all("live"))?;
     remove_except(&shop.folders.all("studies"), &shop.store.studies_in_use().await?.into_iter().collect())?;
     // Nothing else runs: everything without a row is an orphan, however young.
     sweep(shop, SystemTime::now() + YOUNG).await
@@ -56,6 +57,27 @@ fn remove_except(folder: &Path, kept: &HashSet<String>) -> Result<(), ServiceErr
         }
         let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         removed.map_err(ServiceError::file("remove", &path))?;
+    }
+    Ok(())
+}
+
+/// Frames that were being written when the program was killed: they were never acknowledged, so their sender still has
+/// them. Their names begin with a dot (see `live_room`).
+fn remove_half_frames(lives: &Path) -> Result<(), ServiceError> {
+    let entries = |folder: &Path| -> Result<Vec<std::path::PathBuf>, ServiceError> {
+        let failed = ServiceError::file("list", folder);
+        let found = std::fs::read_dir(folder).and_then(|e| e.map(|e| e.map(|e| e.path())).collect());
+        found.map_err(failed)
+    };
+    let mut folders = vec![lives.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder)? {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")) {
+                std::fs::remove_file(&path).map_err(ServiceError::file("remove", &path))?;
+            }
+        }
     }
     Ok(())
 }

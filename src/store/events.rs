@@ -7,7 +7,7 @@ use super::{Store, StoreError};
 pub struct Event {
     /// Its number, rising.
     pub seq: i64,
-    /// `upload`, `review`, `flag`, `live`, `verdict`, `job`, `campaign`, `test` or `simulation`.
+    /// `upload`, `review`, `batch`, `flag`, `live`, `verdict`, `job`, `campaign`, `test` or `simulation`.
     pub name: String,
     /// What changed.
     pub subject_id: String,

@@ -87,7 +87,8 @@ async fn accept(
 }
 
 impl Store {
-    /// The upload was a simulation: notes it once, however often the file comes.
+    /// The upload was a simulation: notes it once, however often the file comes. `None` when another side-car than the
+    /// one that it was read with waits for it by now: then it is to be read again.
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
@@ -96,8 +97,16 @@ impl Store {
         lease: &Lease,
         upload_id: &str,
         new: &Simulation,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         let mut writing = self.write().await?;
+        let waiting: Option<String> = sqlx::query_scalar("SELECT sha256 FROM waiting_sidecars WHERE stem = ?1")
+            .bind(&new.stem)
+            .fetch_optional(&mut *writing.tx)
+            .await
+            .map_err(StoreError::database("look for a side-car"))?;
+        if waiting.is_some() && waiting != new.sidecar_sha256 {
+            return Ok(None);
+        }
         let id: String = sqlx::query_scalar(
             "INSERT INTO simulations (id, name, stem, sha256, bytes, sidecar_sha256, summary)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -118,7 +127,7 @@ impl Store {
         accept(&mut writing, lease, upload_id, &new.sha256, Some(&id), None).await?;
         writing.note("simulation", &id, None).await?;
         writing.commit().await?;
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// The upload was a test: notes it once a campaign, however often the file comes.
@@ -148,7 +157,8 @@ impl Store {
         Ok(id)
     }
 
-    /// The upload was a side-car: joins the simulation (with its new summary), or waits for one of its stem.
+    /// The upload was a side-car: joins the simulation (with its new summary), or waits for one of its stem. False when
+    /// one has come meanwhile: then it is to join that one.
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
@@ -159,8 +169,18 @@ impl Store {
         stem: &str,
         sha256: &str,
         joined: Option<(&str, &str)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut writing = self.write().await?;
+        if joined.is_none() {
+            let came: Option<i64> = sqlx::query_scalar("SELECT 1 FROM simulations WHERE stem = ?1")
+                .bind(stem)
+                .fetch_optional(&mut *writing.tx)
+                .await
+                .map_err(StoreError::database("look for a simulation"))?;
+            if came.is_some() {
+                return Ok(false);
+            }
+        }
         if let Some((simulation_id, summary)) = joined {
             sqlx::query(
                 "UPDATE simulations SET sidecar_sha256 = ?2, summary = ?3, version = version + 1 WHERE id = ?1",
@@ -183,7 +203,8 @@ impl Store {
         .await
         .map_err(StoreError::database("keep a side-car"))?;
         accept(&mut writing, lease, upload_id, sha256, joined.map(|j| j.0), None).await?;
-        writing.commit().await
+        writing.commit().await?;
+        Ok(true)
     }
 
     /// The upload cannot be used.

@@ -104,12 +104,18 @@ pub(super) async fn replace_flags(
     flags: &[NewFlag],
 ) -> Result<(), StoreError> {
     let failed = StoreError::database;
-    sqlx::query("DELETE FROM flags WHERE review_id = ?1 AND number > ?2 AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.flag_id = flags.id)")
-        .bind(review_id)
-        .bind(i64::try_from(flags.len()).unwrap_or(i64::MAX))
-        .execute(&mut *writing.tx)
-        .await
-        .map_err(failed("drop flags"))?;
+    let dropped: Vec<String> = sqlx::query_scalar(
+        "DELETE FROM flags WHERE review_id = ?1 AND number > ?2
+         AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.flag_id = flags.id) RETURNING id",
+    )
+    .bind(review_id)
+    .bind(i64::try_from(flags.len()).unwrap_or(i64::MAX))
+    .fetch_all(&mut *writing.tx)
+    .await
+    .map_err(failed("drop flags"))?;
+    for id in dropped {
+        writing.note("flag", &id, Some(campaign_id)).await?;
+    }
     for flag in flags {
         let changed: Option<String> = sqlx::query_scalar(
             "INSERT INTO flags (id, review_id, campaign_id, number, part_name, peak_mm, machine, content)

@@ -5,11 +5,21 @@
 //! stream neither misses a change nor tells of one that did not happen. Sees `sqlx`.
 //!
 //! # Why the jobs are a table of our own
-//! The kept library that fits SQLite, `apalis-sqlite` 1.0 (looked at in November 2026), gives its lease to a worker and
-//! not to a job, and acknowledges a job in a transaction of its own, after the effect. A review must be enqueued in the
-//! transaction that makes its row, and its findings, its flags and the end of the job must be one transaction guarded
-//! by the lease, or a `kill -9` in between does the work twice or announces it twice. That cannot be had through its
-//! interface, so [`jobs`](Store::take_job) holds the lease and its token in one table.
+//! The kept library that fits is `apalis-sqlite` 1.0.0 (October 2026, on this `sqlx`; its source was read in November).
+//! Its rows can be written in our transactions (`queries::push_tasks`, `queries::ack_tasks`), but:
+//! - its lease is a worker's and not a job's: a job belongs to whoever bears the name in `lock_by`, for as long as that
+//!   worker's heartbeat goes on. There is no token of an attempt, so a first holder that comes late ends the second
+//!   holder's attempt (`ack.sql`), and a job that hangs in a worker that lives is never taken again;
+//! - when a handler returns, the worker ends the job once more, in a transaction of its own (`persist.rs`);
+//! - a job that is given back because the program stops has lost an attempt (`reenqueue_abandoned.sql`), and a running
+//!   one cannot be asked to stop;
+//! - its `setup` turns `synchronous` off for the connection and keeps its migrations in the same table as ours.
+//!
+//! `effectum` 0.7 has a connection of its own (`rusqlite`) and so no common transaction; `fang` 0.11 an older `sqlx`.
+//!
+//! The token that guards results, the wish to cancel and the end of a job would stay ours, beside a second book of the
+//! same jobs. So [`jobs`](Store::take_job) holds lease, token and end in one table, and `tests/service_crash.rs` kills
+//! it at random moments.
 
 mod campaigns;
 mod error;

@@ -282,15 +282,16 @@ impl Store {
             return Err(StoreError::Conflict { what: format!("review {id} is {} already", review.state) });
         }
         let mut writing = self.write().await?;
-        let waiting = sqlx::query(
+        let waiting: Option<String> = sqlx::query_scalar(
             "UPDATE jobs SET state = 'cancelled', finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-             WHERE subject_id = ?1 AND state = 'queued'",
+             WHERE subject_id = ?1 AND state = 'queued' RETURNING id",
         )
         .bind(id)
-        .execute(&mut *writing.tx)
+        .fetch_optional(&mut *writing.tx)
         .await
         .map_err(StoreError::database("cancel a job"))?;
-        if waiting.rows_affected() > 0 {
+        if let Some(job) = waiting {
+            writing.note("job", &job, None).await?;
             end_review(&mut writing, id, "cancelled", None, None).await?;
             finish_batch(&mut writing, id).await?;
         } else {
@@ -321,6 +322,7 @@ impl Store {
             .execute(&mut *writing.tx)
             .await
             .map_err(StoreError::database("note a webhook"))?;
+        writing.note("batch", batch_id, None).await?;
         writing.commit().await
     }
 

@@ -49,17 +49,19 @@ pub struct NewUpload {
 }
 
 impl Store {
-    /// Announces a file. Its parts may lie ready when this returns: the caller makes the empty file first.
+    /// Announces a file. Its parts may lie ready when this returns: the caller makes the empty file first, or the whole
+    /// one where `is_whole`; then it is read at once.
     ///
     /// # Errors
     /// When the campaign is not there or the database fails.
-    pub async fn add_upload(&self, id: &str, new: &NewUpload) -> Result<Upload, StoreError> {
+    pub async fn add_upload(&self, id: &str, new: &NewUpload, is_whole: bool) -> Result<Upload, StoreError> {
         if let Some(campaign) = &new.campaign_id {
             self.campaign(campaign).await?;
         }
         let mut writing = self.write().await?;
         sqlx::query(
-            "INSERT INTO uploads (id, filename, length, kind, campaign_id, expected_sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO uploads (id, filename, length, kind, campaign_id, expected_sha256, received, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?7 THEN ?3 ELSE 0 END, CASE WHEN ?7 THEN 'reading' ELSE 'receiving' END)",
         )
         .bind(id)
         .bind(&new.filename)
@@ -67,9 +69,13 @@ impl Store {
         .bind(new.kind)
         .bind(&new.campaign_id)
         .bind(&new.expected_sha256)
+        .bind(is_whole)
         .execute(&mut *writing.tx)
         .await
         .map_err(StoreError::database("note an upload"))?;
+        if is_whole {
+            enqueue(&mut writing, JobKind::ReadUpload, id).await?;
+        }
         writing.note("upload", id, new.campaign_id.as_deref()).await?;
         writing.commit().await?;
         self.upload(id).await

@@ -17,6 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 /// A running `crumple serve`; killed when it is dropped.
 pub(crate) struct Served {
     child: Child,
+    further: Vec<String>,
     pub(crate) url: String,
     pub(crate) client: reqwest::Client,
 }
@@ -24,8 +25,20 @@ pub(crate) struct Served {
 impl Served {
     /// Starts it on `data` and waits until it answers.
     pub(crate) fn start(data: &Path, further: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", data, further)
+    }
+
+    /// Kills it and starts it again at the same address.
+    pub(crate) fn kill_and_restart(mut self, data: &Path) -> Self {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let further = std::mem::take(&mut self.further);
+        self.kill();
+        Self::start_at(&address, data, &further.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn start_at(address: &str, data: &Path, further: &[&str]) -> Self {
         let mut child = program(data.parent().expect("a folder"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--lease-s", "3", "--data"])
+            .args(["serve", "--listen", address, "--lease-s", "3", "--data"])
             .arg(data)
             .args(further)
             .stderr(Stdio::piped())
@@ -46,7 +59,22 @@ impl Served {
             })
             .expect("a thread");
         let url = url.recv_timeout(Duration::from_secs(60)).expect("the service says where it serves");
-        Self { child, url, client: reqwest::Client::new() }
+        let further = further.iter().map(|w| (*w).to_owned()).collect();
+        Self { child, further, url, client: reqwest::Client::new() }
+    }
+
+    /// Somebody who does not give up when it dies.
+    pub(crate) fn caller(&self) -> Caller {
+        // A connection to a killed service must not be used again.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
+        Caller { url: self.url.clone(), client }
+    }
+
+    /// Asks it to end, as a service manager does, and waits; says whether it ended well.
+    pub(crate) fn terminate(mut self) -> bool {
+        let told = std::process::Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|s| s.success()), "it can be told to end");
+        self.child.wait().expect("it ends").success()
     }
 
     /// Ends it in the middle of whatever it does.
@@ -151,6 +179,101 @@ impl Served {
         assert_eq!(status, 202, "{batch}");
         let id = text(&batch["reviews"][0], "id");
         self.until(&format!("reviews/{id}"), |r| !matches!(r["state"].as_str(), Some("queued" | "running"))).await
+    }
+}
+
+/// Asks again and again until the service answers, whoever kills it.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Caller {
+    fn api(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.url)
+    }
+
+    /// Sends what `request` makes until the answer has the status; returns it with its body.
+    async fn insist(
+        &self,
+        request: impl Fn() -> reqwest::RequestBuilder,
+        wanted: &[u16],
+    ) -> (reqwest::header::HeaderMap, Value, u16) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let last;
+            match request().timeout(Duration::from_secs(20)).send().await {
+                Ok(answer) => {
+                    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+                    match answer.bytes().await {
+                        Ok(body) if wanted.contains(&status) => {
+                            return (headers, serde_json::from_slice(&body).unwrap_or(Value::Null), status);
+                        }
+                        Ok(body) => last = format!("{status} {}", String::from_utf8_lossy(&body)),
+                        Err(e) => last = e.to_string(),
+                    }
+                }
+                Err(e) => last = e.to_string(),
+            }
+            assert!(Instant::now() < end, "no such answer in time, the last one: {last}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(crate) async fn post_until(&self, path: &str, body: &Value, wanted: u16) -> Value {
+        self.insist(|| self.client.post(self.api(path)).json(body), &[wanted]).await.1
+    }
+
+    /// Orders reviews under a key: however often it is sent, it is one order.
+    pub(crate) async fn order(&self, body: &Value) -> Value {
+        let request = || self.client.post(self.api("reviews")).header("idempotency-key", "the one").json(body);
+        self.insist(request, &[202]).await.1
+    }
+
+    /// Cancels a review; 409 when it has ended.
+    pub(crate) async fn cancel(&self, review: &str) -> u16 {
+        self.insist(|| self.client.delete(self.api(&format!("reviews/{review}"))), &[202, 409]).await.2
+    }
+
+    /// Announces a file; returns its path below the API.
+    pub(crate) async fn announce(&self, name: &str, length: usize, campaign: &str) -> String {
+        let metadata = format!("filename {},campaign_id {}", base64(name.as_bytes()), base64(campaign.as_bytes()));
+        let request = || {
+            let request = self.client.post(self.api("uploads")).header("upload-length", length);
+            request.header("upload-metadata", &metadata)
+        };
+        format!("uploads/{}", text(&self.insist(request, &[201]).await.1, "id"))
+    }
+
+    /// How much of a file is here; none when nobody answers.
+    pub(crate) async fn offset(&self, path: &str) -> Option<usize> {
+        let answer = self.client.head(self.api(path)).send().await.ok()?;
+        answer.headers().get("upload-offset")?.to_str().ok()?.parse().ok()
+    }
+
+    /// Sends a part once; whether it arrived is told by the offset.
+    pub(crate) async fn part(&self, path: &str, offset: usize, bytes: &[u8], checksum: String) {
+        let request = self.client.patch(self.api(path)).header("content-type", "application/offset+octet-stream");
+        let request = request.header("upload-offset", offset).header("upload-checksum", checksum);
+        let _ = request.body(bytes.to_vec()).send().await;
+    }
+
+    pub(crate) async fn frame(&self, live: &str, camera: &str, time_s: f64, grey: &[u8]) {
+        let place = self.api(&format!("live/{live}/frames?camera={camera}&time_s={time_s}"));
+        self.insist(|| self.client.post(&place).body(grey.to_vec()), &[202]).await;
+    }
+
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let thing = self.insist(|| self.client.get(self.api(path)), &[200]).await.1;
+            if wanted(&thing) {
+                return thing;
+            }
+            assert!(Instant::now() < end, "{path} is still {thing}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
+import { complaintsOf } from "./accessible.mjs";
 import { browserPath, EXAMPLE, ROOT, startService } from "./service.mjs";
 import { suggestionTests } from "./suggest.mjs";
 
@@ -112,9 +113,12 @@ test("an upload that is paused, and one whose line breaks, go on where they stop
   for (let at = complaints.length - 1; at >= 0; at--) if (/ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_NETWORK/.test(complaints[at])) complaints.splice(at, 1);
 });
 
-test("both shipped files and the side-car are sent and accepted, and what is no HDF5 file is refused with the reason", async () => {
+test("both shipped files and the side-car are sent and accepted, what is there already is not sent again, and what is no HDF5 file is refused with the reason", async () => {
+  const parts = [];
+  page.on("request", (request) => { if (request.method() === "PATCH") parts.push(request.url()); });
   await page.setInputFiles("#files", ["simulation.vtkhdf", "simulation.json", "test.h5"].map((name) => join(EXAMPLE, name)));
   await until("three accepted files", async () => (await page.locator("tr[data-state=accepted]").count()) === 3, 60_000);
+  assert.equal(new Set(parts).size, 2, `the film was sent in the test before: ${parts}`);
   await page.setInputFiles("#files", { name: "holiday.h5", mimeType: "application/octet-stream", buffer: Buffer.from("this is no film") });
   await until("a refusal", async () => (await page.locator("tr[data-state=refused]").count()) === 1, 30_000);
   const refusal = await page.locator("tr[data-state=refused] .alarm").first().textContent();
@@ -344,6 +348,61 @@ test("light, narrow and small pages hold together, and the sheet of keys opens",
   await shot("13-keys");
   await page.keyboard.press("Escape");
   await page.keyboard.press("t");
+});
+
+test("people who see little, use keys only or a screen reader can work with each view, dark and light", async () => {
+  const views = {
+    board: ["/", ".figures"], upload: ["/upload", ".drop"], jobs: ["/jobs", "section[aria-label=Reviews] table"], "no place": ["/no/such/place", ".empty"],
+    desk: [`/reviews/${review}?flag=1`, ".verdict"], export: [`/export/${review}`, ".files"],
+  };
+  const found = [];
+  for (const theme of ["dark", "light"]) {
+    for (const [name, [path, sign]] of Object.entries(views)) {
+      await page.goto(service.url + path);
+      await page.waitForSelector(sign);
+      if ((await page.evaluate(() => document.documentElement.dataset.theme)) !== theme) await page.keyboard.press("t");
+      await page.waitForTimeout(300);
+      found.push(...(await complaintsOf(page)).map((each) => `${name}, ${theme}: ${each}`));
+      if (name !== "desk") continue;
+      for (const [key, what] of [["x", "dismissing"], ["?", "keys"]]) {
+        await page.keyboard.press(key);
+        await page.waitForTimeout(200);
+        found.push(...(await complaintsOf(page)).map((each) => `${what}, ${theme}: ${each}`));
+        await page.keyboard.press("Escape");
+      }
+    }
+  }
+  assert.deepEqual(found, []);
+});
+
+test("a flag is found, compared and judged by keys alone", async () => {
+  await page.goto(`${service.url}/reviews/${review}`);
+  await page.waitForSelector("[data-camera]");
+  const verdict = async (number) => (await api(`/flags?review_id=${review}`)).items.find((flag) => flag.number === number).verdict;
+  await page.keyboard.press("ArrowDown");
+  const number = Number(await until("a flag in the address", () => query().get("flag")));
+  await page.keyboard.press("u");
+  await until("an open flag", async () => (await verdict(number)).state === "open");
+  for (const key of ["b", "f", "PageUp", "PageDown", "1", "a", "a", "+", "0", "q"]) await page.keyboard.press(key);
+  await page.keyboard.press("x");
+  await page.waitForSelector(".verdict form select:focus");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("seen by keys");
+  await page.keyboard.press("Control+Enter");
+  await until("a dismissed flag", async () => (await verdict(number)).comment === "seen by keys");
+  // Tab comes to everything that can be pressed, and shows where it is.
+  await page.keyboard.press("Escape");
+  const names = new Set();
+  for (let step = 0; step < 60; step++) {
+    await page.keyboard.press("Tab");
+    names.add(await page.evaluate(() => {
+      const here = document.activeElement;
+      const ring = getComputedStyle(here);
+      return here === document.body ? "page" : ring.outlineStyle === "none" && ring.boxShadow === "none" ? `unseen: ${here.outerHTML.slice(0, 90)}` : here.tagName;
+    }));
+  }
+  assert.deepEqual([...names].filter((each) => each.startsWith("unseen")), []);
+  for (const wanted of ["A", "BUTTON", "INPUT", "SELECT"]) assert.ok(names.has(wanted), `Tab does not come to any ${wanted}: ${[...names]}`);
 });
 
 test("a large mesh is drawn by the same renderer", async () => {

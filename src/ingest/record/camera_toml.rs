@@ -139,6 +139,16 @@ impl CameraToml {
         Ok(CameraRecord { name, width, height, intrinsics, distortion, pose, targets, times_s })
     }
 
+    /// How many pictures there will be: one a time, or at the frame rate until `last_time_s`; 1 to `most`.
+    pub(in crate::ingest) fn picture_count(&self, last_time_s: f64, most: usize) -> usize {
+        let by_rate = |rate: f64| ((last_time_s - self.first_time_s) * rate + 1e-6).floor().max(0.0) as usize + 1;
+        let count = match (&self.times, self.frame_rate_hz) {
+            (Some(times), _) => times.len(),
+            (None, rate) => rate.map_or(1, by_rate),
+        };
+        count.clamp(1, most)
+    }
+
     fn times_s(&self, at: At<'_>, frames: usize, time_to_s: f64) -> Result<Vec<f64>, IngestError> {
         match (&self.times, self.frame_rate_hz) {
             (Some(times), None) => Ok(times.iter().map(|t| t * time_to_s).collect()),

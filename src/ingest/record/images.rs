@@ -31,12 +31,7 @@ pub(super) struct ImageRecord {
 /// # Errors
 /// No camera file anywhere; pictures of different size; whatever a test record is refused for.
 pub(super) fn plan_folder(folder: &Path) -> Result<ImageRecord, IngestError> {
-    let mut folders = Vec::new();
-    if folder.join(CAMERA_FILE).is_file() {
-        folders.push(folder.to_owned());
-    } else {
-        folders = list(folder)?.into_iter().filter(|p| p.join(CAMERA_FILE).is_file()).collect();
-    }
+    let folders = camera_folders(folder)?;
     if folders.is_empty() {
         return Err(IngestError::refused(
             folder,
@@ -68,6 +63,14 @@ pub(super) fn plan_folder(folder: &Path) -> Result<ImageRecord, IngestError> {
     Ok(ImageRecord { record, files })
 }
 
+/// The folders with a camera file: `folder` itself, or those in it.
+pub(super) fn camera_folders(folder: &Path) -> Result<Vec<PathBuf>, IngestError> {
+    if folder.join(CAMERA_FILE).is_file() {
+        return Ok(vec![folder.to_owned()]);
+    }
+    Ok(list(folder)?.into_iter().filter(|p| p.join(CAMERA_FILE).is_file()).collect())
+}
+
 /// The last part of a path, for a name.
 pub(super) fn stem(path: &Path) -> String {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -82,8 +85,9 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, IngestError> {
     Ok(paths)
 }
 
-fn plan_camera(folder: &Path, toml: &CameraToml) -> Result<(CameraRecord, Vec<PathBuf>), IngestError> {
-    let pattern = toml.frames.as_deref().unwrap_or("*");
+/// The pictures in `folder` whose names fit `pattern`, in the order of time.
+pub(super) fn pictures_of(folder: &Path, pattern: Option<&str>) -> Result<Vec<PathBuf>, IngestError> {
+    let pattern = pattern.unwrap_or("*");
     let wanted = |path: &PathBuf| {
         let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -91,6 +95,12 @@ fn plan_camera(folder: &Path, toml: &CameraToml) -> Result<(CameraRecord, Vec<Pa
     };
     let mut files: Vec<PathBuf> = list(folder)?.into_iter().filter(wanted).collect();
     files.sort_by_cached_key(|p| natural_key(&p.file_name().unwrap_or_default().to_string_lossy()));
+    Ok(files)
+}
+
+fn plan_camera(folder: &Path, toml: &CameraToml) -> Result<(CameraRecord, Vec<PathBuf>), IngestError> {
+    let pattern = toml.frames.as_deref().unwrap_or("*");
+    let files = pictures_of(folder, Some(pattern))?;
     let Some(first) = files.first() else {
         return Err(IngestError::refused(
             folder,
@@ -119,7 +129,7 @@ fn plan_camera(folder: &Path, toml: &CameraToml) -> Result<(CameraRecord, Vec<Pa
 }
 
 /// Width and height, px, from the header.
-fn size_of_picture(file: &Path) -> Result<(usize, usize), IngestError> {
+pub(super) fn size_of_picture(file: &Path) -> Result<(usize, usize), IngestError> {
     let reader = ImageReader::open(file).map_err(cannot(file, "open the picture"))?;
     let reader = reader.with_guessed_format().map_err(cannot(file, "read the picture"))?;
     let size = match reader.into_dimensions() {

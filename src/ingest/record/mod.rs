@@ -2,6 +2,7 @@
 
 pub(super) mod camera;
 mod camera_toml;
+mod growing;
 mod hdf5_record;
 mod images;
 mod nexus;
@@ -17,6 +18,7 @@ use self::hdf5_record::{FORMAT, Hdf5Record};
 use self::images::ImageRecord;
 use self::video::VideoRecord;
 use super::error::IngestError;
+pub use growing::GrowingFilm;
 pub use images::read_picture;
 
 use super::hdf5_read;

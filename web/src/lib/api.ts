@@ -87,6 +87,7 @@ export const result = (id: Id) => get<Result>(`/reviews/${part(id)}/result`);
 export const flags = (wanted: { campaign_id?: Id; review_id?: Id }) => all<Flag>("/flags", wanted);
 /** All that was said about a flag, oldest first. */
 export const history = (id: Id) => all<VerdictRecord>(`/flags/${part(id)}/verdicts`);
+export const endLive = (id: Id) => ask(`/live/${part(id)}/end`, { method: "POST" });
 export const lives = async () => (await get<{ items: Live[] }>("/live")).items;
 export const plots = (id: Id) => get<Plot[]>(`/reviews/${part(id)}/plots`);
 

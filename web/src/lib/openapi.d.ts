@@ -64,9 +64,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams changes: `upload`, `simulation`, `test`, `review`, `flag`, `verdict`, `live`, `job`, `campaign`. The data is
-         *     the thing as it is when it is sent; `{"id":…,"removed":true}` for one that is gone. `lost` says that changes after
-         *     `Last-Event-ID` are not kept any more: read the lists again.
+         * Streams changes: `upload`, `simulation`, `test`, `review`, `batch` (its webhook was told), `flag`, `verdict`, `live`,
+         *     `job`, `campaign`. The data is the thing as it is when it is sent; `{"id":…,"removed":true}` for one that is gone.
+         *     `lost` says that changes after `Last-Event-ID` are not kept any more: read the lists again.
          */
         get: operations["stream_events"];
         put?: never;
@@ -190,7 +190,10 @@ export interface paths {
         /** Lists the tests that are live now. */
         get: operations["list_live"];
         put?: never;
-        /** Begins a live test. Its predicted pictures are made ready before the first frame. */
+        /**
+         * Begins a live test. Everything that does not need a frame is made ready now: the simulation's states, its skin, its
+         *     views for the page. What the simulation predicts is drawn from frame 0, which is taken before the shot.
+         */
         post: operations["begin_live"];
         delete?: never;
         options?: never;
@@ -246,6 +249,26 @@ export interface paths {
          *     the event stream. The same frame again is no error.
          */
         post: operations["take_frame"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A WebSocket for frames. Each binary message: u32 little-endian length of the head, the head as JSON
+         *     (`{"camera":…,"time_s":…}`), the picture. Each is answered by a text: `{"received":N}` or a problem.
+         */
+        get: operations["stream_frames"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -613,7 +636,8 @@ export interface paths {
         put?: never;
         /**
          * Announces a file. `Upload-Metadata` (base64, as tus has it): `filename`; where wanted `campaign_id`, `kind`
-         *     (`simulation`, `sidecar`, `test`; else by the name's ending) and `sha256` (hex, of the whole file).
+         *     (`simulation`, `sidecar`, `test`; else by the name's ending) and `sha256` (hex, of the whole file). A file that is
+         *     here already is told by its `sha256`: then `Upload-Offset` of the answer is its length, and nothing is to be sent.
          */
         post: operations["begin_upload"];
         delete?: never;
@@ -1063,7 +1087,8 @@ export interface components {
             name: string;
             /**
              * Format: double
-             * @description Median from a frame's arrival to its flags in the store, ms; since the service started.
+             * @description Median from a frame's arrival to its flags in the store, ms; since the service started. Frames that came before
+             *     the trigger was known are left out: they wait until something moves.
              */
             p50_ms?: number | null;
             /**
@@ -2341,6 +2366,52 @@ export interface operations {
             };
         };
     };
+    stream_frames: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The live test */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Speaks WebSocket from here on */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request asks for no WebSocket */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: never;
@@ -3326,7 +3397,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Location has the place for the parts */
+            /** @description Location has the place for the parts, Upload-Offset how much is here already */
             201: {
                 headers: {
                     [name: string]: unknown;

@@ -62,9 +62,16 @@ export class PictureStore {
     }
   }
 
+  /** Forgets all: the same names stand for other pictures now. */
+  clear(): void {
+    for (const abort of this.under_way.values()) abort.abort();
+    this.queue = [];
+    this.failures.clear();
+    this.kept.clear();
+  }
+
   close(): void {
     this.closed = true;
-    for (const abort of this.under_way.values()) abort.abort();
-    this.kept.clear();
+    this.clear();
   }
 }

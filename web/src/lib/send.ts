@@ -8,6 +8,15 @@ import type { Id } from "./contract";
 
 /** Small enough for memory and for telling progress, large enough that a fast line is used. */
 const PIECE_BYTES = 4 * 2 ** 20;
+/** Up to this size a file is named by its digest first: one that the service has already is not sent again. */
+const NAMED_BYTES = 128 * 2 ** 20;
+
+/** SHA-256, hex; null where the browser may not compute it or the file is too large for its memory. */
+async function digestOf(file: File): Promise<string | null> {
+  if (!globalThis.crypto?.subtle || file.size > NAMED_BYTES) return null;
+  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  return [...sum].map((each) => each.toString(16).padStart(2, "0")).join("");
+}
 
 export interface Sending {
   stop: () => void;
@@ -48,6 +57,7 @@ class DigestingReader implements TusReader {
 export function sendFile(file: File, more: { campaign_id?: Id }, events: SendEvents): Sending {
   const reader = new DigestingReader();
   let told: string | null = null;
+  let known = false;
   const tell = () => {
     const id = upload.url?.split("/").filter(Boolean).at(-1) ?? null;
     if (id && id !== told) events.began((told = id));
@@ -62,7 +72,15 @@ export function sendFile(file: File, more: { campaign_id?: Id }, events: SendEve
     onBeforeRequest: (request) => {
       if (request.getMethod() === "PATCH" && reader.digest) request.setHeader("Upload-Checksum", `sha256 ${reader.digest}`);
     },
-    onUploadUrlAvailable: tell,
+    onAfterResponse: (request, reply) => {
+      known ||= request.getMethod() === "POST" && reply.getHeader("Upload-Offset") === String(file.size);
+    },
+    onUploadUrlAvailable: () => {
+      tell();
+      if (!known) return;
+      void upload.abort(false);
+      events.done();
+    },
     onChunkComplete: (_size, sent, whole) => { tell(); events.progress(sent, whole ?? file.size); },
     onProgress: (sent, whole) => events.progress(sent, whole ?? file.size),
     onSuccess: () => { tell(); events.done(); },
@@ -79,8 +97,10 @@ export function sendFile(file: File, more: { campaign_id?: Id }, events: SendEve
       events.failed(message, status >= 400 && status < 500 && status !== 423);
     },
   });
-  void upload.findPreviousUploads().then((before) => {
+  void upload.findPreviousUploads().then(async (before) => {
     if (before[0]) upload.resumeFromPreviousUpload(before[0]);
+    const sha256 = await digestOf(file).catch(() => null);
+    if (sha256) upload.options.metadata = { ...upload.options.metadata, sha256 };
     upload.start();
   });
   return {

@@ -120,6 +120,7 @@ export class Desk {
       // Flags of a live test are numbered anew when the whole film has been reviewed.
       if (before?.live) route.flag.value = null;
       this.forget();
+      this.forgetMoments();
       void this.loadResult();
     }
   }
@@ -139,6 +140,13 @@ export class Desk {
     this.rims.clear();
     this.numbers.clear();
     this.rims_key = "";
+  }
+
+  /** The moments of a live film are numbered anew when it was reviewed as a whole: those left out are among them. */
+  private forgetMoments(): void {
+    this.pictures.clear();
+    this.model.peek()?.dispose();
+    this.model.value = null;
   }
 
   private async loadResult(): Promise<void> {

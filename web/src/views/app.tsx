@@ -47,7 +47,7 @@ export function App() {
           {link("/upload", "Upload", here.view === "upload")}
           {link("/jobs", "Jobs & live", here.view === "jobs")}
         </nav>
-        <div class="path grow">{here.view === "desk" || here.view === "export" ? <DeskPath /> : null}</div>
+        {here.view === "desk" ? <div class="path grow"><DeskPath /></div> : <span class="grow" />}
         <span class={`standing ${standing.value}`} role="status" title="The line on which the service tells what changes">
           <i /><span>{STANDING[standing.value]}</span>
         </span>
@@ -73,6 +73,6 @@ function View() {
     case "jobs": return <JobsView />;
     case "export": return <ExportView review={here.review} />;
     case "speed": return <SpeedView />;
-    case "nowhere": return <div class="empty">There is nothing at this address. <a href="/">Campaign board</a></div>;
+    case "nowhere": return <div class="empty"><h1>There is nothing at this address</h1><p><a class="button" href="/">Campaign board</a></p></div>;
   }
 }

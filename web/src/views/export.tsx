@@ -43,7 +43,7 @@ function Files({ review, name }: { review: Review; name: string }) {
     <>
       <div class="files">
         <div class="card">
-          <h3>Report</h3>
+          <h2>Report</h2>
           <p class="muted small">One page that needs nothing else: findings, plots, alignment. Print it to a PDF in the browser.</p>
           <div class="row">
             <a class="button main" href={api.reviewFile(review.id, "report.html")} target="_blank" rel="noopener"><Icon name="eye" />Open</a>
@@ -53,7 +53,7 @@ function Files({ review, name }: { review: Review; name: string }) {
         </div>
         {FILES.map(({ file, title, says }) => (
           <div class="card" key={file}>
-            <h3>{title}</h3>
+            <h2>{title}</h2>
             <p class="muted small">{says}</p>
             <div class="row"><a class="button" href={api.reviewFile(review.id, file)} download={`${name}.${file.split(".")[1]}`}><Icon name="download" />{file}</a></div>
           </div>

@@ -6,7 +6,7 @@ import { recent, standing, type Heard } from "../state/events";
 import { deskLink } from "../state/route";
 import { useAsked } from "./asked";
 import { LiveCard, mergedLives } from "./live";
-import { Notice, ReviewProgress, ReviewTag } from "./marks";
+import { isLive, Notice, ReviewProgress, ReviewTag } from "./marks";
 
 async function readJobs() {
   const [reviews, tests, simulations, lives] = await Promise.all([api.reviews(), api.tests(), api.simulations(), api.lives().catch(() => [])]);
@@ -28,7 +28,7 @@ export function JobsView() {
           <div class="card-head"><h2>Reviews</h2><span class="muted small">{reviews.filter((each) => each.state === "running").length} running, {reviews.filter((each) => each.state === "queued").length} queued</span></div>
           {reviews.length === 0 ? <p class="empty">{value ? "No review yet." : "Reading …"}</p> : (
             <table>
-              <thead><tr><th>Test</th><th>Simulation</th><th>State</th><th class="number">Flags</th><th class="number">Asked for</th><th class="number">Took</th><th /></tr></thead>
+              <thead><tr><th>Test</th><th>Simulation</th><th>State</th><th class="number">Flags</th><th class="number">Asked for</th><th class="number">Took</th><th><span class="hide">Cancel</span></th></tr></thead>
               <tbody>{reviews.slice(0, 100).map((review) => (
                 <tr key={review.id}>
                   <td style={{ whiteSpace: "nowrap" }}><a href={deskLink(review.id)}><b>{value?.tests.get(review.test_id) ?? "test"}</b></a></td>
@@ -39,7 +39,7 @@ export function JobsView() {
                   <td class="number">{review.state === "finished" || review.live ? review.flags : "–"}</td>
                   <td class="number muted">{when(review.created_at)}</td>
                   <td class="number muted">{review.finished_at ? seconds((Date.parse(review.finished_at) - Date.parse(review.created_at)) / 1000) : "–"}</td>
-                  <td class="number">{review.state === "running" || review.state === "queued" ? <button class="button" onClick={() => cancel(review)}>Cancel</button> : null}</td>
+                  <td class="number">{(review.state === "running" || review.state === "queued") && !isLive(review) ? <button class="button" onClick={() => cancel(review)}>Cancel</button> : null}</td>
                 </tr>
               ))}</tbody>
             </table>

@@ -36,7 +36,7 @@ export function KeySheet() {
       <div class="columns">
         {[...groups].map(([group, keys]) => (
           <section key={group}>
-            <h3>{group}</h3>
+            <h2>{group}</h2>
             <ul>{keys.map((key) => <li key={key.keys.join()}><span>{shownKeys(key).map((each) => <kbd key={each}>{keyName(each)}</kbd>)}</span><span>{key.does}</span></li>)}</ul>
           </section>
         ))}

@@ -20,13 +20,16 @@ export function FlagMark({ flag }: { flag: Flag }) {
   return <span class={`mark ${unsure ? "unsure" : ""}`} title={unsure ? "cannot tell" : "mismatch"}>{flag.number}</span>;
 }
 
+/** True while frames come; afterwards the whole film is reviewed like any other. */
+export const isLive = (review: Review) => review.live && review.state === "running" && (review.stage === "live" || review.stage === "queued");
+
 export function ReviewTag({ review }: { review: Review }) {
   switch (review.state) {
     case "finished": return <span class="tag good"><Icon name="check" />reviewed</span>;
     case "failed": return <span class="tag alarm"><Icon name="warn" />failed</span>;
     case "cancelled": return <span class="tag"><Icon name="cross" />cancelled</span>;
     case "queued": return <span class="tag"><Icon name="circle" />queued</span>;
-    case "running": return <span class="tag live"><Icon name={review.live ? "live" : "play"} />{review.live ? "live" : "running"}</span>;
+    case "running": return <span class="tag live"><Icon name={isLive(review) ? "live" : "play"} />{isLive(review) ? "live" : "running"}</span>;
   }
 }
 
@@ -37,6 +40,7 @@ export function TestTag({ test }: { test: Test }) {
 
 export function ReviewProgress({ review }: { review: Review }) {
   const share = review.pictures_total ? review.pictures_done / review.pictures_total : 0;
+  if (isLive(review) && review.pictures_done === 0) return <div class="small muted">waits until something moves</div>;
   return (
     <div>
       <progress max={1} value={share} aria-label="pictures measured" />

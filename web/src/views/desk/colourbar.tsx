@@ -15,7 +15,7 @@ export function ColourBar() {
   const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks: number[] = [];
   for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step) ticks.push(tick);
-  const at = (value: number) => 8 + ((value - low) / (high - low)) * (WIDTH - 60);
+  const at = (value: number) => 8 + ((value - low) / (high - low)) * (WIDTH - 76);
   const marks = tolerance_mm > 0 ? (low < 0 ? [-tolerance_mm, tolerance_mm] : [tolerance_mm]).filter((each) => each < high) : [];
   return (
     <>
@@ -25,12 +25,14 @@ export function ColourBar() {
           <linearGradient id={id}>{colourStops(map).map((stop) => <stop key={stop.offset} offset={stop.offset} stop-color={stop.colour} />)}</linearGradient>
         </defs>
         {bands ? Array.from({ length: bands }, (_, band) => (
-          <rect key={band} x={8 + (band * (WIDTH - 60)) / bands} y={5} width={(WIDTH - 60) / bands + 0.3} height={11} fill={colourOf(map, (band + 0.5) / bands, 0, 1)} />
-        )) : <rect x={8} y={5} width={WIDTH - 60} height={11} fill={`url(#${id})`} />}
+          <rect key={band} x={8 + (band * (WIDTH - 76)) / bands} y={5} width={(WIDTH - 76) / bands + 0.3} height={11} fill={colourOf(map, (band + 0.5) / bands, 0, 1)} />
+        )) : <rect x={8} y={5} width={WIDTH - 76} height={11} fill={`url(#${id})`} />}
         {ticks.map((tick) => <g key={tick}><line x1={at(tick)} x2={at(tick)} y1={16} y2={20} stroke-width={1} /><text x={at(tick)} y={30} text-anchor="middle">{fixed(tick, places)}</text></g>)}
-        <text x={WIDTH - 46} y={14.5}>{unit}</text>
+        <text x={WIDTH - 58} y={14.5}>{unit}</text>
         {marks.map((mark) => <line key={mark} x1={at(mark)} x2={at(mark)} y1={1} y2={20} stroke-width={2} />)}
-        {marks.length ? <text x={WIDTH - 46} y={30}>| tol. {fixed(tolerance_mm, tolerance_mm % 1 ? 1 : 0)}</text> : null}
+        {marks.length ? (
+          <><line x1={WIDTH - 49} x2={WIDTH - 49} y1={21} y2={31} stroke-width={2} /><text x={WIDTH - 44} y={30}>tol. {fixed(tolerance_mm, tolerance_mm % 1 ? 1 : 0)}</text></>
+        ) : null}
       </svg>
       <span class="legend" style={{ whiteSpace: "nowrap" }}>
         <svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" fill="#8a8a8a" /><path d="M0 10 10 0M6 10 16 0M12 10 22 0M18 10 22 6" stroke="#5e5e5e" stroke-width="2.5" /></svg>

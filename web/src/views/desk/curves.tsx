@@ -53,11 +53,13 @@ function columnsOf(part: PartResult): uPlot.AlignedData {
 function optionsOf(part: PartResult, width: number, height: number): uPlot.Options {
   const [ink, line] = [css("--muted"), css("--line")];
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "10.5px Inter, sans-serif", gap: 3 };
+  // The last tick names the unit.
+  const named = (unit: string) => (_plot: uPlot, ticks: number[]) => ticks.map((tick, at) => `${fixed(tick, tick % 1 ? 1 : 0)}${at === ticks.length - 1 ? ` ${unit}` : ""}`);
   return {
-    width, height, legend: { show: false }, padding: [6, 8, 0, 0],
+    width, height, legend: { show: false }, padding: [6, 16, 0, 0],
     cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(high, part.tolerance_mm) * 1.06] } },
-    axes: [{ ...axis, size: 20, values: (_plot, ticks) => ticks.map((tick) => fixed(tick, tick % 1 ? 1 : 0)) }, { ...axis, size: 34, space: 26, values: (_plot, ticks) => ticks.map((tick) => fixed(tick, tick % 1 ? 1 : 0)) }],
+    axes: [{ ...axis, size: 20, values: named("ms") }, { ...axis, size: 42, space: 26, values: named("mm") }],
     series: [
       {},
       { points: { show: false }, width: 0 },

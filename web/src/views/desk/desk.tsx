@@ -50,7 +50,7 @@ function Pending({ here }: { here: Desk }) {
   return (
     <div class="sheet">
       <div class="card" style={{ maxWidth: "640px" }}>
-        <div class="card-head"><h2 class="grow">{here.test.value?.name ?? "Review"}</h2>{review ? <ReviewTag review={review} /> : null}</div>
+        <div class="card-head"><h1 class="grow">{here.test.value?.name ?? "Review"}</h1>{review ? <ReviewTag review={review} /> : null}</div>
         <div class="body" style={{ display: "grid", gap: "10px" }}>
           {here.live.value ? <LiveCard live={here.live.value} /> : review?.state === "running" || review?.state === "queued" ? <ReviewProgress review={review} /> : null}
           {review?.refusal ? <Notice text={review.refusal} /> : null}
