@@ -19,6 +19,16 @@ fn help_of_review() {
 }
 
 #[test]
+fn help_of_suggest() {
+    insta::assert_snapshot!(help(&["suggest", "--help"]));
+}
+
+#[test]
+fn help_of_receipt() {
+    insta::assert_snapshot!(help(&["receipt", "--help"]));
+}
+
+#[test]
 fn help_of_train() {
     insta::assert_snapshot!(help(&["train", "--help"]));
 }

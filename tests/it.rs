@@ -23,5 +23,7 @@ mod service_api;
 mod service_crash;
 mod service_live;
 mod service_suggest;
+mod study;
+mod suggest;
 mod support;
 mod training;

@@ -39,7 +39,11 @@ pub(super) fn suggestion_as_text(s: &Suggestion, left_out: Option<&LeaveOneOut>)
 
 fn short(value: f64) -> String {
     let text = format!("{value:.3}");
-    if value.abs() >= 100.0 { format!("{value:.1}") } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+    if value.abs() >= 100.0 {
+        format!("{value:.1}")
+    } else {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
 }
 
 fn parameters(s: &Suggestion) -> Table {
@@ -79,7 +83,16 @@ fn changes(changes: &[Change]) -> Table {
         let moves: Vec<String> = c
             .moves
             .iter()
-            .map(|m| format!("{} {} \u{2192} {} ({} to {})", m.name, short(m.from), short(m.to.value), short(m.to.lower), short(m.to.upper)))
+            .map(|m| {
+                format!(
+                    "{} {} \u{2192} {} ({} to {})",
+                    m.name,
+                    short(m.from),
+                    short(m.to.value),
+                    short(m.to.lower),
+                    short(m.to.upper)
+                )
+            })
             .collect();
         table.push([
             c.rank.to_string(),
@@ -144,7 +157,12 @@ fn next(s: &Suggestion) -> String {
     for run in &s.next_runs {
         let values: Vec<String> =
             s.parameters.iter().zip(&run.values).map(|(p, v)| format!("{} {}", p.parameter.name, short(*v))).collect();
-        text.push_str(&format!("  {}: {} (doubt left {:.0} %)\n", run.name, values.join(", "), 100.0 * run.variance_left));
+        text.push_str(&format!(
+            "  {}: {} (doubt left {:.0} %)\n",
+            run.name,
+            values.join(", "),
+            100.0 * run.variance_left
+        ));
     }
     text
 }
@@ -158,8 +176,12 @@ fn event(event: &ReceiptEvent) -> String {
     let dash = |text: &str| if text.is_empty() { String::new() } else { format!(" \u{2013} {text}") };
     match event {
         ReceiptEvent::Suggested { test_id, headline, .. } => format!("suggested for {test_id}: {headline}"),
-        ReceiptEvent::Accepted { change, author, note } => format!("change {change} accepted by {author}{}", dash(note)),
-        ReceiptEvent::Rejected { change: 0, author, reason } => format!("all changes rejected by {author} \u{2013} {reason}"),
+        ReceiptEvent::Accepted { change, author, note } => {
+            format!("change {change} accepted by {author}{}", dash(note))
+        }
+        ReceiptEvent::Rejected { change: 0, author, reason } => {
+            format!("all changes rejected by {author} \u{2013} {reason}")
+        }
         ReceiptEvent::Rejected { change, author, reason } => {
             format!("change {change} rejected by {author} \u{2013} {reason}")
         }

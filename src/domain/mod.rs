@@ -30,6 +30,6 @@ pub use review::{
 pub use simulation::{Curve, Parameter, SimulationRecord, State};
 pub use study::{RefusedRun, Study, StudyParameter, StudyRun};
 pub use suggestion::{
-    Change, Direction, Hypothesis, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, Move, NextRun, ParameterEstimate, PartGain,
-    SUGGESTION_SCHEMA_VERSION, Suggestion, SuggestionVerdict, SurrogateError, SurrogateReport,
+    Change, Direction, Hypothesis, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, Move, NextRun, ParameterEstimate,
+    PartGain, SUGGESTION_SCHEMA_VERSION, Suggestion, SuggestionVerdict, SurrogateError, SurrogateReport,
 };

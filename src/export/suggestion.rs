@@ -49,7 +49,9 @@ pub fn read_suggestion_json(path: &Path) -> Result<Suggestion, ExportError> {
 /// # Errors
 /// [`ExportError::File`] or [`ExportError::Json`].
 pub fn write_next_runs(folder: &Path, parameters: &[StudyParameter], runs: &[NextRun]) -> Result<(), ExportError> {
-    let quoted = |name: &str| if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() };
+    let quoted = |name: &str| {
+        if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+    };
     let names: Vec<String> = parameters.iter().map(|p| quoted(&p.name)).collect();
     let mut csv = format!("run,{},variance_left\n", names.join(","));
     for run in runs {

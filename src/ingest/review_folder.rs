@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::error::{IngestError, cannot};
 use super::hdf5_read::{self, Dir};
 use super::vtkhdf::{SimulationFile, SimulationOptions};
@@ -9,6 +11,17 @@ use crate::domain::{FrameField, Mesh, Review};
 
 /// Largest `review.json` that is read, bytes.
 const MAX_JSON_BYTES: u64 = 1 << 30;
+
+/// A rigid motion with a number that is not finite is written with `null` in it: it is none.
+fn leave_out_unknown_motion(answer: &mut Value) {
+    let parts = answer.get_mut("parts").and_then(Value::as_array_mut).into_iter().flatten();
+    for motion in parts.filter_map(|p| p.pointer_mut("/series/rigid")?.as_array_mut()).flatten() {
+        let unknown = |v: &Value| v.is_null() || v.as_array().is_some_and(|list| list.iter().any(Value::is_null));
+        if motion.as_object().is_some_and(|m| m.values().any(unknown)) {
+            *motion = Value::Null;
+        }
+    }
+}
 
 /// A review on disk; fields are read one moment at a time.
 #[derive(Debug)]
@@ -34,10 +47,13 @@ impl ReviewFolder {
             return Err(refuse(super::limits::bytes(size)));
         }
         let text = std::fs::read(&json).map_err(cannot(&json, "read the review"))?;
-        let review: Review = serde_json::from_slice(&text).map_err(|e| refuse(e.to_string()))?;
+        let mut answer: Value = serde_json::from_slice(&text).map_err(|e| refuse(e.to_string()))?;
+        leave_out_unknown_motion(&mut answer);
+        let review: Review = serde_json::from_value(answer).map_err(|e| refuse(e.to_string()))?;
         let field = folder.join("review.vtkhdf");
         // The field's file is in mm and s, whatever record may stand beside it.
-        let options = SimulationOptions { time_to_s: Some(1.0), length_to_mm: Some(1.0), ..SimulationOptions::default() };
+        let options =
+            SimulationOptions { time_to_s: Some(1.0), length_to_mm: Some(1.0), ..SimulationOptions::default() };
         let file = SimulationFile::open(&field, &options)?;
         let root = hdf5_read::open_root(&field)?;
         Ok(Self { review, json, file, root })
@@ -82,7 +98,11 @@ impl ReviewFolder {
             let set = offsets.need_set(name)?;
             let counts = set.read_counts()?;
             counts.get(moment).copied().ok_or_else(|| {
-                set.refuse(format_args!("{} entries", counts.len()), format_args!("one for each film time"), "review again")
+                set.refuse(
+                    format_args!("{} entries", counts.len()),
+                    format_args!("one for each film time"),
+                    "review again",
+                )
             })
         };
         let deviation = points.need_set("Deviation")?;

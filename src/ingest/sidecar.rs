@@ -17,6 +17,9 @@ use super::units;
 /// The keys that the record knows; others are for other programs.
 const KEYS: [&str; 7] = ["family", "units", "parameters", "parts", "solver", "curves", "impactor"];
 
+/// Keys by which a review's own answer is told from a record.
+const REVIEW_KEYS: [&str; 3] = ["test_id", "alignment", "flags"];
+
 /// A record with the place it came from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sidecar {
@@ -108,7 +111,10 @@ pub(crate) fn read_sidecar(path: &Path, root: &Dir) -> Result<Sidecar, IngestErr
         let Value::Object(map) = value else {
             return Err(wrong(&json, "top level", &value, "an object"));
         };
-        return Sidecar::new(&map, json, true);
+        // The field of a review (review.vtkhdf) has the review itself beside it, which is no record of a solver.
+        if !REVIEW_KEYS.iter().all(|key| map.contains_key(*key)) {
+            return Sidecar::new(&map, json, true);
+        }
     }
     let map = map_from_attributes(path, root)?;
     let found = !map.is_empty();

@@ -19,13 +19,13 @@ pub const DEMO_CAMPAIGN: &str = "Demo: crash box";
 const PAUSE: Duration = Duration::from_secs(4);
 /// The demo is ordered under this key, so that a restart does not order it again.
 const KEY: &str = "crumple-demo-1";
-/// Runs of the demo's design, beside its simulation.
+/// Runs of the demo's design, beside its folder.
 const STUDY: &str = "study";
 /// Runs worth computing that the demo's suggestion names.
 const NEXT_RUNS: i64 = 4;
 
-/// Uploads `simulation.vtkhdf`, `simulation.json` and `test.h5` of the demo folder, the runs in its folder `study` where
-/// there is one, and orders their review; does nothing where that was done before.
+/// Uploads `simulation.vtkhdf`, `simulation.json` and `test.h5` of the demo folder, the runs in the folder `study` beside it
+/// where there is one, and orders their review; does nothing where that was done before.
 ///
 /// # Errors
 /// When a file is missing or refused, or the store fails.
@@ -55,11 +55,16 @@ async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result
         reviews: vec![review],
     };
     shop.store.order_reviews(&order).await?;
-    for file in study_files(&folder.join(STUDY)) {
+    for file in study_files(&study_folder(folder)) {
         let kind = if file.extension().is_some_and(|e| e == "json") { "sidecar" } else { "simulation" };
         bring(shop, &file, kind, campaign_id).await?;
     }
     Ok(())
+}
+
+/// Where the runs of the demo's design are.
+fn study_folder(demo: &Path) -> PathBuf {
+    demo.parent().unwrap_or(demo).join(STUDY)
 }
 
 /// The runs of the demo's study, each after its side-car; none where the folder is not there.
@@ -88,7 +93,7 @@ pub async fn play_demo(shop: &Arc<Workshop>, lives: &Lives) -> Result<(), Servic
         let _ = changes.changed().await;
     };
     let finished = reviews.iter().find(|r| r.state == "finished" && r.live == 0);
-    if let Some(review) = finished.filter(|_| folder.join(STUDY).is_dir()) {
+    if let Some(review) = finished.filter(|_| study_folder(&folder).is_dir()) {
         let order = SuggestionOrder {
             review_id: review.id.clone(),
             next_runs: NEXT_RUNS,

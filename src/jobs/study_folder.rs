@@ -57,7 +57,9 @@ fn runs_of(reviewed: &Simulation, all: Vec<Simulation>) -> Result<Vec<Simulation
             Some(family) => other.family.as_ref() == Some(family),
             None => other.family.is_none() && (other.nodes, other.elements) == (design.nodes, design.elements),
         };
-        if same && !other.parameters.is_empty() {
+        // A run with the reviewed one's parameters says the same once more; the reviewed one must be in the study.
+        let twin = simulation.id != reviewed.id && other.parameters == design.parameters;
+        if same && !twin && !other.parameters.is_empty() {
             runs.push(simulation);
         }
     }
@@ -112,7 +114,9 @@ mod tests {
     use super::*;
 
     fn simulation(id: &str, family: Option<&str>, nodes: usize, parameters: usize) -> Simulation {
-        let parameter = serde_json::json!({ "name": "t", "value": 1.0, "unit": "mm" });
+        // Each run has a value of its own.
+        let value: u32 = id.bytes().map(u32::from).sum();
+        let parameter = serde_json::json!({ "name": "t", "value": value, "unit": "mm" });
         let summary = serde_json::json!({
             "family": family, "solver": null, "nodes": nodes, "elements": 1, "times_s": [], "parts": [],
             "parameters": vec![parameter; parameters],
@@ -136,6 +140,9 @@ mod tests {
         let all: Vec<_> = of("box").chain(of("beam")).chain([simulation("bare", Some("box"), 9, 0)]).collect();
         let runs = runs_of(&all[0], all.clone()).expect("a study");
         assert_eq!(runs.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["box0", "box1", "box2", "box3"]);
+        let twin = Simulation { id: "twin".into(), ..all[0].clone() };
+        let with_twin: Vec<_> = all.iter().cloned().chain([twin]).collect();
+        assert_eq!(runs_of(&all[0], with_twin).expect("a study").len(), 4, "the reviewed run stands for its twin");
         let error = runs_of(&simulation("x", None, 9, 1), all).expect_err("no family, no other of its size");
         assert!(error.is_input_error() && error.to_string().contains("found 0 simulations of this mesh"), "{error}");
     }

@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use super::suggest_error::SuggestJobError;
 use crate::domain::{InputDigest, Review, Study, Suggestion};
-use crate::export::{
-    OutputFolder, SUGGESTION, SUGGESTION_JSON, write_next_runs, write_suggestion_json,
-};
+use crate::export::{OutputFolder, SUGGESTION, SUGGESTION_JSON, write_next_runs, write_suggestion_json};
 use crate::geom::{Camera, Skin};
 use crate::ingest::{
     IngestError, PlannedRuns, ReviewFolder, SimulationFile, StudyFile, StudyProgress, StudyRequest, TestFile, TryFile,
@@ -202,9 +200,8 @@ fn project(review: &ReviewFolder, study: &StudyFile, film: &[FilmField]) -> Resu
         time_offset_s: clock.map_or(0.0, |a| a.time_offset_s),
         time_offset_sigma_s: clock.map_or(0.0, |a| a.time_offset_sigma_s),
     };
-    Sight::new(&input).map_err(|source| SuggestJobError::Suggest {
-        source: crate::suggest::SuggestError::Field { source },
-    })
+    Sight::new(&input)
+        .map_err(|source| SuggestJobError::Suggest { source: crate::suggest::SuggestError::Field { source } })
 }
 
 /// The cameras as the review placed them; a review of an earlier version does not hold the lenses, its film does.
@@ -215,11 +212,8 @@ fn cameras(review: &Review) -> Result<Vec<SightCamera>, SuggestJobError> {
         let film = TestFile::open(&path)?;
         Ok(film.record().cameras.clone())
     };
-    let records = if review.alignment.keys().all(|name| review.lenses.contains_key(name)) {
-        Vec::new()
-    } else {
-        from_film()?
-    };
+    let records =
+        if review.alignment.keys().all(|name| review.lenses.contains_key(name)) { Vec::new() } else { from_film()? };
     review
         .alignment
         .iter()

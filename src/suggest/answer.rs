@@ -17,7 +17,7 @@ use super::words::{list, moved};
 use super::{FieldError, Sight, StudyFields, Surrogate};
 use crate::domain::{
     Change, Flag, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, ParameterEstimate, SUGGESTION_SCHEMA_VERSION, Study,
-    Suggestion, SuggestionVerdict,
+    Suggestion, SuggestionVerdict, Verdict,
 };
 
 /// Samples that stand for the posterior where each costs something.
@@ -135,7 +135,8 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
             flags: input.flags,
         })
     };
-    let verdict = verdict(agrees, &changes, &form.forms);
+    let flagged = input.flags.iter().any(|f| f.verdict == Verdict::Mismatch);
+    let verdict = verdict(agrees, flagged, &changes, &form.forms);
     let pending: Vec<Vec<f64>> = input.pending.iter().map(|v| to_shares(study, v)).collect();
     let failed: Vec<Vec<f64>> = input.failed.iter().map(|v| to_shares(study, v)).collect();
     let next = next_runs(&NextRunsInput {
@@ -201,19 +202,21 @@ fn estimates(
             estimate: Interval { value: value(share.value), lower: value(share.lower), upper: value(share.upper) },
             half_width_share: share.half_width(),
             identified: share.half_width() <= IDENTIFIED_HALF_WIDTH,
-            widening: calibration.widening[i],
+            widening: calibration.widening_of(posterior, i),
             leave_one_out_rms_share: calibration.rms[i],
         }
     };
     (0..study.parameters.len()).into_par_iter().map(one).collect()
 }
 
-fn verdict(agrees: bool, changes: &[Change], forms: &[ModelForm]) -> SuggestionVerdict {
-    match (forms.is_empty(), agrees, changes.is_empty()) {
+/// Where the review found a mismatch and the simulation's own parameters still fit, it is the reduced model that is too
+/// coarse, not the simulation that is right.
+fn verdict(agrees: bool, flagged: bool, changes: &[Change], forms: &[ModelForm]) -> SuggestionVerdict {
+    match (forms.is_empty(), changes.is_empty(), agrees && !flagged) {
         (false, _, _) => SuggestionVerdict::ModelForm,
-        (true, true, _) => SuggestionVerdict::InsideNoise,
-        (true, false, true) => SuggestionVerdict::CannotTell,
-        (true, false, false) => SuggestionVerdict::Change,
+        (true, false, _) => SuggestionVerdict::Change,
+        (true, true, true) => SuggestionVerdict::InsideNoise,
+        (true, true, false) => SuggestionVerdict::CannotTell,
     }
 }
 
@@ -250,8 +253,12 @@ fn headline(
         SuggestionVerdict::CannotTell => {
             let known: Vec<String> =
                 parameters.iter().filter(|p| p.identified).map(|p| p.parameter.name.clone()).collect();
-            let known = if known.is_empty() { "none of the parameters".to_owned() } else { format!("only {}", list(&known)) };
-            format!("a mismatch, but no change is sure to help: the film identifies {known}; compute the next runs")
+            let known =
+                if known.is_empty() { "none of the parameters".to_owned() } else { format!("only {}", list(&known)) };
+            format!(
+                "a mismatch, but no change is sure to help: this study and this film identify {known}; \
+                 compute the next runs"
+            )
         }
         SuggestionVerdict::ModelForm => {
             let worst = forms.first().map_or("", |f| f.words.as_str());

@@ -15,6 +15,8 @@ use crate::domain::Interval;
 const HELD: f64 = 0.9;
 /// Intervals are not made narrower than the sampler's, and not wider than this many times it.
 const WIDEST: f64 = 6.0;
+/// A film that fits badly is believed less: its interval grows with its misfit, up to this.
+const WORST_FIT: f64 = 3.0;
 
 /// How the estimates of the runs, each left out, turned out.
 #[derive(Debug, Clone)]
@@ -23,8 +25,8 @@ pub struct Calibration {
     pub widening: Vec<f64>,
     /// By parameter: root mean square error, share of the range.
     pub rms: Vec<f64>,
-    /// By run: the misfit at its best point.
-    pub misfits: Vec<f64>,
+    /// Median over the runs of the misfit at the best point.
+    pub usual_misfit: f64,
     /// By run: how much the misfit at its true parameters is above that at its best point.
     pub excess: Vec<f64>,
     /// By run: its estimate, shares.
@@ -53,8 +55,15 @@ pub fn calibrate(
         .collect();
     let means: Vec<Vec<f64>> = left.iter().map(|(p, _)| p.mean()).collect();
     let dimensions = points[0].len();
+    let usual_misfit = middle(left.iter().map(|(p, _)| p.misfit).collect());
     let scores: Vec<Vec<f64>> = (0..dimensions)
-        .map(|i| left.iter().zip(&means).zip(points).map(|(((p, _), m), truth)| score(p, m, truth, i)).collect())
+        .map(|i| {
+            left.iter()
+                .zip(&means)
+                .zip(points)
+                .map(|(((p, _), m), truth)| score(p, m, truth, i) / bad_fit(p.misfit, usual_misfit))
+                .collect()
+        })
         .collect();
     let pooled = quantile(scores.concat());
     Calibration {
@@ -65,7 +74,7 @@ pub fn calibrate(
                 (square / points.len() as f64).sqrt()
             })
             .collect(),
-        misfits: left.iter().map(|(p, _)| p.misfit).collect(),
+        usual_misfit,
         excess: left.iter().map(|(_, e)| *e).collect(),
         estimates: means,
     }
@@ -79,6 +88,17 @@ fn score(posterior: &Posterior, mean: &[f64], truth: &[f64], index: usize) -> f6
     if off < 0.0 { -off / below } else { off / above }
 }
 
+fn middle(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+/// What a misfit adds to an interval: the root of its ratio to the usual one, as for averages of discordant measurements
+/// (Birge 1932); nothing for films that fit.
+fn bad_fit(misfit: f64, usual: f64) -> f64 {
+    (misfit / usual.max(1e-9)).max(1.0).sqrt().min(WORST_FIT)
+}
+
 fn quantile(mut scores: Vec<f64>) -> f64 {
     scores.sort_by(f64::total_cmp);
     let rank = (HELD * scores.len() as f64).ceil() as usize;
@@ -86,11 +106,17 @@ fn quantile(mut scores: Vec<f64>) -> f64 {
 }
 
 impl Calibration {
+    /// What the sampler's interval of parameter `index` is widened by for this film.
+    #[must_use]
+    pub fn widening_of(&self, posterior: &Posterior, index: usize) -> f64 {
+        self.widening[index] * bad_fit(posterior.misfit, self.usual_misfit)
+    }
+
     /// The widened interval of parameter `index`, shares, inside the bounds.
     #[must_use]
     pub fn interval(&self, posterior: &Posterior, index: usize) -> Interval {
         let (mean, [low, high]) = (posterior.mean()[index], posterior.interval(index));
-        let wide = self.widening[index];
+        let wide = self.widening_of(posterior, index);
         Interval {
             value: mean,
             lower: (mean - wide * (mean - low).max(0.0)).max(0.0),
@@ -102,8 +128,9 @@ impl Calibration {
     #[must_use]
     pub fn widened(&self, posterior: &Posterior, stride: usize) -> Vec<Vec<f64>> {
         let mean = posterior.mean();
+        let wide: Vec<f64> = (0..mean.len()).map(|i| self.widening_of(posterior, i)).collect();
         let widen = |s: &Vec<f64>| -> Vec<f64> {
-            s.iter().zip(&mean).zip(&self.widening).map(|((x, m), w)| (m + w * (x - m)).clamp(0.0, 1.0)).collect()
+            s.iter().zip(&mean).zip(&wide).map(|((x, m), w)| (m + w * (x - m)).clamp(0.0, 1.0)).collect()
         };
         posterior.samples.iter().step_by(stride.max(1)).map(widen).collect()
     }

@@ -113,7 +113,7 @@ fn alone(input: &ChangeInput<'_>, index: usize) -> Candidate {
             energy(&at)
         })
         .collect();
-    let to = interval_of(&points, &densities(&energies), input.calibration.widening[index]);
+    let to = interval_of(&points, &densities(&energies), input.calibration.widening_of(input.posterior, index));
     at[index] = to.value;
     Candidate { moved: vec![index], to: vec![to], point: at }
 }
@@ -134,8 +134,8 @@ fn pair(input: &ChangeInput<'_>, first: usize, second: usize) -> Candidate {
     let of_first: Vec<f64> = (0..n).map(|i| weights[i * n..(i + 1) * n].iter().sum()).collect();
     let of_second: Vec<f64> = (0..n).map(|j| (0..n).map(|i| weights[i * n + j]).sum()).collect();
     let to = vec![
-        interval_of(&points, &of_first, input.calibration.widening[first]),
-        interval_of(&points, &of_second, input.calibration.widening[second]),
+        interval_of(&points, &of_first, input.calibration.widening_of(input.posterior, first)),
+        interval_of(&points, &of_second, input.calibration.widening_of(input.posterior, second)),
     ];
     (at[first], at[second]) = (to[0].value, to[1].value);
     Candidate { moved: vec![first, second], to, point: at }
@@ -164,9 +164,8 @@ fn change(input: &ChangeInput<'_>, candidate: &Candidate) -> Change {
             }
         })
         .collect();
-    let gain = |part: &PartPictures| {
-        (input.gains.before_mm(part), input.gains.after_mm(part, &candidate.point, input.tests))
-    };
+    let gain =
+        |part: &PartPictures| (input.gains.before_mm(part), input.gains.after_mm(part, &candidate.point, input.tests));
     let (before_mm, after_mm) = gain(&input.gains.parts[0]);
     let parts: Vec<PartGain> = input.gains.parts[1..]
         .iter()
@@ -183,9 +182,8 @@ fn change(input: &ChangeInput<'_>, candidate: &Candidate) -> Change {
 
 /// Mismatch flags whose part loses at least half, and the others.
 fn flags(flags: &[Flag], parts: &[PartGain]) -> (Vec<FlagId>, Vec<FlagId>) {
-    let explained = |f: &&Flag| {
-        parts.iter().any(|p| p.part_id == f.part_id && p.after_mm.value <= EXPLAINED * p.before_mm)
-    };
+    let explained =
+        |f: &&Flag| parts.iter().any(|p| p.part_id == f.part_id && p.after_mm.value <= EXPLAINED * p.before_mm);
     let mismatches = flags.iter().filter(|f| f.verdict == Verdict::Mismatch);
     let (yes, no): (Vec<&Flag>, Vec<&Flag>) = mismatches.partition(explained);
     let ids = |list: Vec<&Flag>| list.into_iter().map(|f| f.id).collect();
@@ -194,12 +192,17 @@ fn flags(flags: &[Flag], parts: &[PartGain]) -> (Vec<FlagId>, Vec<FlagId>) {
 
 fn why(moves: &[Move], parts: &[PartGain], explains: &[FlagId], leaves: &[FlagId]) -> String {
     let number = |ids: &[FlagId]| list(&ids.iter().map(|f| f.0.to_string()).collect::<Vec<_>>());
-    let best = parts.iter().max_by(|a, b| {
-        (a.before_mm - a.after_mm.value).total_cmp(&(b.before_mm - b.after_mm.value))
-    });
+    let best =
+        parts.iter().max_by(|a, b| (a.before_mm - a.after_mm.value).total_cmp(&(b.before_mm - b.after_mm.value)));
     let what = if moves.len() == 1 { "it alone" } else { "together they" };
     let mut text = best.map_or(String::new(), |p| {
-        format!("{what} bring{} {} from {:.1} to {:.1} mm", if moves.len() == 1 { "s" } else { "" }, p.part_name, p.before_mm, p.after_mm.value)
+        format!(
+            "{what} bring{} {} from {:.1} to {:.1} mm",
+            if moves.len() == 1 { "s" } else { "" },
+            p.part_name,
+            p.before_mm,
+            p.after_mm.value
+        )
     });
     if !explains.is_empty() {
         text.push_str(&format!("; explains flag {}", number(explains)));

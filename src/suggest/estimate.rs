@@ -81,8 +81,9 @@ impl Estimator {
     }
 
     fn reduced(&self, numbers: &DVector<f64>) -> DVector<f64> {
-        let standard =
-            DVector::from_fn(numbers.len(), |c, _| (numbers[c] - self.regressions.mean[c]) / self.regressions.spread[c]);
+        let standard = DVector::from_fn(numbers.len(), |c, _| {
+            (numbers[c] - self.regressions.mean[c]) / self.regressions.spread[c]
+        });
         self.directions.transpose() * standard
     }
 
@@ -116,7 +117,8 @@ impl Estimator {
     #[must_use]
     pub fn posterior(&self, numbers: &DVector<f64>, seed: u64) -> Posterior {
         let sampled = sample(self.regressions.points[0].len(), seed, self.energy(numbers));
-        let misfit = self.free * ((sampled.best_energy / (0.5 * (self.free + self.directions.ncols() as f64))).exp_m1());
+        let misfit =
+            self.free * ((sampled.best_energy / (0.5 * (self.free + self.directions.ncols() as f64))).exp_m1());
         Posterior { samples: sampled.samples, best: sampled.best, misfit }
     }
 

@@ -110,10 +110,15 @@ pub(super) fn with_noise(sight: &Sight, seen: &Seen, random: &mut Random) -> See
         let shared = common[picture * sight.parts + usize::from(p.part)];
         shared.map(|c| (f64::from(p.sigma_mm) * half * (c + random.normal())) as f32)
     };
-    sight.places.iter().zip(seen).map(|(p, d)| {
-        let e = noise(p, random);
-        [d[0] + e[0], d[1] + e[1]]
-    }).collect()
+    sight
+        .places
+        .iter()
+        .zip(seen)
+        .map(|(p, d)| {
+            let e = noise(p, random);
+            [d[0] + e[0], d[1] + e[1]]
+        })
+        .collect()
 }
 
 /// Centre and size of a part's undeformed picture.
@@ -128,8 +133,7 @@ fn frame(group: &[Vec<usize>], places: &[Place]) -> ([f64; 2], f64) {
 fn summary(moment: &[usize], places: &[Place], seen: &Seen, (centre, size): ([f64; 2], f64)) -> [f64; NUMBERS] {
     let n = moment.len() as f64;
     let d: Vec<[f64; 2]> = moment.iter().map(|i| seen[*i].map(f64::from)).collect();
-    let at: Vec<[f64; 2]> =
-        moment.iter().map(|i| [0, 1].map(|c| f64::from(places[*i].rest[c]) - centre[c])).collect();
+    let at: Vec<[f64; 2]> = moment.iter().map(|i| [0, 1].map(|c| f64::from(places[*i].rest[c]) - centre[c])).collect();
     let mut out = [0.0; NUMBERS];
     for c in 0..2 {
         let mut values: Vec<f64> = d.iter().map(|v| v[c]).collect();

@@ -201,7 +201,11 @@ fn describe(
         } else {
             "nearer to the high end"
         };
-        format!("the motion sits {:.0} mm {way} ({}) than in the best simulation", shift_mm.abs(), ["x", "y", "z"][axis])
+        format!(
+            "the motion sits {:.0} mm {way} ({}) than in the best simulation",
+            shift_mm.abs(),
+            ["x", "y", "z"][axis]
+        )
     } else {
         format!("{:.1} mm of difference are left there", worst.test_mm)
     };

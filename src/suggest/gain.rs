@@ -77,11 +77,6 @@ impl<'a> Gains<'a> {
         part.mean_square(&weights).sqrt()
     }
 
-    /// Noise of the measurement, root mean square, mm.
-    pub(super) fn noise_mm(part: &PartPictures) -> f64 {
-        part.noise_square.sqrt()
-    }
-
     /// Mismatch predicted at `change` when the test is one of `tests` (samples of the posterior), mm.
     pub(super) fn after_mm(&self, part: &PartPictures, change: &[f64], tests: &[Vec<f64>]) -> Interval {
         let here = self.surrogate.weights(change);

@@ -52,10 +52,8 @@ fn words(weights: &[f64], sigma: f64, parameters: &[StudyParameter]) -> String {
             format!("the film says nothing about {} that its bounds do not", name(only))
         };
     }
-    let together: Vec<String> = named
-        .iter()
-        .map(|(i, w)| format!("{}{}", if *w < 0.0 { "less " } else { "more " }, name(*i)))
-        .collect();
+    let together: Vec<String> =
+        named.iter().map(|(i, w)| format!("{}{}", if *w < 0.0 { "less " } else { "more " }, name(*i))).collect();
     let list = together.join(" with ");
     if sigma <= KNOWN {
         format!("{list}: known together, sigma {percent:.0} %; each by itself may be less well known")

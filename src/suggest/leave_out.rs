@@ -32,9 +32,10 @@ fn leave(run: usize, shares: &[Vec<f64>], gram: &DMatrix<f64>) -> Errors {
     let points: Vec<Vec<f64>> = others.iter().map(|r| shares[*r].clone()).collect();
     let inner = DMatrix::from_fn(n - 1, n - 1, |i, j| gram[(others[i], others[j])]);
     let model = Surrogate::of_gram(&points, &inner).weights(&shares[run]);
-    let nearest = others.iter().enumerate().min_by(|(_, a), (_, b)| {
-        distance(&shares[**a], &shares[run]).total_cmp(&distance(&shares[**b], &shares[run]))
-    });
+    let nearest = others
+        .iter()
+        .enumerate()
+        .min_by(|(_, a), (_, b)| distance(&shares[**a], &shares[run]).total_cmp(&distance(&shares[**b], &shares[run])));
     let nearest = DVector::from_fn(n - 1, |i, _| if Some(i) == nearest.map(|(i, _)| i) { 1.0 } else { 0.0 });
     let wrap = |weights: &DVector<f64>| error_of(run, &others, weights, n);
     Errors { model: wrap(&model), linear: wrap(&linear_weights(&points, &shares[run])), nearest: wrap(&nearest) }

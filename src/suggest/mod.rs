@@ -1,7 +1,7 @@
 //! From the film's residuals to the parameter that is wrong: reduced model, estimate, answer, next runs.
 //!
 //! - [`Surrogate`] – a reduced model of the displacement field over the parameters (proper orthogonal decomposition in
-//!   space and time; each mode's coefficient by the regression that cross-validates best). It moves the mesh.
+//!   space and time; the modes' coefficients by the regression that cross-validates best). It moves the mesh.
 //! - [`Sight`] – what the cameras saw, as displacements in the picture plane, of the test and of every run alike.
 //! - [`Estimator`] – summaries of these pictures' displacements, regressed on the parameters; a sampler turns the
 //!   test's summaries into a posterior, which the study's own runs calibrate.

@@ -155,7 +155,14 @@ mod tests {
         let mut random = Random::new(9);
         let posterior: Vec<Vec<f64>> = (0..400).map(|_| vec![0.75 + 0.05 * random.normal(), 0.3]).collect();
         let ask = |pending: &[Vec<f64>], failed: &[Vec<f64>]| {
-            let input = NextRunsInput { parameters: &parameters, runs: &runs, pending, failed, posterior: &posterior, count: 3 };
+            let input = NextRunsInput {
+                parameters: &parameters,
+                runs: &runs,
+                pending,
+                failed,
+                posterior: &posterior,
+                count: 3,
+            };
             next_runs(&input)
         };
         let found = ask(&[], &[]);

@@ -74,6 +74,27 @@ impl Regressions {
         Self { points: points.to_vec(), mean, spread, kind_of, alpha, left_out, standard }
     }
 
+    /// As [`Self::fit`], with one kernel for all outputs: the one whose leave-one-out error, summed over all outputs in
+    /// their own units, is least. Modes of a field share their kind of dependence, and a choice for each would follow
+    /// the noise of the weak ones.
+    pub(super) fn fit_together(points: &[Vec<f64>], outputs: &DMatrix<f64>) -> Self {
+        let mut fitted = Self::fit(points, outputs);
+        let (n, count) = outputs.shape();
+        let mut least = f64::INFINITY;
+        for choice in choices(points) {
+            let weights = &choice.inverse * &fitted.standard;
+            let diagonal = choice.inverse.diagonal();
+            let left = DMatrix::from_fn(n, count, |r, c| weights[(r, c)] / diagonal[r]);
+            let square: f64 = (0..count).map(|c| fitted.spread[c].powi(2) * left.column(c).norm_squared()).sum();
+            if square < least {
+                least = square;
+                (fitted.alpha, fitted.left_out) = (weights, left);
+                fitted.kind_of = vec![choice.kind; count];
+            }
+        }
+        fitted
+    }
+
     /// The outputs at `point`, in their own units.
     pub(super) fn predict(&self, point: &[f64]) -> DVector<f64> {
         let kernels: Vec<[f64; KINDS.len()]> = self.points.iter().map(|p| Kind::all_between(point, p)).collect();

@@ -109,7 +109,10 @@ impl Sight {
             .collect();
         let places: Vec<Place> = seeing.into_iter().flatten().collect();
         let project = |moved: &dyn Fn(&Place) -> [f32; 3]| -> Seen {
-            places.iter().map(|p| displacement(&lensless[usize::from(p.camera)], rest[p.node as usize], moved(p))).collect()
+            places
+                .iter()
+                .map(|p| displacement(&lensless[usize::from(p.camera)], rest[p.node as usize], moved(p)))
+                .collect()
         };
         let film = |p: &Place| &input.film[moments[usize::from(p.moment)]];
         let simulated = project(&|p| film(p).simulated_mm[p.node as usize]);
@@ -147,7 +150,8 @@ impl Sight {
 
     /// Mean square of the measurement's sigma at the chosen places, mm².
     pub(super) fn noise_square(&self, chosen: impl Fn(&Place) -> bool) -> f64 {
-        let all: Vec<f64> = self.places.iter().filter(|p| chosen(p)).map(|p| 2.0 * f64::from(p.sigma_mm).powi(2)).collect();
+        let all: Vec<f64> =
+            self.places.iter().filter(|p| chosen(p)).map(|p| 2.0 * f64::from(p.sigma_mm).powi(2)).collect();
         all.iter().sum::<f64>() / all.len().max(1) as f64
     }
 }

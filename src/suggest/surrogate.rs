@@ -51,7 +51,12 @@ impl Surrogate {
         let strength = |m: usize| eigen.eigenvalues[kept[m]].max(0.0).sqrt();
         let coefficients = DMatrix::from_fn(n, kept.len(), |r, m| eigen.eigenvectors[(r, kept[m])] * strength(m));
         let from_mode = DMatrix::from_fn(n, kept.len(), |r, m| eigen.eigenvectors[(r, kept[m])] / strength(m));
-        Self { runs: n, from_mode, regressions: Regressions::fit(shares, &coefficients), energy: held.min(1.0) }
+        Self {
+            runs: n,
+            from_mode,
+            regressions: Regressions::fit_together(shares, &coefficients),
+            energy: held.min(1.0),
+        }
     }
 
     /// The weights of the runs whose sum is the field at `shares`; they add up to 1.

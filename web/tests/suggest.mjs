@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { EXAMPLE, ROOT } from "./service.mjs";
+import { ROOT } from "./service.mjs";
 
-const STUDIES = [process.env.CRUMPLE_STUDY, join(EXAMPLE, "study"), join(ROOT, "../shared/data/simulations/crash_box")];
+const STUDIES = [process.env.CRUMPLE_STUDY, join(ROOT, "fixtures/study")];
 const SUGGEST_MS = 180_000;
 
 /** Files of the study of the shipped example, each side-car before its run; empty where there is none. */
@@ -17,7 +17,7 @@ export function studyFiles() {
 /** Declares the tests; `at` gives what stands when they run. */
 export function suggestionTests(at) {
   const files = studyFiles();
-  const options = files.length ? {} : { skip: "there is no study of the example (fixtures/example/study)" };
+  const options = files.length ? {} : { skip: "there is no study of the example (fixtures/study)" };
 
   test("without a study the panel says what is missing and what to do", async () => {
     const { page, service, review, shot } = at();

@@ -152,7 +152,11 @@ fn check_ended(run: &ListedRun, file: &SimulationFile) -> Result<(), IngestError
     let record = run.path.with_extension("json");
     let said = std::fs::read(&record).ok().and_then(|t| serde_json::from_slice::<serde_json::Value>(&t).ok());
     if said.and_then(|v| v.get("normal_termination").and_then(serde_json::Value::as_bool)) == Some(false) {
-        return refuse("record", "a run that failed (normal_termination is false)".to_owned(), "a run that ended normally");
+        return refuse(
+            "record",
+            "a run that failed (normal_termination is false)".to_owned(),
+            "a run that ended normally",
+        );
     }
     if file.times_s().len() < 2 {
         return refuse("/VTKHDF/Steps", format!("{} state", file.times_s().len()), "at least two states");
@@ -215,8 +219,7 @@ impl Chosen {
         let end = self.runs.iter().filter_map(|r| r.times_s.last().copied()).fold(f64::INFINITY, f64::min);
         let begin = self.runs.iter().map(|r| r.times_s[0]).fold(f64::NEG_INFINITY, f64::max);
         // Writers end a state a step earlier or later: the last common time stands for both.
-        let mut times_s: Vec<f64> =
-            self.runs[0].times_s.iter().map(|t| t.clamp(begin, end)).collect::<Vec<_>>();
+        let mut times_s: Vec<f64> = self.runs[0].times_s.iter().map(|t| t.clamp(begin, end)).collect::<Vec<_>>();
         times_s.dedup();
         let study = Study {
             parameters: self.parameters,
@@ -295,9 +298,7 @@ fn same_end(candidates: Vec<Candidate>, refused: &mut Vec<RefusedRun>) -> Vec<Ca
             ))
         } else if end > 10.0 * usual {
             let (end, usual) = (end * 1e3, usual * 1e3);
-            Some(format!(
-                "other units of time: its last state is at {end:.4} ms, the other runs end at {usual:.4} ms"
-            ))
+            Some(format!("other units of time: its last state is at {end:.4} ms, the other runs end at {usual:.4} ms"))
         } else {
             None
         }
@@ -343,7 +344,8 @@ fn study_parameter(
     warnings: &mut Vec<String>,
 ) -> Option<StudyParameter> {
     let told: Vec<&Parameter> = runs.iter().filter_map(|r| r.parameters.iter().find(|p| p.name == name)).collect();
-    let (low, high) = told.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), p| (a.min(p.value), b.max(p.value)));
+    let (low, high) =
+        told.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), p| (a.min(p.value), b.max(p.value)));
     if !(high > low) {
         return None;
     }
@@ -354,11 +356,13 @@ fn study_parameter(
     let (lower, upper) = match (lower, upper) {
         (Some(l), Some(u)) if l < u => (l, u),
         _ => {
-            warnings.push(format!("parameter {name} has no bounds: the smallest and largest value of the runs are taken"));
+            warnings
+                .push(format!("parameter {name} has no bounds: the smallest and largest value of the runs are taken"));
             (low, high)
         }
     };
-    let unit = listed.and_then(|b| b.unit.clone()).or_else(|| told.iter().map(|p| p.unit.clone()).find(|u| !u.is_empty()));
+    let unit =
+        listed.and_then(|b| b.unit.clone()).or_else(|| told.iter().map(|p| p.unit.clone()).find(|u| !u.is_empty()));
     Some(StudyParameter {
         name: name.to_owned(),
         unit: unit.unwrap_or_default(),

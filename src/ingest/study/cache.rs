@@ -302,10 +302,10 @@ fn copy_run(
                 near[slot] = (step, flat(step)?);
             }
         }
-        let at = |step: usize| &near.iter().find(|(s, _)| *s == step).expect("both were read; anything else is a bug").1;
+        let at =
+            |step: usize| &near.iter().find(|(s, _)| *s == step).expect("both were read; anything else is a bug").1;
         let w = weight as f32;
-        let moved: Vec<f32> =
-            at(a).iter().zip(at(b)).zip(&rest).map(|((x, y), r)| x + w * (y - x) - r).collect();
+        let moved: Vec<f32> = at(a).iter().zip(at(b)).zip(&rest).map(|((x, y), r)| x + w * (y - x) - r).collect();
         put(slab + 1, &moved)?;
     }
     Ok(rest)

@@ -139,7 +139,9 @@ mod tests {
     fn a_list_names_files_beside_itself_and_wrong_bounds_are_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("study.toml");
-        let list = |bounds: &str| format!("[[parameters]]\nname=\"t\"\n{bounds}\n[[runs]]\nfile=\"b/run_1.vtkhdf\"\nparameters={{t=1.5}}\n");
+        let list = |bounds: &str| {
+            format!("[[parameters]]\nname=\"t\"\n{bounds}\n[[runs]]\nfile=\"b/run_1.vtkhdf\"\nparameters={{t=1.5}}\n")
+        };
         std::fs::write(&path, list("lower=1.0\nupper=2.0")).expect("write");
         let listed = list_runs(&path).expect("a list");
         assert_eq!((listed.runs[0].name.as_str(), listed.runs[0].values["t"]), ("run_1", 1.5));

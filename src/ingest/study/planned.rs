@@ -25,7 +25,8 @@ pub struct PlannedRuns {
 pub fn read_planned_runs(path: &Path, study: &Study) -> Result<PlannedRuns, IngestError> {
     let text = std::fs::read_to_string(path).map_err(cannot(path, "read the table of planned runs"))?;
     let advice = "give a table like next_runs.csv, with a column state where runs have failed";
-    let refuse = |place: String, found: String, expected: String| IngestError::refused(path, place, found, expected, advice);
+    let refuse =
+        |place: String, found: String, expected: String| IngestError::refused(path, place, found, expected, advice);
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
     let Some((_, head)) = lines.next() else { return Ok(PlannedRuns::default()) };
     let separator = if head.contains(';') { ';' } else { ',' };
@@ -46,7 +47,8 @@ pub fn read_planned_runs(path: &Path, study: &Study) -> Result<PlannedRuns, Inge
             let cell = row.get(*at).map_or("", String::as_str);
             let cell = if separator == ';' { cell.replace(',', ".") } else { cell.to_owned() };
             let value = cell.parse::<f64>().ok().filter(|v| v.is_finite());
-            let wrong = || refuse(format!("{place}, column {}", names[*at]), format!("{cell:?}"), "a finite number".into());
+            let wrong =
+                || refuse(format!("{place}, column {}", names[*at]), format!("{cell:?}"), "a finite number".into());
             values.push(value.ok_or_else(wrong)?);
         }
         match state.and_then(|at| row.get(at)).map_or("pending", String::as_str) {

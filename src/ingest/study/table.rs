@@ -19,7 +19,8 @@ pub(super) fn read_table(path: &Path) -> Result<ParameterTable, IngestError> {
     let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
     let advice = "write one line a run, with the run's file name (without its ending) in the column run";
-    let refuse = |place: String, found: String, expected: &str| IngestError::refused(path, place, found, expected, advice);
+    let refuse =
+        |place: String, found: String, expected: &str| IngestError::refused(path, place, found, expected, advice);
     let Some((_, head)) = lines.next() else {
         return Err(refuse("file".into(), "nothing".into(), "a table with a heading"));
     };

@@ -8,7 +8,7 @@ use super::escape::escaped;
 use crate::domain::{Flag, Review, Verdict};
 
 /// The page's style sheet, inlined.
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// A plot on the page.
 pub(super) struct Figure<'a> {
@@ -91,7 +91,7 @@ pub(super) fn page(review: &Review, figures: &[Figure<'_>]) -> String {
     html
 }
 
-fn push_figures(html: &mut String, figures: &[Figure<'_>]) {
+pub(super) fn push_figures(html: &mut String, figures: &[Figure<'_>]) {
     html.push_str("<h2>Plots</h2>\n");
     for (i, figure) in figures.iter().enumerate() {
         write!(

@@ -1,0 +1,307 @@
+//! Suggestions: from a known truth back to it, never inside the noise, and model form called by its name.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use crumple::domain::{Distortion, Intrinsics, Pose, SuggestionVerdict};
+use crumple::geom::{Camera, Skin};
+use crumple::ingest::{SimulationOptions, StudyFile, StudyRequest};
+use crumple::suggest::{FilmField, Sight, SightCamera, SightInput, StudyFields, SuggestInput, Surrogate, suggest};
+use nalgebra::Vector3;
+use tempfile::TempDir;
+
+use crate::support::program::program;
+use crate::support::shared;
+
+const SIGMA_MM: f32 = 0.3;
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// The shipped study without some runs, or all of it.
+fn load(folder: &Path, without: &[&str]) -> StudyFile {
+    let runs: Vec<String> = (0..17)
+        .map(|i| format!("run_{i:03}"))
+        .filter(|n| fixture(&format!("study/{n}.vtkhdf")).exists() && !without.contains(&n.as_str()))
+        .map(|n| format!("[[runs]]\nfile = {:?}\n", fixture(&format!("study/{n}.vtkhdf"))))
+        .collect();
+    let list = folder.join("study.toml");
+    std::fs::write(&list, runs.concat()).expect("write");
+    let cache = folder.join("study.cache");
+    let request = StudyRequest { source: list, options: SimulationOptions::default(), table: None, cache };
+    StudyFile::load(&request, &|_| Ok(()), &mut |_| ControlFlow::Continue(())).expect("the shipped study loads")
+}
+
+/// A camera at `from` that looks at the middle of the box.
+fn camera(name: &str, from: [f64; 3]) -> SightCamera {
+    let (eye, target) = (Vector3::from(from), Vector3::new(0.0, 0.0, 100.0));
+    let forward = (target - eye).normalize();
+    let right = forward.cross(&Vector3::z()).normalize();
+    let down = forward.cross(&right);
+    let rows = [right, down, forward];
+    let rotation = rows.map(|r| [r.x, r.y, r.z]);
+    let translation_mm = rows.map(|r| -r.dot(&eye));
+    let camera = Camera {
+        width: 640,
+        height: 480,
+        intrinsics: Intrinsics { fx: 1800.0, fy: 1800.0, cx: 319.5, cy: 239.5 },
+        distortion: Distortion::default(),
+        pose: Pose { rotation, translation_mm },
+    };
+    SightCamera { name: name.to_owned(), camera, pose_sigma: [1e-4, 1e-4, 1e-4, 0.2, 0.2, 0.5] }
+}
+
+/// Positions of run `run` at all times of the study, from the common undeformed shape.
+fn states(study: &StudyFile, run: usize) -> Vec<Vec<[f32; 3]>> {
+    let n = 3 * study.study().node_count;
+    let rest = study.rest_mm().expect("shapes");
+    let own = |time: usize| study.displacements_mm(time).expect("fields")[run * n..(run + 1) * n].to_vec();
+    (0..study.study().times_s.len())
+        .map(|time| {
+            own(time)
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .zip(rest.as_chunks::<3>().0)
+                .map(|(u, x)| [0, 1, 2].map(|i| x[i] + u[i]))
+                .collect()
+        })
+        .collect()
+}
+
+/// The film of `truth` reviewed against `simulated`: exact but for a repeatable noise of [`SIGMA_MM`].
+fn film(study: &StudyFile, simulated: &[Vec<[f32; 3]>], truth: &[Vec<[f32; 3]>]) -> Vec<FilmField> {
+    let mut seed = 1_u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((seed >> 8) as f32 / 16_777_216.0 - 0.5) * 3.4 * SIGMA_MM
+    };
+    study
+        .study()
+        .times_s
+        .iter()
+        .zip(simulated.iter().zip(truth))
+        .map(|(time_s, (a, b))| FilmField {
+            time_s: *time_s,
+            simulated_mm: a.clone(),
+            deviation_mm: a.iter().zip(b).map(|(a, b)| [0, 1, 2].map(|i| b[i] - a[i] + noise())).collect(),
+            sigma_mm: vec![SIGMA_MM; a.len()],
+        })
+        .collect()
+}
+
+fn answer(study: &StudyFile, film: &[FilmField], simulated: &[f64]) -> crumple::domain::Suggestion {
+    let skin = Skin::from_mesh(study.mesh(), None);
+    let cameras = [camera("left", [-500.0, -600.0, 250.0]), camera("right", [550.0, 550.0, 200.0])];
+    let input = SightInput {
+        fields: study,
+        skin: &skin,
+        cameras: &cameras,
+        film,
+        time_offset_s: 0.0,
+        time_offset_sigma_s: 2e-5,
+    };
+    let sight = Sight::new(&input).expect("fields");
+    let surrogate = Surrogate::fit(&study.study().shares(), study.grams());
+    suggest(&SuggestInput {
+        fields: study,
+        surrogate: &surrogate,
+        sight: &sight,
+        test_id: "synthetic",
+        flags: &[],
+        rest_mm: &film[0].simulated_mm,
+        simulated,
+        tolerance_mm: 5.0,
+        next_runs: 4,
+        pending: &[],
+        failed: &[],
+    })
+    .expect("an answer")
+}
+
+fn all_runs() -> (TempDir, StudyFile) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let study = load(dir.path(), &[]);
+    (dir, study)
+}
+
+#[test]
+fn a_simulation_that_agrees_gets_no_suggestion() {
+    let (_dir, study) = all_runs();
+    let nominal = states(&study, 0);
+    let found = answer(&study, &film(&study, &nominal, &nominal), &study.study().runs[0].values);
+    assert_eq!(found.verdict, SuggestionVerdict::InsideNoise, "{}", found.headline);
+    assert!(found.changes.is_empty() && found.model_form.is_empty());
+}
+
+#[test]
+fn the_truth_lies_in_the_interval_when_the_study_has_never_seen_it() {
+    let (_dir, full) = all_runs();
+    let (mut held, mut asked) = (0, 0);
+    for name in ["run_005", "run_010", "run_014"] {
+        let run = full.study().runs.iter().position(|r| r.name == name).expect("a run");
+        let dir = tempfile::tempdir().expect("a folder");
+        let study = load(dir.path(), &[name]);
+        let film = film(&full, &states(&full, 0), &states(&full, run));
+        let found = answer(&study, &film, &study.study().runs[0].values);
+        for (p, truth) in found.parameters.iter().zip(&full.study().runs[run].values) {
+            asked += 1;
+            held += usize::from(p.estimate.holds(*truth));
+            assert!(p.parameter.lower <= p.estimate.lower && p.estimate.upper <= p.parameter.upper, "{p:?}");
+        }
+        let speed = found.parameters.iter().find(|p| p.parameter.name == "impact_speed").expect("the speed");
+        assert!(speed.half_width_share < 0.35, "{name}: two cameras see how fast the box is crushed: {speed:?}");
+        assert_eq!(found.next_runs.len(), 4);
+    }
+    assert!(held * 100 >= asked * 83, "{held} of {asked} truths are inside their 90 % intervals");
+}
+
+#[test]
+fn a_bulge_that_no_parameter_makes_is_called_model_form_where_it_is() {
+    let (_dir, study) = all_runs();
+    let nominal = states(&study, 0);
+    let rest = nominal[0].clone();
+    // A weld that opens: one side of the box bulges out by up to 18 mm in a patch, from a third of the time on.
+    let left = study.study().parts.iter().position(|p| p.name == "box_half_left").expect("the part") as u16;
+    let times = study.study().times_s.len();
+    let centre = rest.iter().zip(&study.study().part_of_node).filter(|(_, p)| **p == left).map(|(x, _)| *x);
+    let centre = centre.min_by(|a, b| (a[2] - 60.0).abs().total_cmp(&(b[2] - 60.0).abs())).expect("a node");
+    let truth: Vec<Vec<[f32; 3]>> = nominal
+        .iter()
+        .enumerate()
+        .map(|(t, state)| {
+            let size = 18.0 * ((t as f32 / times as f32 - 0.33) / 0.3).clamp(0.0, 1.0);
+            state
+                .iter()
+                .zip(&rest)
+                .zip(&study.study().part_of_node)
+                .map(|((x, r), part)| {
+                    let away = (0..3).map(|i| (r[i] - centre[i]).powi(2)).sum::<f32>().sqrt();
+                    let out = if *part == left { size * (-(away / 30.0).powi(2)).exp() } else { 0.0 };
+                    let length = r[0].hypot(r[1]).max(1.0);
+                    [x[0] + out * r[0] / length, x[1] + out * r[1] / length, x[2]]
+                })
+                .collect()
+        })
+        .collect();
+    let found = answer(&study, &film(&study, &nominal, &truth), &study.study().runs[0].values);
+    assert_eq!(found.verdict, SuggestionVerdict::ModelForm, "{} (p {:.2})", found.headline, found.fit_p_value);
+    let form = &found.model_form[0];
+    assert_eq!(form.part_name, "box_half_left", "{form:?}");
+    assert!((form.centre_mm[2] - 60.0).abs() < 45.0 && form.onset_s > 4e-3 && form.left_mm > 5.0, "{form:?}");
+    assert!(form.hypotheses.len() == 5 && found.headline.contains("model form"));
+}
+
+/// The shared filmed tests: true parameters are read here and nowhere else.
+#[test]
+fn the_filmed_tests_truths_lie_in_the_intervals() {
+    let (mut held, mut asked, mut lines) = (0, 0, Vec::new());
+    for test in ["crash_box-T2", "bumper-T3", "hat_beam-T4"] {
+        let family = test.split('-').next().expect("a family");
+        let Some(truth) = shared(&format!("tests/{test}.truth.json")) else { return };
+        let (Some(simulation), Some(record)) =
+            (shared(&format!("simulations/{family}/run_000.vtkhdf")), shared(&format!("tests/{test}.h5")))
+        else {
+            return;
+        };
+        let dir = tempfile::tempdir().expect("a folder");
+        let review = dir.path().join("review");
+        let run = |command: &mut std::process::Command| {
+            let done = command.output().expect("the program starts");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            done.stdout
+        };
+        run(program(dir.path())
+            .arg("review")
+            .args([&simulation, &record])
+            .arg("--out")
+            .arg(&review)
+            .args(["--no-report", "--quiet"]));
+        let json = run(program(dir.path())
+            .arg("suggest")
+            .arg(&review)
+            .arg("--study")
+            .arg(simulation.parent().expect("a folder"))
+            .args(["--cache", "study.cache", "--no-report", "--quiet", "--format", "json"]));
+        let found: crumple::domain::Suggestion = serde_json::from_slice(&json).expect("suggestion.json");
+        let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(truth).expect("text")).expect("JSON");
+        for p in &found.parameters {
+            let all = truth["parameters"].as_array().expect("a list");
+            let value = all
+                .iter()
+                .find(|q| q["name"] == p.parameter.name.as_str())
+                .and_then(|q| q["value"].as_f64())
+                .expect("a value");
+            let error = (p.estimate.value - value) / (p.parameter.upper - p.parameter.lower);
+            asked += 1;
+            held += usize::from(p.estimate.holds(value));
+            lines.push(format!(
+                "{test} {}: {:+.0} % of range, held {}",
+                p.parameter.name,
+                100.0 * error,
+                p.estimate.holds(value)
+            ));
+        }
+    }
+    assert!(held * 100 >= asked * 80, "{held} of {asked}:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn the_shipped_example_gets_a_suggestion_and_a_ledger() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let run = |words: &[&str]| {
+        let done = program(dir.path()).args(words).output().expect("the program starts");
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned(),
+            String::from_utf8_lossy(&done.stderr).into_owned(),
+        )
+    };
+    let [simulation, test, study] =
+        ["example/simulation.vtkhdf", "example/test.h5", "study"].map(|n| fixture(n).display().to_string());
+    let reviewed = run(&["review", &simulation, &test, "--out", "review", "--no-report", "--quiet"]);
+    assert_eq!(reviewed.0, Some(0), "{}", reviewed.2);
+    let made = run(&["suggest", "review", "--study", &study, "--cache", "c", "--next", "3", "--quiet"]);
+    assert_eq!(made.0, Some(0), "{}", made.2);
+    for word in ["impact_speed", "90 % interval", "what the film separates", "next_003"] {
+        assert!(made.1.contains(word), "{word} is missing in:\n{}", made.1);
+    }
+    let folder = dir.path().join("review/suggestion");
+    for name in [
+        "suggestion.json",
+        "suggestion.html",
+        "next_runs.csv",
+        "next_runs.json",
+        "receipts.jsonl",
+        "plots/identifiability.png",
+    ] {
+        assert!(folder.join(name).is_file(), "{name}");
+    }
+    let table = std::fs::read_to_string(folder.join("next_runs.csv")).expect("a table");
+    assert!(
+        table.starts_with(
+            "run,thickness_left,thickness_right,yield_scale,impact_speed,impact_angle,trigger_position,variance_left\n"
+        ) && table.lines().count() == 4,
+        "{table}"
+    );
+    let receipt = |words: &[&str]| run(&[&["receipt", "review/suggestion"], words].concat());
+    assert_eq!(receipt(&["reject", "--author", "me", "--reason", "the sheet cannot be had"]).0, Some(0));
+    assert_eq!(receipt(&["accept", "--author", "me", "--change", "99"]).0, Some(2));
+    let list = receipt(&["list"]);
+    assert!(
+        list.1.contains("1 ") && list.1.contains("suggested for") && list.1.contains("the sheet cannot be had"),
+        "{}",
+        list.1
+    );
+    let obtained = receipt(&["obtained", "--review", "review"]);
+    assert!(
+        obtained.1.contains("predicted") || obtained.2.contains("there is no change"),
+        "{}{}",
+        obtained.1,
+        obtained.2
+    );
+    let text = std::fs::read_to_string(folder.join("receipts.jsonl")).expect("a ledger");
+    std::fs::write(folder.join("receipts.jsonl"), text.replace("cannot be had", "can be had")).expect("write");
+    assert_eq!(receipt(&["list"]).0, Some(2), "a changed ledger is refused");
+}
