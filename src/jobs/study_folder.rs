@@ -58,7 +58,7 @@ fn runs_of(reviewed: &Simulation, all: Vec<Simulation>) -> Result<Vec<Simulation
             None => other.family.is_none() && (other.nodes, other.elements) == (design.nodes, design.elements),
         };
         // A run with the reviewed one's parameters says the same once more; the reviewed one must be in the study.
-        let twin = simulation.id != reviewed.id && other.parameters == design.parameters;
+        let twin = simulation.id != reviewed.id && values(&other) == values(&design);
         if same && !twin && !other.parameters.is_empty() {
             runs.push(simulation);
         }
@@ -75,6 +75,10 @@ fn runs_of(reviewed: &Simulation, all: Vec<Simulation>) -> Result<Vec<Simulation
             StudyFile::FEWEST_RUNS
         ),
     })
+}
+
+fn values(summary: &SimulationSummary) -> Vec<(&str, f64)> {
+    summary.parameters.iter().map(|p| (p.name.as_str(), p.value)).collect()
 }
 
 fn summary(simulation: &Simulation) -> Result<SimulationSummary, ServiceError> {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { complaintsOf } from "./accessible.mjs";
 import { ROOT } from "./service.mjs";
 
 const STUDIES = [process.env.CRUMPLE_STUDY, join(ROOT, "fixtures/study")];
@@ -139,12 +140,14 @@ export function suggestionTests(at) {
     const receipts = (await api(`/suggestions/${list.items[0].id}/receipts`)).items;
     assert.deepEqual(receipts.map((each) => each.event), ["suggested", "accepted", "rejected"]);
     assert.deepEqual([receipts[2].note, receipts[2].author], ["the sheet cannot be had in that gauge", "A. Tester"]);
+    assert.deepEqual(await complaintsOf(page), [], "axe has nothing to say");
     await page.locator("[data-receipt=rejected]").scrollIntoViewIfNeeded();
     await shot("19-suggest-receipts");
     await page.keyboard.press("t");
     await until("the light theme", async () => (await page.evaluate(() => document.documentElement.dataset.theme)) === "light");
     await page.locator(".suggest .headline").scrollIntoViewIfNeeded();
     await page.waitForTimeout(700);
+    assert.deepEqual(await complaintsOf(page), [], "axe has nothing to say in the light theme");
     await shot("20-suggest-light");
     for (const [width, height] of [[1920, 1080], [1100, 760], [700, 900]]) {
       await page.setViewportSize({ width, height });

@@ -27,8 +27,8 @@ export function Identifiability({ document_ }: { document_: SuggestionDocument }
             </div>
           );
         })}
-        <p class="small muted">{names.map((name, at) => `${at + 1} ${name}`).join(", ")}. Bars up and down: parts of one direction that move together; ± in shares of the range; ✕ and hatched: the film cannot tell.</p>
       </div>
+      <p class="small muted key-line">{names.map((name, at) => `${at + 1} ${name}`).join(", ")}. Bars up and down: parts of one direction that move together; ± in shares of the range; ✕ and hatched: the film cannot tell.</p>
     </section>
   );
 }

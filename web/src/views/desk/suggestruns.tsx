@@ -15,7 +15,7 @@ export function NextRuns({ suggest, document_ }: { suggest: Suggest; document_: 
       <div class="section-head"><h3 class="grow">Runs worth computing</h3>
         <a class="button" href={suggestionFile(id, "next-runs.csv")} download="next_runs.csv"><Icon name="download" />CSV</a>
         <a class="button" href={suggestionFile(id, "next-runs.json")} download="next_runs.json"><Icon name="download" />JSON</a></div>
-      <div class="wide">
+      <div class="wide" tabIndex={0} role="region" aria-label="Table of runs">
         <table class="runs">
           <thead><tr><th>Run</th>{parameters.map((each) => <th key={each.name} class="number" title={each.name}>{each.name}{unitOf(each.unit) ? <><br /><span class="muted">{each.unit}</span></> : null}</th>)}<th class="number">doubt left</th></tr></thead>
           <tbody>{runs.map((run) => (
