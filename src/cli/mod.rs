@@ -14,6 +14,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,7 @@ use crate::config::serve::{ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
 use crate::jobs::{EstimatorChoice, ReviewError};
-use crate::train::TrainError;
+use crate::train::{Reference, TrainError};
 use crate::vision::ResidualEstimator;
 
 /// What the program is made of; `compose` builds it.
@@ -37,6 +38,8 @@ use crate::vision::ResidualEstimator;
 pub struct App {
     /// Makes what measures the residual.
     pub build_estimator: fn(&EstimatorChoice) -> Result<Box<dyn ResidualEstimator>, EstimatorError>,
+    /// Holds an exported model file against what was trained.
+    pub judge_export: fn(&Path, &[Reference]) -> Result<f32, EstimatorError>,
     /// Runs the service until a signal ends it.
     pub serve: fn(ServeSettings) -> anyhow::Result<()>,
 }
@@ -86,7 +89,7 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
         Command::Serve(words) => serve::run(words, app),
         Command::Replay(words) => replay::run(&words),
         Command::Watch(words) => watch::run(&words),
-        Command::Train(words) => train::run(&words),
+        Command::Train(words) => train::run(&words, app),
         Command::Probe { words } => probe(&words),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
@@ -99,6 +102,9 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
 /// The one place that turns an error into an exit code.
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ReviewError>().is_some_and(ReviewError::is_cancelled) {
+        return STOPPED;
+    }
+    if error.downcast_ref::<TrainError>().is_some_and(TrainError::is_stopped) {
         return STOPPED;
     }
     let input = [

@@ -1,18 +1,17 @@
 //! [`OnnxEstimator`]: a residual model behind the seam that the review knows.
 
-use ndarray::{Array3, Zip};
-
 use super::backend::ResidualRequest;
 use super::engine::{Engine, EngineOptions};
 use super::error::InferError;
 use super::onnx::OnnxBackend;
 use crate::domain::{ExecutionProvider, ModelDigest};
-use crate::vision::{DenseResidual, PicturePair, ResidualEstimator, VisionError};
+use crate::vision::{DenseResidual, DisFlow, Paint, PicturePair, ResidualEstimator, VisionError, local_contrast};
 
 /// Requests that may wait; the review asks from at most as many threads as it has, so it never meets "busy".
 const LEAST_QUEUE: usize = 8;
 
-/// A residual model that estimates for a review: an [`Engine`] with the identity of what it runs.
+/// A residual model that estimates for a review: an [`Engine`] with the identity of what it runs. The flow that the model
+/// starts from, OpenCV's DIS, is computed on the caller's thread, so that the model's own thread has only the model to run.
 #[derive(Debug)]
 pub struct OnnxEstimator {
     engine: Engine,
@@ -35,20 +34,27 @@ impl OnnxEstimator {
 
 impl ResidualEstimator for OnnxEstimator {
     fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError> {
-        if pair.predicted.dim() != pair.real.dim() {
-            return Err(VisionError::SizesDiffer { predicted: pair.predicted.dim(), real: pair.real.dim() });
-        }
-        let (height, width) = pair.predicted.dim();
+        let (predicted, real) = rayon::join(|| local_contrast(pair.predicted), || local_contrast(pair.real));
+        self.estimate_painted(pair, &predicted?, &real?)
+    }
+
+    fn estimate_painted(
+        &self,
+        pair: PicturePair<'_>,
+        predicted: &Paint,
+        real: &Paint,
+    ) -> Result<DenseResidual, VisionError> {
+        let start = DisFlow.flow(predicted, real)?;
         let request = ResidualRequest {
-            predicted: pair.predicted.clone(),
-            real: pair.real.clone(),
+            predicted: predicted.clone(),
+            real: real.clone(),
             visible: pair.visible.clone(),
-            // The prediction already stands where the last frame left the structure: nothing is known beyond it.
-            carried: Array3::zeros((2, height, width)),
+            doubt: start.doubt_px(),
+            start: start.flow,
         };
         let answer = self.engine.run(request).map_err(|e| VisionError::Model(Box::new(e)))?;
         // The model states the logarithm of a variance.
-        let sigma_px = Zip::from(&answer.log_var).map_collect(|v| (0.5 * v).exp());
+        let sigma_px = answer.log_var.mapv(|v| (0.5 * v).exp());
         Ok(DenseResidual { flow: answer.flow, sigma_px, present: answer.present })
     }
 

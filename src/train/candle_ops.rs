@@ -61,7 +61,7 @@ impl Ops for CandleOps<'_> {
     }
 
     fn mul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        a * b
+        a.broadcast_mul(b)
     }
 
     fn div(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {

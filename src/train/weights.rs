@@ -45,6 +45,24 @@ impl Weights {
         self.vars.iter().map(|(name, var)| (name.as_str(), var))
     }
 
+    /// All numbers, by name.
+    pub(super) fn values(&self) -> Result<BTreeMap<String, Vec<f32>>, candle_core::Error> {
+        self.all().map(|(name, var)| Ok((name.to_owned(), var.flatten_all()?.to_vec1::<f32>()?))).collect()
+    }
+
+    /// Puts `values` in place of the parameters of the same names; false when one is missing or of another length.
+    pub(super) fn set(&self, values: &BTreeMap<String, Vec<f32>>) -> Result<bool, candle_core::Error> {
+        for (name, var) in self.all() {
+            match values.get(name) {
+                Some(new) if new.len() == var.elem_count() => {
+                    var.set(&Tensor::from_slice(new, var.dims(), &Device::Cpu)?)?;
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     /// How many numbers they are.
     pub(super) fn count(&self) -> usize {
         self.vars.values().map(|v| v.elem_count()).sum()
