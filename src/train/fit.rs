@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::adam::{Adam, Named};
 use super::checkpoint::{Checkpoint, CurvePoint};
+use super::device::device_name;
 use super::error::TrainError;
 use super::loss::loss;
 use super::measure::{Figures, start_tally, tally};
@@ -427,6 +428,7 @@ fn lineage(recipe: &Recipe, report: &TrainReport) -> BTreeMap<String, String> {
         ("lineage.first_batch_sha256", report.data_sha256[0].clone()),
         ("lineage.report_sha256", report.data_sha256[1].clone()),
         ("lineage.data", recipe.data.iter().map(|d| d.kind.words()).collect::<Vec<_>>().join("; ")),
+        ("lineage.device", device_name().to_owned()),
         (
             "start",
             "OpenCV DIS, preset medium, on the paint; doubt: its forward-backward miss, at most 16 px".to_owned(),

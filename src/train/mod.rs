@@ -9,7 +9,9 @@
 mod adam;
 mod candle_ops;
 mod checkpoint;
+mod composed;
 mod data;
+mod device;
 mod error;
 mod evaluate;
 mod export;

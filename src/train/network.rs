@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use ndarray::{Array4, Ix4};
 use prost::Message as _;
 use sha2::{Digest, Sha256};
 
 use super::candle_ops::CandleOps;
+use super::device::device;
 use super::error::TrainError;
 use super::export::{model_bytes, write_whole};
 use super::net::{Calibration, NetInput, NetOutput, NetShape, SIZE_MULTIPLE, residual_net};
@@ -57,9 +58,8 @@ impl ResidualNetwork {
     pub fn seeded(shape: NetShape, seed: u64) -> Result<Self, TrainError> {
         let mut network = Self { shape, weights: Weights::seeded(seed), calibration: Calibration::default() };
         // One small run makes every layer known.
-        let zeros = |channels| {
-            Tensor::zeros((1, channels, SIZE_MULTIPLE, SIZE_MULTIPLE), candle_core::DType::F32, &Device::Cpu)
-        };
+        let zeros =
+            |channels| Tensor::zeros((1, channels, SIZE_MULTIPLE, SIZE_MULTIPLE), candle_core::DType::F32, device());
         let [predicted, real, visible, doubt] = [zeros(1)?, zeros(1)?, zeros(1)?, zeros(1)?];
         let input = NetInput { predicted, real, visible, start: zeros(2)?, doubt };
         network.forward(&input)?;
@@ -104,7 +104,7 @@ impl ResidualNetwork {
             let tensor = stored.iter().find(|t| t.name == name && t.raw_data.len() == 4 * var.elem_count());
             let tensor = tensor.ok_or_else(|| fault(&format!("parameter `{name}` of {:?}", var.dims())))?;
             let values = tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            var.set(&Tensor::from_vec(values.collect(), var.dims(), &Device::Cpu)?)?;
+            var.set(&Tensor::from_vec(values.collect(), var.dims(), device())?)?;
         }
         Ok(network)
     }
@@ -165,7 +165,7 @@ fn shape_words(shape: &NetShape) -> String {
 
 fn tensor(planes: &Planes) -> Result<Tensor, TrainError> {
     let values: Vec<f32> = planes.iter().copied().collect();
-    Ok(Tensor::from_vec(values, planes.dim(), &Device::Cpu)?)
+    Ok(Tensor::from_vec(values, planes.dim(), device())?)
 }
 
 pub(super) fn planes(tensor: &Tensor) -> Result<Planes, TrainError> {

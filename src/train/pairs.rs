@@ -1,9 +1,10 @@
 //! Filmed pairs with their truth, what the network is given of them, and crops of it as batches.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use ndarray::{Array2, Array3, Axis, s};
 use sha2::{Digest, Sha256};
 
+use super::device::device;
 use super::error::TrainError;
 use super::rng::Rng;
 use super::weights::hex;
@@ -153,7 +154,7 @@ impl Batch {
     /// Some channels of all items as a tensor `[N, C, S, S]`.
     fn tensor(&self, first: usize, channels: usize) -> Result<Tensor, candle_core::Error> {
         let shape = (self.count, CHANNELS, self.side, self.side);
-        Tensor::from_slice(&self.values, shape, &Device::Cpu)?.narrow(1, first, channels)?.contiguous()
+        Tensor::from_slice(&self.values, shape, device())?.narrow(1, first, channels)?.contiguous()
     }
 
     /// The network's inputs.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 use sha2::{Digest, Sha256};
 
+use super::device::device;
 use super::net::ConvSpec;
 use super::rng::Rng;
 
@@ -32,9 +33,9 @@ impl Weights {
         let spread = spec.gain * (2.0 / fan_in as f64).sqrt();
         let mut rng = Rng::for_name(self.seed, &weight);
         let values: Vec<f32> = (0..spec.outputs * fan_in).map(|_| (rng.normal() * spread) as f32).collect();
-        let w = Tensor::from_vec(values, (spec.outputs, spec.inputs, 3, 3), &Device::Cpu)?;
+        let w = Tensor::from_vec(values, (spec.outputs, spec.inputs, 3, 3), device())?;
         let w = Var::from_tensor(&w)?;
-        let b = Var::from_tensor(&Tensor::zeros(spec.outputs, candle_core::DType::F32, &Device::Cpu)?)?;
+        let b = Var::from_tensor(&Tensor::zeros(spec.outputs, candle_core::DType::F32, device())?)?;
         self.vars.insert(weight, w.clone());
         self.vars.insert(bias, b.clone());
         Ok((w, b))
@@ -55,7 +56,7 @@ impl Weights {
         for (name, var) in self.all() {
             match values.get(name) {
                 Some(new) if new.len() == var.elem_count() => {
-                    var.set(&Tensor::from_slice(new, var.dims(), &Device::Cpu)?)?;
+                    var.set(&Tensor::from_slice(new, var.dims(), device())?)?;
                 }
                 _ => return Ok(false),
             }
