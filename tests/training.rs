@@ -35,8 +35,8 @@ occluder_share = 0.5
 [crops]
 side_px = 32
 per_pair = 4
-pool_pairs = 6
-steps_per_pair = 2
+pool_films = 6
+steps_per_film = 2
 
 [training]
 seed = 7

@@ -61,17 +61,23 @@ pub fn evaluate(
     recipe.check()?;
     let (source, _) = super::data::open(recipe, studies)?;
     let mut found: Vec<(Tally, Vec<f64>)> = vec![Default::default(); estimators.len()];
-    for index in 0..count {
-        let pair = source.pair(Stream::Report, index)?;
-        let (predicted, real) = (local_contrast(&pair.predicted)?, local_contrast(&pair.real)?);
-        let seen = PicturePair { predicted: &pair.predicted, real: &pair.real, visible: &pair.visible };
-        for (estimator, (tally, times)) in estimators.iter().zip(&mut found) {
-            let begun = Instant::now();
-            let said = estimator.estimate_painted(seen, &predicted, &real)?;
-            times.push(begun.elapsed().as_secs_f64() * 1e3);
-            add(tally, &said, &pair.flow, &pair.visible, &pair.present);
+    let mut done = 0;
+    for film in 0.. {
+        for pair in source.pairs(Stream::Report, film)?.into_iter().take(count - done) {
+            let (predicted, real) = (local_contrast(&pair.predicted)?, local_contrast(&pair.real)?);
+            let seen = PicturePair { predicted: &pair.predicted, real: &pair.real, visible: &pair.visible };
+            for (estimator, (tally, times)) in estimators.iter().zip(&mut found) {
+                let begun = Instant::now();
+                let said = estimator.estimate_painted(seen, &predicted, &real)?;
+                times.push(begun.elapsed().as_secs_f64() * 1e3);
+                add(tally, &said, &pair.flow, &pair.visible, &pair.present);
+            }
+            done += 1;
+            progress(done);
         }
-        progress(index + 1);
+        if done >= count {
+            break;
+        }
     }
     let rows = estimators.iter().zip(found).map(|(estimator, (tally, mut times))| {
         times.sort_unstable_by(f64::total_cmp);

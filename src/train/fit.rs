@@ -213,8 +213,8 @@ impl Run<'_> {
         let crops = &self.recipe.crops;
         let plan = PoolPlan {
             cropping: cropping(self.recipe),
-            pairs: crops.pool_pairs,
-            steps_per_pair: crops.steps_per_pair,
+            films: crops.pool_films,
+            steps_per_film: crops.steps_per_film,
             batch: training.batch,
         };
         if !network.weights.set(&self.state.weights)? {

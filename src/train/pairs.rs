@@ -30,10 +30,10 @@ pub(super) struct FilmedPair {
     pub(super) present: Array2<f32>,
 }
 
-/// Where filmed pairs come from. The same number gives the same pair, on any thread.
+/// Where filmed pairs come from. The same number gives the same pairs, on any thread.
 pub(super) trait PairSource: Sync {
-    /// Pair number `index` of the stream `stream` (training, validation, …).
-    fn pair(&self, stream: Stream, index: usize) -> Result<FilmedPair, TrainError>;
+    /// The pairs of film number `index` of the stream `stream` (training, validation, …); one or more, of one size.
+    fn pairs(&self, stream: Stream, index: usize) -> Result<Vec<FilmedPair>, TrainError>;
 }
 
 /// What pairs are for. No pair is in two of them.
@@ -210,16 +210,20 @@ pub(super) struct Cropping {
     pub(super) seed: u64,
 }
 
-/// The crops of pair `index`.
+/// The crops of all pairs of film `index`.
 pub(super) fn crops_of(
     source: &dyn PairSource,
     stream: Stream,
     index: usize,
     cropping: Cropping,
 ) -> Result<Vec<Prepared>, TrainError> {
-    let whole = Prepared::from_pair(&source.pair(stream, index)?)?;
     let mut rng = Rng::for_name(cropping.seed, &format!("crop/{}/{index}", stream.name()));
-    Ok((0..cropping.per_pair).map(|_| whole.crop(cropping.side, &mut rng)).collect())
+    let mut crops = Vec::new();
+    for pair in source.pairs(stream, index)? {
+        let whole = Prepared::from_pair(&pair)?;
+        crops.extend((0..cropping.per_pair).map(|_| whole.crop(cropping.side, &mut rng)));
+    }
+    Ok(crops)
 }
 
 /// The first `count` crops of a stream, in batches of at most `at_once`.
@@ -230,11 +234,14 @@ pub(super) fn fixed_crops(
     at_once: usize,
     cropping: Cropping,
 ) -> Result<Vec<Batch>, TrainError> {
-    use rayon::prelude::*;
-    let pairs = count.div_ceil(cropping.per_pair);
-    let crops: Vec<Vec<Prepared>> =
-        (0..pairs).into_par_iter().map(|i| crops_of(source, stream, i, cropping)).collect::<Result<_, _>>()?;
-    let crops: Vec<Prepared> = crops.into_iter().flatten().take(count).collect();
+    let mut crops = Vec::new();
+    for film in 0.. {
+        crops.extend(crops_of(source, stream, film, cropping)?);
+        if crops.len() >= count {
+            break;
+        }
+    }
+    crops.truncate(count);
     Ok(crops.chunks(at_once).map(|part| Batch::from_items(part.iter(), cropping.side)).collect())
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::TrainError;
+use super::films::FilmSettings;
 use super::net::{NetShape, SIZE_MULTIPLE};
 use super::weights::hex;
 
@@ -42,10 +43,13 @@ pub struct Data {
 pub enum DataKind {
     /// Random textures, warped by random smooth flows; needs no study.
     Textures(Synthetic),
+    /// Films of pairs of simulation runs: one predicts, the other is filmed. Whole pictures are drawn, so that the start's
+    /// flow is what a review would have; of the settings, those about crops do not count.
+    Films(FilmSettings),
 }
 
 /// How pairs become what a step sees: squares at random places, mirrored and turned at random, each used more than
-/// once, in a pool that the pairs pass through in order.
+/// once, in a pool that the films pass through in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Crops {
@@ -53,10 +57,10 @@ pub struct Crops {
     pub side_px: usize,
     /// Squares of one pair.
     pub per_pair: usize,
-    /// Pairs in the pool.
-    pub pool_pairs: usize,
-    /// Steps after which the oldest pair gives way to a new one.
-    pub steps_per_pair: usize,
+    /// Films in the pool.
+    pub pool_films: usize,
+    /// Steps after which the oldest film gives way to a new one.
+    pub steps_per_film: usize,
 }
 
 /// Name and version of the model that comes out.
@@ -160,8 +164,8 @@ impl Recipe {
                 "a multiple of 32 from 32 to 1024",
             ),
             count("crops.per_pair", c.per_pair, 1024),
-            count("crops.pool_pairs", c.pool_pairs, 100_000),
-            count("crops.steps_per_pair", c.steps_per_pair, 100_000),
+            count("crops.pool_films", c.pool_films, 100_000),
+            count("crops.steps_per_film", c.steps_per_film, 100_000),
             count("training.steps", t.steps, 10_000_000),
             ("training.fall_steps", t.fall_steps.to_string(), t.fall_steps <= t.steps, "no more than training.steps"),
             count("training.batch", t.batch, 1024),
@@ -192,12 +196,25 @@ impl DataKind {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Textures(_) => "random textures moved by random smooth flows".to_owned(),
+            Self::Films(s) => {
+                let region = s.held_out_region.as_ref().map_or_else(String::new, |r| {
+                    format!(", {} from {} to {} of its range kept apart", r.parameter, r.from, r.to)
+                });
+                format!("films of pairs of runs, families kept apart: {}{region}", s.held_out_families.join(", "))
+            }
         }
     }
 
     fn check(&self, side_px: usize) -> Result<(), TrainError> {
         match self {
             Self::Textures(s) => s.check(side_px),
+            // The rest is checked where the studies are opened.
+            Self::Films(s) => check_all([(
+                "data.films.sizes",
+                format!("{:?}", s.sizes),
+                s.sizes.iter().flatten().all(|length| *length >= side_px),
+                "no side below crops.side_px",
+            )]),
         }
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct TexturePairs {
 }
 
 impl PairSource for TexturePairs {
-    fn pair(&self, stream: Stream, index: usize) -> Result<FilmedPair, TrainError> {
-        Ok(draw_one(&self.settings, &mut Rng::for_name(self.seed, &format!("{}/{index}", stream.name()))))
+    fn pairs(&self, stream: Stream, index: usize) -> Result<Vec<FilmedPair>, TrainError> {
+        Ok(vec![draw_one(&self.settings, &mut Rng::for_name(self.seed, &format!("{}/{index}", stream.name())))])
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn pair(seed: u64, index: usize) -> FilmedPair {
-        source(seed).pair(Stream::Training, index).expect("textures are always there")
+        source(seed).pairs(Stream::Training, index).expect("textures are always there").remove(0)
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(pair(1, 0), pair(1, 0));
         assert_ne!(pair(1, 0), pair(1, 2));
         assert_ne!(pair(1, 0), pair(2, 0));
-        assert_ne!(pair(1, 0), source(1).pair(Stream::Report, 0).expect("pair"));
+        assert_ne!(pair(1, 0), source(1).pairs(Stream::Report, 0).expect("pair").remove(0));
     }
 
     /// The truth is the truth: reading the real picture at `x + flow` explains the predicted one far better than
