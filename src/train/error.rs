@@ -80,13 +80,6 @@ pub enum TrainError {
         /// The file to go on from.
         checkpoint: PathBuf,
     },
-    /// A picture could not be worked on.
-    #[error("a training picture cannot be worked on: {source}")]
-    Vision {
-        /// Why.
-        #[from]
-        source: crate::vision::VisionError,
-    },
     /// The exported file could not be tried.
     #[error("the exported file cannot be tried, so it is not written")]
     Judge {
