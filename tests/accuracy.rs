@@ -37,7 +37,8 @@ fn score(test: &str) -> Option<Value> {
     let review = out.path().join("review");
     let film = film?;
     let arguments = ["--no-report", "--quiet"];
-    let run = program(out.path()).arg("review").args([&simulation, &film]).arg("--out").arg(&review).args(arguments).output();
+    let run =
+        program(out.path()).arg("review").args([&simulation, &film]).arg("--out").arg(&review).args(arguments).output();
     let run = run.expect("the program starts");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     Some(scored(&scorer, &[&simulation, &film, &truth?, &review]))

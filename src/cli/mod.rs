@@ -1,6 +1,7 @@
 //! The command line: words become a typed request, an answer becomes a table, an error an exit code.
 
 mod arguments;
+mod film;
 mod progress;
 mod remote;
 mod replay;
@@ -29,7 +30,7 @@ use crate::config::ConfigError;
 use crate::config::serve::{ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
-use crate::jobs::{EstimatorChoice, ReviewError};
+use crate::jobs::{EstimatorChoice, FilmError, ReviewError};
 use crate::train::{Reference, TrainError};
 use crate::vision::ResidualEstimator;
 
@@ -90,6 +91,7 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
         Command::Replay(words) => replay::run(&words),
         Command::Watch(words) => watch::run(&words),
         Command::Train(words) => train::run(&words, app),
+        Command::Film(words) => film::run(&words),
         Command::Probe { words } => probe(&words),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
@@ -101,7 +103,9 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
 
 /// The one place that turns an error into an exit code.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<ReviewError>().is_some_and(ReviewError::is_cancelled) {
+    if error.downcast_ref::<ReviewError>().is_some_and(ReviewError::is_cancelled)
+        || matches!(error.downcast_ref::<FilmError>(), Some(FilmError::Cancelled))
+    {
         return STOPPED;
     }
     if error.downcast_ref::<TrainError>().is_some_and(TrainError::is_stopped) {
@@ -112,6 +116,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<IngestError>().map(IngestError::is_input_error),
         error.downcast_ref::<EstimatorError>().map(EstimatorError::is_input_error),
         error.downcast_ref::<TrainError>().map(TrainError::is_input_error),
+        error.downcast_ref::<FilmError>().map(FilmError::is_input_error),
         error.downcast_ref::<UsageError>().map(|_| true),
         error.downcast_ref::<SettingError>().map(SettingError::is_input_error),
     ];

@@ -55,6 +55,10 @@ impl ProgressLine {
         Self::new(quiet, steps as u64)
     }
 
+    pub(super) fn for_films(quiet: bool) -> Self {
+        Self::new(quiet, 0)
+    }
+
     fn new(quiet: bool, length: u64) -> Self {
         let out = if quiet {
             Out::Quiet
@@ -83,6 +87,11 @@ impl ProgressLine {
     /// Shows how many pairs were measured.
     pub(super) fn show_pairs(&self, done: usize, total: usize) {
         self.step("measuring pairs", done, total, "pairs/s", "");
+    }
+
+    /// Shows how many pictures are filmed.
+    pub(super) fn show_filming(&self, done: usize, total: usize) {
+        self.step("filming", done, total, "pictures/s", "");
     }
 
     fn step(&self, stage: &'static str, done: usize, total: usize, unit: &str, note: &str) {

@@ -1,12 +1,13 @@
 //! What the review leaves behind as files, except the report: `review.json`, `review.vtkhdf`, `flags.csv`.
 //!
 //! Everything is built in an [`OutputFolder`], so that a run that ends early leaves nothing half-written.
-//! The formats are those of `formats.md`, section 4.
+//! The formats are those of `formats.md`, section 4. Beside them, synthetic films: test records and their truth.
 
 mod csv;
 mod error;
 mod folder;
 mod json;
+mod test_record;
 mod vtkhdf;
 mod vtkhdf_file;
 
@@ -14,6 +15,7 @@ pub use csv::write_flags_csv;
 pub use error::ExportError;
 pub use folder::{OWN_NAMES, OutputFolder};
 pub use json::write_review_json;
+pub use test_record::{FrameFormat, TestRecordWriter, TruthWriter};
 pub use vtkhdf::{ExtraArray, ExtraRows, PositionError, Rows, write_review_vtkhdf};
 
 /// File name of the review's answer.

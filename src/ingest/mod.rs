@@ -14,6 +14,7 @@ pub mod limits;
 pub mod probe;
 mod record;
 mod sidecar;
+mod states;
 mod szip;
 mod units;
 mod vtkhdf;
@@ -21,6 +22,7 @@ mod vtkhdf;
 pub use digest::digest_sha256;
 pub use error::IngestError;
 pub use record::{TestFile, read_picture};
+pub use states::SimulationStates;
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 
 /// Files are read from several threads (the HDF5 library is locked inside); this keeps them fit for it.

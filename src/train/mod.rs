@@ -15,6 +15,7 @@ mod device;
 mod error;
 mod evaluate;
 mod export;
+pub mod films;
 mod fit;
 mod graph;
 mod kernels;
