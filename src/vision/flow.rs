@@ -30,7 +30,7 @@ pub struct DenseResidual {
     pub flow: Array3<f32>,
     /// Standard deviation of a component of the flow, px.
     pub sigma_px: Array2<f32>,
-    /// Probability that the surface is there to be seen at all.
+    /// Probability that the surface is there to be seen at all, and that `flow` is near enough for patches to refine it.
     pub present: Array2<f32>,
 }
 
