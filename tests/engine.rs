@@ -16,8 +16,9 @@ use ndarray::{Array2, Array3};
 
 use crate::parity::{export, largest_difference, library, request, small_shape};
 
-/// Batch and single runs sum in the same order, so they may differ by rounding only.
-const SAME: f32 = 1e-5;
+/// Batch and single runs may differ by rounding only: how a convolution is tiled, and so the order of its sums, may depend
+/// on the batch. Values are up to some ten px.
+const SAME: f32 = 5e-5;
 
 /// A backend that waits for a word before it answers, and notes the sizes of its batches.
 struct Gated {

@@ -89,14 +89,14 @@ impl Tally {
         let at = |share: f64| lengths.get((share * lengths.len() as f64) as usize).map_or(f64::NAN, |l| f64::from(*l));
         Figures {
             pixels: self.errors.len(),
-            mean_px: mean,
-            median_px: at(0.5),
-            p90_px: at(0.9),
-            within_one_sigma: self.within(1.0, Calibration::default()),
-            within_two_sigma: self.within(2.0, Calibration::default()),
-            wrong_and_sure: wrong as f64 / count,
-            present_kept: self.kept as f64 / count,
-            absent_found: self.absent[0] as f64 / self.absent[1].max(1) as f64,
+            mean_px: rounded(mean),
+            median_px: rounded(at(0.5)),
+            p90_px: rounded(at(0.9)),
+            within_one_sigma: rounded(self.within(1.0, Calibration::default())),
+            within_two_sigma: rounded(self.within(2.0, Calibration::default())),
+            wrong_and_sure: rounded(wrong as f64 / count),
+            present_kept: rounded(self.kept as f64 / count),
+            absent_found: rounded(self.absent[0] as f64 / self.absent[1].max(1) as f64),
         }
     }
 
@@ -125,6 +125,11 @@ impl Tally {
         });
         candidates.min_by(|a, b| a.0.total_cmp(&b.0)).map(|c| c.1).unwrap_or_default()
     }
+}
+
+/// To six decimals: figures go through JSON in checkpoints, and short numbers come back to the bit.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// Runs `network` on `batches`.
