@@ -9,6 +9,7 @@ pub mod compose;
 pub mod config;
 pub mod domain;
 pub mod export;
+pub mod film;
 pub mod geom;
 pub mod http;
 pub mod infer;

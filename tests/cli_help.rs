@@ -34,6 +34,11 @@ fn help_of_train() {
 }
 
 #[test]
+fn help_of_film() {
+    insta::assert_snapshot!(help(&["film", "--help"]));
+}
+
+#[test]
 fn help_of_serve() {
     insta::assert_snapshot!(help(&["serve", "--help"]));
 }

@@ -252,6 +252,7 @@ fn keys_of(value: &Value) -> BTreeSet<String> {
         match value {
             Value::Object(fields) => {
                 let is_map = at.ends_with("alignment")
+                    || at.ends_with("lenses")
                     || at.contains("bbox_px") && !at.ends_with('}')
                     || at.ends_with("per_part_mm");
                 for (key, inner) in fields {

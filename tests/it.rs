@@ -6,6 +6,8 @@ mod cli_help;
 mod end_to_end;
 mod engine;
 mod export_review;
+mod film_samples;
+mod films;
 mod ingest_foreign;
 mod ingest_images;
 mod ingest_probe;

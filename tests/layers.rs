@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("telemetry", 1),
     ("tasks", 1),
     ("geom", 2),
+    ("film", 2),
     ("vision", 2),
     ("review", 2),
     ("suggest", 2),

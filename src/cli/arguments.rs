@@ -39,6 +39,9 @@ pub(super) enum Command {
     /// Train a residual model from its recipe and write it as one ONNX file
     #[command(after_help = AFTER_HELP)]
     Train(TrainArguments),
+    /// Film a simulation run as if it were a test, with known truth
+    #[command(after_help = AFTER_HELP)]
+    Film(FilmArguments),
     /// Run the service: API, page, uploads, reviews in a queue
     #[command(after_help = SERVE_AFTER_HELP)]
     Serve(ServeArguments),
@@ -223,6 +226,48 @@ pub(super) struct TrainArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct FilmArguments {
+    /// The run that plays the test: VTKHDF, with <NAME>.json beside it for part names and impactor
+    pub(super) simulation: PathBuf,
+    /// The test record to write; as it was when the filming fails
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Write what was really filmed, too: positions, poses, trigger (HDF5)
+    #[arg(long, value_name = "FILE")]
+    pub(super) truth: Option<PathBuf>,
+    /// Seed of everything random: the same seed gives the same film
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Surface of the structure
+    #[arg(long, value_enum, default_value_t = LookName::Random)]
+    pub(super) look: LookName,
+    /// How many cameras
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=12))]
+    pub(super) cameras: u8,
+    /// How many frames a camera takes; the first two show the structure at rest
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(4..=10_000))]
+    pub(super) frames: u16,
+    /// Width of a picture, px
+    #[arg(long, value_name = "PX", default_value_t = 640, value_parser = clap::value_parser!(u16).range(160..=8192))]
+    pub(super) width: u16,
+    /// Height of a picture, px
+    #[arg(long, value_name = "PX", default_value_t = 480, value_parser = clap::value_parser!(u16).range(120..=8192))]
+    pub(super) height: u16,
+    /// 16 bits a pixel instead of 8
+    #[arg(long)]
+    pub(super) sixteen_bit: bool,
+    /// Red, green and blue instead of grey
+    #[arg(long)]
+    pub(super) colour: bool,
+    /// Point array that is added to points that do not move [default: Displacement, where it is there]
+    #[arg(long, value_name = "NAME")]
+    pub(super) displacement: Option<String>,
+    /// No progress; what was filmed is still printed
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
     /// The film: whatever `review` takes for a test
     pub(super) test: PathBuf,
@@ -361,6 +406,30 @@ pub(super) enum Residual {
     Dis,
     /// A network run by ONNX Runtime
     Onnx,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LookName {
+    /// Any of the others, by the seed
+    Random,
+    /// Sprayed dots
+    Speckle,
+    /// An even coat
+    Plain,
+    /// An uneven, dirty coat
+    Dirty,
+    /// Two coats a part
+    TwoTone,
+    /// A coat with quadrant stickers
+    Stickers,
+    /// A printed grid
+    Grid,
+    /// Bare metal with highlights
+    Metal,
+    /// A coat with strips of tape
+    Tape,
+    /// Another look a part
+    Mixed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The command line: words become a typed request, an answer becomes a table, an error an exit code.
 
 mod arguments;
+mod film;
 mod live;
 mod progress;
 mod receipt;
@@ -33,7 +34,7 @@ use crate::config::ConfigError;
 use crate::config::serve::{ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
-use crate::jobs::{EstimatorChoice, ReceiptError, ReviewError, SuggestJobError};
+use crate::jobs::{EstimatorChoice, FilmError, ReceiptError, ReviewError, SuggestJobError};
 use crate::train::TrainError;
 use crate::vision::ResidualEstimator;
 
@@ -94,6 +95,7 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
         Command::Replay(words) => replay::run(&words),
         Command::Watch(words) => watch::run(&words),
         Command::Train(words) => train::run(&words),
+        Command::Film(words) => film::run(&words),
         Command::Probe { words } => probe(&words),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
@@ -107,6 +109,7 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> u8 {
     let stopped = [
         error.downcast_ref::<ReviewError>().map(ReviewError::is_cancelled),
+        error.downcast_ref::<FilmError>().map(|e| matches!(e, FilmError::Cancelled)),
         error.downcast_ref::<SuggestJobError>().map(SuggestJobError::is_cancelled),
     ];
     if stopped.into_iter().flatten().any(|stopped| stopped) {
@@ -119,6 +122,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<IngestError>().map(IngestError::is_input_error),
         error.downcast_ref::<EstimatorError>().map(EstimatorError::is_input_error),
         error.downcast_ref::<TrainError>().map(TrainError::is_input_error),
+        error.downcast_ref::<FilmError>().map(FilmError::is_input_error),
         error.downcast_ref::<UsageError>().map(|_| true),
         error.downcast_ref::<SettingError>().map(SettingError::is_input_error),
     ];

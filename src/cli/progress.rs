@@ -61,6 +61,10 @@ impl ProgressLine {
         Self::new(quiet, steps as u64)
     }
 
+    pub(super) fn for_films(quiet: bool) -> Self {
+        Self::new(quiet, 0)
+    }
+
     fn new(quiet: bool, length: u64) -> Self {
         let out = if quiet {
             Out::Quiet
@@ -89,6 +93,11 @@ impl ProgressLine {
     pub(super) fn show_training(&self, p: TrainProgress) {
         let note = format!("loss {:.3}, epe {:.3} px", p.loss, p.epe_px);
         self.step("training", p.step, p.steps, "steps/s", &note);
+    }
+
+    /// Shows how many pictures are filmed.
+    pub(super) fn show_filming(&self, done: usize, total: usize) {
+        self.step("filming", done, total, "pictures/s", "");
     }
 
     fn step(&self, stage: &'static str, done: usize, total: usize, unit: &str, note: &str) {

@@ -17,6 +17,18 @@ pub(super) enum UsageError {
         /// The option.
         option: &'static str,
     },
+    /// A path that names no file.
+    #[error("{}: found a folder or no name, expected the name of a file to write", path.display())]
+    NoFileName {
+        /// The path.
+        path: std::path::PathBuf,
+    },
+    /// One file for two things.
+    #[error("{}: found as film and as truth, expected two files: the truth must not stand where a review reads", path.display())]
+    SameFile {
+        /// The path.
+        path: std::path::PathBuf,
+    },
     /// The tolerance file.
     #[error("the tolerances are refused")]
     Tolerances {

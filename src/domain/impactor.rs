@@ -17,3 +17,18 @@ pub struct Impactor {
     /// Way since time 0 along `direction`, mm.
     pub travel_mm: Vec<f64>,
 }
+
+/// A rigid plane that the simulation moves along a straight line against the structure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RigidWall {
+    /// A point of the plane at simulation time 0, mm.
+    pub point_mm: [f64; 3],
+    /// Its normal toward the structure, unit length.
+    pub normal: [f64; 3],
+    /// Direction of travel, unit length.
+    pub direction: [f64; 3],
+    /// Simulation times of `travel_mm`, s, rising.
+    pub times_s: Vec<f64>,
+    /// Way since time 0 along `direction`, mm.
+    pub travel_mm: Vec<f64>,
+}

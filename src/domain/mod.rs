@@ -21,7 +21,7 @@ pub use camera::{CameraLens, Distortion, Intrinsics, Pose, TargetMark};
 pub use deviation::FrameField;
 pub use film::{CameraRecord, Channel, Frame, TestRecord};
 pub use flag::{BoundingBox, Flag, FlagId, FlagKind, Verdict};
-pub use impactor::Impactor;
+pub use impactor::{Impactor, RigidWall};
 pub use mesh::{CellType, Mesh, Part, PartId};
 pub use model::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
 pub use review::{

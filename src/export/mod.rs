@@ -1,7 +1,7 @@
 //! What the review leaves behind as files, except the report: `review.json`, `review.vtkhdf`, `flags.csv`.
 //!
 //! Everything is built in an [`OutputFolder`], so that a run that ends early leaves nothing half-written.
-//! The formats are those of `formats.md`, section 4.
+//! The formats are those of `formats.md`, section 4. Beside them, synthetic films: test records and their truth.
 
 mod csv;
 mod error;
@@ -9,6 +9,7 @@ mod folder;
 mod json;
 mod ledger;
 mod suggestion;
+mod test_record;
 mod vtkhdf;
 mod vtkhdf_file;
 
@@ -18,6 +19,7 @@ pub use folder::{FolderKind, OWN_NAMES, OutputFolder};
 pub use json::write_review_json;
 pub use ledger::{Ledger, ReceiptEvent, ReceiptLine};
 pub use suggestion::{SUGGESTION, read_suggestion_json, write_next_runs, write_suggestion_json};
+pub use test_record::{FrameFormat, TestRecordWriter, TruthWriter};
 pub use vtkhdf::{ExtraArray, ExtraRows, PositionError, Rows, write_review_vtkhdf};
 
 /// File name of the review's answer.

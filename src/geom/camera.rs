@@ -77,6 +77,13 @@ impl Camera {
         self.intrinsics.pixel(x, y, p.z)
     }
 
+    /// What the picture shows at `pixel`, the lens undone: coordinates at depth 1 in camera axes.
+    #[must_use]
+    pub fn normalised_from_pixel(&self, pixel: [f64; 2]) -> [f64; 2] {
+        let k = self.intrinsics;
+        undistort(&self.distortion, (pixel[0] - k.cx) / k.fx, (pixel[1] - k.cy) / k.fy)
+    }
+
     /// The pixel that a lens without distortion would show.
     #[must_use]
     pub fn pinhole_pixel_from_world(&self, point_mm: [f64; 3]) -> Projected {

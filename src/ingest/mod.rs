@@ -16,6 +16,7 @@ pub mod probe;
 mod record;
 mod review_folder;
 mod sidecar;
+mod states;
 mod study;
 mod szip;
 mod units;
@@ -26,6 +27,7 @@ pub use error::IngestError;
 pub use first_bytes::{EarlyRefusal, FIRST_BYTES, refusal_of_first_bytes};
 pub use record::{GrowingFilm, TestFile, read_picture};
 pub use review_folder::ReviewFolder;
+pub use states::SimulationStates;
 pub use study::{PlannedRuns, StudyFile, StudyProgress, StudyRequest, TryFile, read_planned_runs};
 pub use vtkhdf::{SimulationFile, SimulationOptions};
 

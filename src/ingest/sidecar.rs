@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Impactor, Parameter, Part, PartId, SimulationRecord};
+use crate::domain::{Impactor, Parameter, Part, PartId, RigidWall, SimulationRecord};
 
 use super::error::{IngestError, cannot};
 use super::hdf5_read::Dir;
@@ -45,6 +45,12 @@ impl Sidecar {
     /// [`IngestError::Refused`] for a cylinder whose numbers are missing or senseless.
     pub(crate) fn impactor(&self, length_to_mm: f64, time_to_s: f64) -> Result<Option<Impactor>, IngestError> {
         impactor::impactor_from_json(self, self.impactor.as_ref(), length_to_mm, time_to_s)
+    }
+
+    /// The moving wall that hits the structure, as [`Sidecar::impactor`] for a cylinder; `None` when there is none or
+    /// when the record does not say all of it: it is only drawn, nothing is measured with it.
+    pub(crate) fn wall(&self, length_to_mm: f64, time_to_s: f64) -> Option<RigidWall> {
+        impactor::wall_from_json(self, self.impactor.as_ref(), length_to_mm, time_to_s)
     }
 
     /// Factor from the file's lengths to mm; mm when nothing is said.

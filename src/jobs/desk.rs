@@ -14,7 +14,6 @@ use image::{GrayImage, ImageFormat};
 use ndarray::Array2;
 use tokio::sync::Semaphore;
 
-use super::file_source::SimulationStates;
 use super::live_room::Lives;
 use super::service_error::ServiceError;
 use super::views::{self, ResultView};
@@ -22,7 +21,7 @@ use super::workshop::{Workshop, simulation_options};
 use crate::blobs::BlobKey;
 use crate::domain::{CameraAlignment, Pose};
 use crate::geom::{Camera, PinholeView, Skin};
-use crate::ingest::{SimulationFile, TestFile};
+use crate::ingest::{SimulationFile, SimulationStates, TestFile};
 use crate::tasks::run_on_thread;
 use crate::vision::{Appearance, Tone, canvas_picture, predict};
 

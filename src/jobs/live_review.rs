@@ -18,7 +18,6 @@ use bytes::Bytes;
 use ndarray::Array2;
 
 use super::error::ReviewError;
-use super::file_source::SimulationStates;
 use super::live_room::{Room, summaries};
 use super::review_pair::new_flag;
 use super::review_test::Findings;
@@ -29,7 +28,7 @@ use super::workshop::{Workshop, simulation_options};
 use crate::blobs::BlobKey;
 use crate::domain::{Tolerances, Verdict};
 use crate::geom::Skin;
-use crate::ingest::SimulationFile;
+use crate::ingest::{SimulationFile, SimulationStates};
 use crate::review::{
     FilmWatch, Judged, Measured, Moment, ReviewSetup, ReviewSource, SessionError, SourceError, judge,
     measure_deviation_watched,

@@ -4,6 +4,7 @@ mod caveats;
 mod desk;
 mod error;
 mod file_source;
+mod film_test;
 mod live_camera;
 mod live_film;
 mod live_review;
@@ -32,7 +33,8 @@ mod workshop;
 
 pub use desk::{Desks, Layer, PictureOrder};
 pub use error::ReviewError;
-pub use file_source::{FileSource, SimulationStates};
+pub use file_source::FileSource;
+pub use film_test::{FilmError, FilmRequest, Filmed, film_test};
 pub use live_camera::{LiveCamera, LiveTarget};
 pub use live_room::{LiveStatus, Lives, NewFrame, Room};
 pub use note_gain::read_suggestion;

@@ -106,6 +106,11 @@ impl Controls {
         self.on_skin.len()
     }
 
+    /// How many nodes there are.
+    pub(super) fn node_count(&self) -> usize {
+        self.coarse.as_ref().map_or(self.on_skin.len(), |c| c.shares.len())
+    }
+
     /// Values of the nodes at which the unknowns are.
     pub(super) fn places(&self, of_nodes: &[[f32; 3]]) -> Vec<[f32; 3]> {
         match &self.coarse {

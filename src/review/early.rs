@@ -87,7 +87,7 @@ pub(super) fn find_trigger<'a>(
     for moment in moments {
         let simulated = source.simulated_mm(moment.time_s).map_err(SessionError::Source)?;
         let pictures = load_pictures(source, early.tracker.cameras(), moment)?;
-        let step = early.tracker.advance(&simulated, &pictures, &[], setup.estimator)?;
+        let step = early.tracker.advance(moment.time_s, &simulated, &pictures, &[], setup.estimator)?;
         moving += usize::from(motion_mm(undeformed, &simulated, &step) > 1.0);
         if is_same_place(undeformed, &simulated) {
             early.at_rest.push_back((early.steps.len() + 1, early.tracker.state()));

@@ -3,15 +3,17 @@
 //! Every sighting says how far, in px of one camera, the surface point is from where it is expected. The increment of
 //! the deviation is the maximum a posteriori estimate over all nodes at once: sightings with their covariance and a
 //! Cauchy weight (a wrong match must not pull its neighbours along), a membrane prior that lets neighbours move
-//! alike, and an anchor that keeps what nothing measures where it was. With one camera the component along the ray is
+//! alike, a prior on the shape ([`shape`]: sheet metal turns and bends, but hardly stretches), and an anchor that keeps what nothing measures where it was. With one camera the component along the ray is
 //! determined by the anchor alone, so nothing is invented there.
 
 mod normal;
+mod shape;
 
 use faer::prelude::Solve;
 use nalgebra::{Matrix2, Matrix2x3, Matrix3, Vector2, Vector3};
 
 use self::normal::Normal;
+use self::shape::{Expected, expected_edges};
 
 /// One measured shift of a surface point in one camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,9 +39,14 @@ pub struct LiftPrior<'a> {
     pub edges: &'a [[u32; 2]],
     /// How much the increments of neighbours differ, 1-sigma, mm.
     pub membrane_mm: f64,
-    /// How much the whole deviations of neighbours differ, 1-sigma, mm: what keeps the errors of many small steps from
-    /// piling up into a rough field.
-    pub roughness_mm: f64,
+    /// Where the simulation has the nodes, mm.
+    pub simulated_mm: &'a [Vector3<f64>],
+    /// How far an edge may be from the turned one of the simulation, 1-sigma, mm …
+    pub shape_mm: f64,
+    /// … and as a share of its length.
+    pub shape_share: f64,
+    /// How far an edge may be from where its turn is known, 1-sigma, mm: the covariance is taken with it.
+    pub doubt_mm: f64,
     /// The deviation before the increment, mm.
     pub before_mm: &'a [Vector3<f64>],
     /// How far each node's increment may be from zero, 1-sigma, mm; `f64::INFINITY` is not allowed.
@@ -105,13 +112,16 @@ fn solve(
     let mut increment = vec![Vector3::zeros(); on_skin.len()];
     let normal = Normal::new(&numbering, sightings, prior)?;
     for round in 0..ROUNDS {
-        let (factor, right) = normal.factor(&weights)?;
+        let edges = expected_edges(prior, &increment);
+        let (factor, right) = normal.factor(&weights, &edges)?;
         let solution = factor.solve(&right);
         numbering.scatter(&solution, 0, &mut increment);
         let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
         if round + 1 == ROUNDS {
             let covariance_mm2 = if with_covariance {
-                let draws = normal.draws(&factor, &numbering, sightings, &weights, prior);
+                let edges: Vec<Expected> = edges.into_iter().map(|e| e.loosened(prior.doubt_mm)).collect();
+                let (factor, _) = normal.factor(&weights, &edges)?;
+                let draws = normal.draws(&factor, &numbering, sightings, &weights, prior, &edges);
                 covariance_from_draws(&numbering, &draws, on_skin.len())
             } else {
                 Vec::new()
@@ -243,7 +253,10 @@ mod tests {
         let prior = LiftPrior {
             edges: &edges,
             membrane_mm: 1.0,
-            roughness_mm: 10.0,
+            simulated_mm: &vec![Vector3::zeros(); on.len()],
+            shape_mm: 10.0,
+            shape_share: 0.0,
+            doubt_mm: 0.0,
             before_mm: &vec![Vector3::zeros(); on.len()],
             anchor_mm: &anchor,
         };
@@ -262,7 +275,10 @@ mod tests {
         let prior = LiftPrior {
             edges: &edges,
             membrane_mm: 1.0,
-            roughness_mm: 10.0,
+            simulated_mm: &vec![Vector3::zeros(); on.len()],
+            shape_mm: 10.0,
+            shape_share: 0.0,
+            doubt_mm: 0.0,
             before_mm: &vec![Vector3::zeros(); on.len()],
             anchor_mm: &anchor,
         };
@@ -282,7 +298,10 @@ mod tests {
         let prior = LiftPrior {
             edges: &edges,
             membrane_mm: 0.5,
-            roughness_mm: 10.0,
+            simulated_mm: &vec![Vector3::zeros(); on.len()],
+            shape_mm: 10.0,
+            shape_share: 0.0,
+            doubt_mm: 0.0,
             before_mm: &vec![Vector3::zeros(); on.len()],
             anchor_mm: &anchor,
         };
@@ -313,38 +332,60 @@ mod tests {
         }
         let before: Vec<_> = (0..9).map(|n| Vector3::new(f64::from(n), 1.0, -0.5 * f64::from(n))).collect();
         let anchor: Vec<f64> = (0..9).map(|n| 2.0 + 0.3 * f64::from(n)).collect();
-        let prior =
-            LiftPrior { edges: &edges, membrane_mm: 0.8, roughness_mm: 3.0, before_mm: &before, anchor_mm: &anchor };
-        let found = lift(&on, &sightings, &prior).expect("anchored");
+        let prior = LiftPrior {
+            edges: &edges,
+            membrane_mm: 0.8,
+            simulated_mm: &before,
+            shape_mm: 3.0,
+            shape_share: 0.0,
+            doubt_mm: 0.0,
+            before_mm: &before,
+            anchor_mm: &anchor,
+        };
+        let weights = [1.0, 0.3, 0.9, 0.5, 0.01];
+        let expected: Vec<Expected> = (0..edges.len())
+            .map(|i| Expected {
+                difference_mm: Vector3::new(0.1, 0.2 * i as f64, -0.3),
+                information: 0.1 + 0.05 * i as f64,
+            })
+            .collect();
+        let numbering = Numbering::new(&on);
+        let normal = Normal::new(&numbering, &sightings, &prior).expect("anchored");
+        let (factor, right) = normal.factor(&weights, &expected).expect("anchored");
+        let mut found = vec![Vector3::zeros(); on.len()];
+        numbering.scatter(&factor.solve(&right), 0, &mut found);
 
         let mut matrix = nalgebra::DMatrix::<f64>::zeros(27, 27);
         let mut right = nalgebra::DVector::<f64>::zeros(27);
         (0..27).for_each(|i| matrix[(i, i)] += anchor[i / 3].powi(-2));
-        for [a, b] in edges.map(|e| e.map(|n: u32| n as usize)).iter().filter(|e| !e.contains(&4)) {
-            for i in 0..3 {
-                let (k, pull) = (0.8f64.powi(-2) + 3.0f64.powi(-2), (before[*b] - before[*a])[i] / 9.0);
-                let (p, q) = (3 * a + i, 3 * b + i);
-                matrix[(p, p)] += k;
-                matrix[(q, q)] += k;
-                matrix[(p, q)] -= k;
-                matrix[(q, p)] -= k;
-                right[p] += pull;
-                right[q] -= pull;
+        for ([a, b], expected) in edges.map(|e| e.map(|n: u32| n as usize)).iter().zip(&expected) {
+            if on[*a] && on[*b] {
+                let pull = (before[*b] - before[*a] - expected.difference_mm) * expected.information;
+                for i in 0..3 {
+                    let k = 0.8f64.powi(-2) + expected.information;
+                    let (p, q) = (3 * a + i, 3 * b + i);
+                    matrix[(p, p)] += k;
+                    matrix[(q, q)] += k;
+                    matrix[(p, q)] -= k;
+                    matrix[(q, p)] -= k;
+                    right[p] += pull[i];
+                    right[q] -= pull[i];
+                }
             }
         }
-        for (s, weight) in sightings.iter().zip(&found.weights) {
+        for (s, weight) in sightings.iter().zip(weights) {
             let mut row = nalgebra::Matrix2xX::<f64>::zeros(27);
             for (n, w) in s.nodes.iter().zip(s.weights).filter(|(n, _)| **n != 4) {
                 let mut columns = row.columns_mut(3 * *n as usize, 3);
                 columns += s.pixel_per_world * f64::from(w);
             }
-            matrix += row.transpose() * s.information * &row * *weight;
-            right += row.transpose() * s.information * s.residual_px * *weight;
+            matrix += row.transpose() * s.information * &row * weight;
+            right += row.transpose() * s.information * s.residual_px * weight;
         }
         let solution = matrix.cholesky().expect("positive").solve(&right);
         for node in (0..9).filter(|n| on[*n]) {
             let expected = Vector3::new(solution[3 * node], solution[3 * node + 1], solution[3 * node + 2]);
-            assert!((found.increment_mm[node] - expected).norm() < 1e-9, "node {node}");
+            assert!((found[node] - expected).norm() < 1e-9, "node {node}");
         }
     }
 

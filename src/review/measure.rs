@@ -21,6 +21,9 @@ const SAME_SURFACE: f32 = 0.012;
 const AGREE_PX: f32 = 1.5;
 /// A patch that correlates less than this shows something else.
 const LOWEST_ZNCC: f32 = 0.6;
+/// Where the dense estimate is lost, a match this near to where it is expected, px, is taken if it correlates so well.
+const NEAR_PX: f32 = 2.5;
+const NEAR_ZNCC: f32 = 0.75;
 /// Below this contrast (share of the toned scale) sensor noise alone correlates.
 const LOWEST_CONTRAST: f32 = 0.03;
 
@@ -104,18 +107,21 @@ pub fn measure(
     let candidates = rows
         .into_par_iter()
         .flat_map_iter(|row| (STRIDE..w.saturating_sub(STRIDE)).step_by(STRIDE).map(move |column| (row, column)))
-        .filter(|at| predicted.support[*at] == Support::Known && dense.present[*at] > 0.5)
+        .filter(|at| predicted.support[*at] == Support::Known)
         .filter_map(|(row, column)| {
             let depth = predicted.raster.depth_mm[(row, column)];
-            let start = [dense.flow[(0, row, column)], dense.flow[(1, row, column)]];
-            let patch = matcher.refine(row, column, start, |r, c| {
+            let same = |r: usize, c: usize| {
                 predicted.support[(r, c)] == Support::Known
                     && (predicted.raster.depth_mm[(r, c)] - depth).abs() < SAME_SURFACE * depth
-            })?;
-            let moved = (patch.shift[0] - start[0]).hypot(patch.shift[1] - start[1]);
-            if patch.zncc < LOWEST_ZNCC || patch.contrast < LOWEST_CONTRAST || moved > AGREE_PX {
-                return None;
-            }
+            };
+            let matched = |start: [f32; 2], agree: f32, lowest: f32| {
+                let patch = matcher.refine(row, column, start, same)?;
+                let moved = (patch.shift[0] - start[0]).hypot(patch.shift[1] - start[1]);
+                (patch.zncc >= lowest && patch.contrast >= LOWEST_CONTRAST && moved <= agree).then_some(patch)
+            };
+            let flow = [dense.flow[(0, row, column)], dense.flow[(1, row, column)]];
+            let by_flow = if dense.present[(row, column)] > 0.5 { matched(flow, AGREE_PX, LOWEST_ZNCC) } else { None };
+            let patch = by_flow.or_else(|| matched([0.0; 2], NEAR_PX, NEAR_ZNCC))?;
             let seen_at = [column as f32 + patch.shift[0], row as f32 + patch.shift[1]];
             if !track.view.is_inside((seen_at[1] as usize).min(h - 1), (seen_at[0] as usize).min(w - 1)) {
                 return None;

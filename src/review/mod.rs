@@ -13,6 +13,7 @@ mod live;
 mod measure;
 mod nearby;
 mod noise;
+mod pace;
 mod record;
 mod rigid;
 mod series;

@@ -41,8 +41,9 @@ pub(super) fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
     at.depth_mm as f32 <= farthest * 1.005 + 1.5
 }
 
-/// Beyond this sigma the film says nothing about a node: in mm, and in px of the camera.
-const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.5, 0.75);
+/// Beyond this sigma nothing is reported of a node, seen or not: in mm (a quarter of the usual tolerance), and in px of
+/// the camera.
+const LARGEST_REPORTED_SIGMA: (f64, f64) = (1.25, 0.625);
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
 pub(super) fn record_step(
@@ -56,6 +57,7 @@ pub(super) fn record_step(
     tracks: &[CameraTrack],
 ) {
     let n = simulated.len();
+    let on_skin = step.on_skin();
     let mut field = FrameField {
         time_s,
         deviation_mm: vec![[f32::NAN; 3]; n],
@@ -72,11 +74,15 @@ pub(super) fn record_step(
         let mut worst: Option<f64> = None;
         let mut rays = Vec::new();
         let mut mm_per_px = 0.0f64;
+        in_view[node] = seen.iter().any(|s| s[node]);
+        if !on_skin[node] {
+            continue;
+        }
         for (track, seen) in tracks.iter().zip(seen) {
-            if !seen[node] {
+            // What no camera should see is known from its surroundings: as any camera would see it.
+            if !seen[node] && in_view[node] {
                 continue;
             }
-            in_view[node] = true;
             let p = vector(simulated[node]) + deviation;
             let j = track.view.camera.pixel_per_world(p.into());
             let depth = track.view.camera.pinhole_pixel_from_world(p.into()).depth_mm;
@@ -94,8 +100,10 @@ pub(super) fn record_step(
             d -= ray * ray.dot(&d);
         }
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
-        size[node] = d.norm() as f32;
-        along[node] = unit.dot(&(covariance * unit)).max(0.0).sqrt() as f32;
+        if in_view[node] {
+            size[node] = d.norm() as f32;
+            along[node] = unit.dot(&(covariance * unit)).max(0.0).sqrt() as f32;
+        }
         if sigma <= LARGEST_REPORTED_SIGMA.0.max(LARGEST_REPORTED_SIGMA.1 * mm_per_px) {
             field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
             field.sigma_mm[node] = sigma as f32;

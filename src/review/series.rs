@@ -54,7 +54,8 @@ pub(super) fn grow_series(
     let mut points: Vec<MeasuredNode> = Vec::new();
     for n in nodes.iter().map(|n| *n as usize) {
         let sigma = f64::from(along[n]);
-        if !field.sigma_mm[n].is_finite() {
+        // What no camera sees is told of in the field, but a part is summed up over what is seen.
+        if !(field.sigma_mm[n].is_finite() && sigma.is_finite()) {
             continue;
         }
         let deviation_mm = Vector3::from(field.deviation_mm[n].map(f64::from));

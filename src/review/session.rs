@@ -218,7 +218,7 @@ pub fn measure_deviation_watched(
                     let expected = tracker.expected_mm(&simulated);
                     contacts = impactor.contacts(&measured.moments, index, offset_s, &simulated, &expected);
                 }
-                tracker.advance(&simulated, &pictures, &contacts, setup.estimator)?
+                tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
             }
         };
         let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::ingest::IngestError;
+use crate::vision::VisionError;
+
 /// A recipe that makes no sense, a failed computation, or a file that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -70,6 +73,61 @@ pub enum TrainError {
         /// Its value.
         loss: f32,
     },
+    /// A folder of simulations cannot be looked through.
+    #[error("data {path} cannot be read: {source}")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without simulations.
+    #[error("data {path}: found no simulation, expected at least one file *.vtkhdf")]
+    NoSimulations {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A simulation is refused.
+    #[error("a simulation is refused: {source}")]
+    Simulation {
+        /// Where and why.
+        #[from]
+        source: IngestError,
+    },
+    /// Two runs of a family have different meshes.
+    #[error(
+        "simulation {path}: found another mesh than that of {first}, expected one topology in family {family}: give the \
+         runs another `family` in their side-cars, or leave one out"
+    )]
+    OtherTopology {
+        /// The file.
+        path: PathBuf,
+        /// The family.
+        family: String,
+        /// The run that came first.
+        first: String,
+    },
+    /// A split without pairs.
+    #[error(
+        "the split `{split}` has no pair of runs: check films.held_out_families and films.held_out_region against the data"
+    )]
+    NoPairs {
+        /// The split.
+        split: String,
+    },
+    /// A picture could not be worked on.
+    #[error("a picture could not be worked on: {source}")]
+    Vision {
+        /// Why.
+        #[from]
+        source: VisionError,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {source}")]
+    Thread {
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 impl TrainError {
@@ -82,8 +140,13 @@ impl TrainError {
             | Self::Recipe { .. }
             | Self::Diverged { .. }
             | Self::Read { .. }
-            | Self::NotOurs { .. } => true,
-            Self::Write { .. } | Self::Compute { .. } => false,
+            | Self::NotOurs { .. }
+            | Self::Data { .. }
+            | Self::NoSimulations { .. }
+            | Self::OtherTopology { .. }
+            | Self::NoPairs { .. } => true,
+            Self::Simulation { source } => source.is_input_error(),
+            Self::Write { .. } | Self::Compute { .. } | Self::Vision { .. } | Self::Thread { .. } => false,
         }
     }
 }

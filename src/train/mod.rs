@@ -8,6 +8,7 @@
 mod candle_ops;
 mod error;
 mod export;
+pub mod films;
 mod fit;
 mod graph;
 mod kernels;

@@ -12,4 +12,4 @@ pub use flow::{DenseResidual, DisFlow, PicturePair, ResidualEstimator, keep_to_c
 pub use outline::{OutlineOptions, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};
-pub use predict::{Appearance, Predicted, Support, blend, predict};
+pub use predict::{Appearance, Predicted, Support, blend, is_visible, predict};

@@ -130,7 +130,8 @@ fn carried_look(
 }
 
 /// True when nothing nearer covers all of the 3×3 pixels around a point at depth `depth_mm`.
-fn is_visible(raster: &Raster, row: usize, column: usize, depth_mm: f32) -> bool {
+#[must_use]
+pub fn is_visible(raster: &Raster, row: usize, column: usize, depth_mm: f32) -> bool {
     let mut farthest = f32::NEG_INFINITY;
     for r in row - 1..=row + 1 {
         for c in column - 1..=column + 1 {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::error::IngestError;
 use super::{Sidecar, number, wrong};
-use crate::domain::Impactor;
+use crate::domain::{Impactor, RigidWall};
 
 /// See [`Sidecar::impactor`]; `mm` and `s` are the factors of the file's lengths and times.
 pub(super) fn impactor_from_json(
@@ -47,6 +47,30 @@ pub(super) fn impactor_from_json(
     }))
 }
 
+/// See [`Sidecar::wall`]: an `impactor` of kind PLANE with point `x`, normal `n` and velocity `v`. What is no moving plane
+/// with all its numbers is none.
+pub(super) fn wall_from_json(sidecar: &Sidecar, value: Option<&Value>, mm: f64, s: f64) -> Option<RigidWall> {
+    let map = value?.as_object()?;
+    let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default().to_ascii_uppercase();
+    let curve = |name: &str| sidecar.record.curves.get(name);
+    let (times, travel) = (curve("time")?, curve("impactor_displacement")?);
+    let (point, normal) = (vector(map, "x")?, unit(vector(map, "n")?)?);
+    let direction = unit(vector(map, "v")?)?;
+    let rising = times.windows(2).all(|t| t[0] < t[1]);
+    if !kind.starts_with("PLANE") || times.len() != travel.len() || times.len() < 2 || !rising || !finite(times, travel)
+    {
+        return None;
+    }
+    let along: f64 = (0..3).map(|i| normal[i] * direction[i]).sum();
+    Some(RigidWall {
+        point_mm: point.map(|v| v * mm),
+        normal: if along < 0.0 { normal.map(|n| -n) } else { normal },
+        direction,
+        times_s: times.iter().map(|t| t * s).collect(),
+        travel_mm: travel.iter().map(|d| d * mm).collect(),
+    })
+}
+
 fn finite(a: &[f64], b: &[f64]) -> bool {
     a.iter().chain(b).all(|v| v.is_finite())
 }
@@ -81,6 +105,21 @@ mod tests {
         assert_eq!((impactor.radius_mm, impactor.centre_mm), (125.0, [100.0, 0.0, 0.0]));
         assert_eq!((impactor.direction, impactor.axis), ([-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]));
         assert_eq!((impactor.times_s, impactor.travel_mm), (vec![0.0, 0.001], vec![0.0, 5.0]));
+    }
+
+    #[test]
+    fn a_wall_is_read_in_mm_and_s_with_its_normal_along_the_way() {
+        let text = format!(
+            r#"{{{CURVES}, "impactor": {{"kind": "PLANE", "x": [0, 0, 0.2], "v": [0, 0, -7], "n": [0, 0, 1]}}}}"#
+        );
+        let Value::Object(map) = serde_json::from_str(&text).expect("JSON of the test") else { panic!("an object") };
+        let sidecar = Sidecar::new(&map, "run.json".into(), true).expect("a good record");
+        let wall = sidecar.wall(1000.0, 0.001).expect("a wall");
+        assert_eq!(
+            (wall.point_mm, wall.normal, wall.direction),
+            ([0.0, 0.0, 200.0], [0.0, 0.0, -1.0], [0.0, 0.0, -1.0])
+        );
+        assert_eq!((wall.times_s, wall.travel_mm), (vec![0.0, 0.001], vec![0.0, 5.0]));
     }
 
     #[test]

@@ -346,7 +346,8 @@ fn study_parameter(
     let told: Vec<&Parameter> = runs.iter().filter_map(|r| r.parameters.iter().find(|p| p.name == name)).collect();
     let (low, high) =
         told.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), p| (a.min(p.value), b.max(p.value)));
-    if !(high > low) {
+    // Values are finite; without any run nothing varies either.
+    if high <= low {
         return None;
     }
     let listed = bounds.iter().find(|b| b.name == name);

@@ -78,6 +78,9 @@ struct Header {
     study: Study,
 }
 
+/// A slab in memory: which time (`None`: the undeformed shapes), and its values.
+type Kept = (Option<usize>, Arc<Vec<f32>>);
+
 /// An open cache.
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -87,7 +90,7 @@ pub(super) struct Cache {
     rest_at: u64,
     /// Values of one slab.
     values: usize,
-    kept: Mutex<Vec<(Option<usize>, Arc<Vec<f32>>)>>,
+    kept: Mutex<Vec<Kept>>,
 }
 
 impl Cache {

@@ -26,7 +26,7 @@ mod walk;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::domain::{Impactor, Mesh, SimulationRecord, State};
+use crate::domain::{Impactor, Mesh, RigidWall, SimulationRecord, State};
 
 use self::cells::Cells;
 use self::file::Plan;
@@ -69,6 +69,7 @@ pub struct SimulationFile {
     mesh: Mesh,
     record: SimulationRecord,
     impactor: Option<Impactor>,
+    wall: Option<RigidWall>,
     times_s: Vec<f64>,
     states_0: Vec<BlockState>,
     nodes: NodeIdentity,
@@ -108,6 +109,7 @@ impl SimulationFile {
         plan.length_to_mm = options.length_to_mm.map_or_else(|| sidecar.length_to_mm(), Ok)?;
         let times_s = plan.times.iter().map(|t| t * time_to_s).collect();
         let impactor = sidecar.impactor(plan.length_to_mm, time_to_s)?;
+        let wall = sidecar.wall(plan.length_to_mm, time_to_s);
 
         let states_0 = plan.states(0)?;
         let changes = topology_changes(&plan, &states_0)?;
@@ -125,6 +127,7 @@ impl SimulationFile {
             mesh,
             record,
             impactor,
+            wall,
             times_s,
             states_0,
             nodes,
@@ -160,6 +163,12 @@ impl SimulationFile {
     #[must_use]
     pub fn impactor(&self) -> Option<&Impactor> {
         self.impactor.as_ref()
+    }
+
+    /// The rigid wall that hits the structure, when the record tells of one.
+    #[must_use]
+    pub fn wall(&self) -> Option<&RigidWall> {
+        self.wall.as_ref()
     }
 
     /// Reads state `step`: only its rows, unless the topology changes from state to state – then the states since

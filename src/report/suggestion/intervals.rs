@@ -42,7 +42,7 @@ pub(super) fn draw(s: &Suggestion) -> Result<Plot, ReportError> {
         name: "parameter_intervals".to_owned(),
         title: "What the film says of each parameter".to_owned(),
         caption: "Grey: the range that the study covers. The bar is the 90 % interval, widened until it holds nine of ten of \
-                  the study's own runs; the dot is the estimate, the upright line the reviewed simulation. A bar over the \
+                  the study's own runs; the black mark is the estimate, the upright line the reviewed simulation. A bar over the \
                   whole range means that the film does not tell."
             .to_owned(),
         sheet,
@@ -59,7 +59,12 @@ fn row(area: &Area<'_>, s: &Suggestion, index: usize, y: i32) -> Result<(), Draw
     write(area, &name, &bold(SMALL, INK), (MARGIN, y))?;
     filled(area, (LEFT, y - 5), (RIGHT, y + 5), GRID)?;
     write(area, &short(p.parameter.lower), &style(SMALL, MUTED).centred(), (LEFT, y + 30))?;
-    write(area, &format!("{}{unit}", short(p.parameter.upper)), &style(SMALL, MUTED).centred(), (RIGHT, y + 30))?;
+    write(
+        area,
+        &format!("{}{unit}", short(p.parameter.upper)),
+        &style(SMALL, MUTED).to_the_right(),
+        (RIGHT + 6, y + 30),
+    )?;
     let colour = if p.identified { MEASURED } else { CANNOT_TELL };
     filled(area, (x(p.estimate.lower), y - 9), (x(p.estimate.upper), y + 9), colour)?;
     let at = x(p.estimate.value);

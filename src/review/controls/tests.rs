@@ -81,7 +81,10 @@ fn lifted(
     let prior = LiftPrior {
         edges: &controls.edges,
         membrane_mm: 0.7,
-        roughness_mm: 1.5,
+        simulated_mm: &before,
+        shape_mm: 1.5,
+        shape_share: 0.0,
+        doubt_mm: 0.0,
         before_mm: &before,
         anchor_mm: &anchor,
     };

@@ -91,7 +91,10 @@ mod tests {
         let prior = LiftPrior {
             edges: &edges,
             membrane_mm: 0.7,
-            roughness_mm: 1.5,
+            simulated_mm: &[Vector3::zeros(); 5],
+            shape_mm: 1.5,
+            shape_share: 0.0,
+            doubt_mm: 0.0,
             before_mm: &[Vector3::zeros(); 5],
             anchor_mm: &[30.0; 5],
         };

@@ -79,7 +79,7 @@ fn moves_px(cylinder: &Cylinder, approach: &Approach<'_>, camera: &Camera, way_m
 /// Shift of a point's pixel when the point moves; `None` behind the camera.
 fn shift_px(camera: &Camera, from: nalgebra::Vector3<f64>, by: nalgebra::Vector3<f64>) -> Option<[f64; 2]> {
     let (a, b) = (camera.pinhole_pixel_from_world(from.into()), camera.pinhole_pixel_from_world((from + by).into()));
-    (a.depth_mm > 0.0 && b.depth_mm > 0.0).then(|| [b.x - a.x, b.y - a.y])
+    (a.depth_mm > 0.0 && b.depth_mm > 0.0).then_some([b.x - a.x, b.y - a.y])
 }
 
 /// Climbs to the best place, one coordinate after the other with shrinking steps.

@@ -11,6 +11,7 @@ use faer::sparse::{SparseColMatRef, SymbolicSparseColMat};
 use nalgebra::{Matrix3, Matrix3x2, Vector2, Vector3};
 use rayon::prelude::*;
 
+use super::shape::Expected;
 use super::{DRAWS, LiftError, LiftPrior, Noise, Numbering, Sighting};
 
 /// Right-hand sides that one task solves for.
@@ -44,14 +45,28 @@ struct Term {
     pull: Vector3<f64>,
 }
 
+/// An edge as the equations see it.
+struct Edge {
+    /// Which of the prior's edges.
+    index: usize,
+    /// Unknown of each node.
+    rows: [usize; 2],
+    /// Blocks of the first node, of the second, and of both.
+    slots: [Slot; 3],
+    /// Difference of the deviations before, mm.
+    before: Vector3<f64>,
+}
+
 /// The equations of one lift.
 pub(super) struct Normal {
     pattern: SymbolicSparseColMat<usize>,
     order: SymbolicLlt<usize>,
     terms: Vec<Term>,
-    /// What the prior adds to the matrix and to the right-hand side.
-    prior_values: Vec<f64>,
-    prior_right: Vec<f64>,
+    edges: Vec<Edge>,
+    /// What the anchors add to the matrix.
+    anchor_values: Vec<f64>,
+    /// Inverse variance of the difference of neighbours' increments, 1/mm².
+    membrane: f64,
     unknowns: usize,
 }
 
@@ -127,44 +142,28 @@ impl Normal {
         let pattern = blocks.pattern();
         let order = SymbolicLlt::try_new(pattern.as_ref(), Side::Lower).map_err(|_| LiftError { unknowns })?;
         let terms = sightings.par_iter().map(|s| Term::new(numbering, &blocks, s)).collect();
-        let mut normal = Self {
-            prior_values: vec![0.0; blocks.first_value(numbering.count)],
-            prior_right: vec![0.0; unknowns],
-            pattern,
-            order,
-            terms,
-            unknowns,
-        };
-        normal.add_prior(numbering, &blocks, prior);
-        Ok(normal)
-    }
-
-    fn add_prior(&mut self, numbering: &Numbering, blocks: &Blocks, prior: &LiftPrior<'_>) {
-        let mut add = |slot: Slot, value: f64| (0..3).for_each(|i| self.prior_values[slot.at(i, i)] += value);
+        let edges =
+            prior.edges.iter().enumerate().filter_map(|(i, _)| Edge::new(numbering, &blocks, prior, i)).collect();
+        let mut anchor_values = vec![0.0; blocks.first_value(numbering.count)];
         for (node, anchor) in prior.anchor_mm.iter().enumerate() {
             if let Some(r) = numbering.row(node as u32) {
-                add(blocks.slot(r, r), anchor.powi(-2));
+                let slot = blocks.slot(r, r);
+                (0..3).for_each(|i| anchor_values[slot.at(i, i)] += anchor.powi(-2));
             }
         }
-        let whole = prior.roughness_mm.powi(-2);
-        let stiffness = prior.membrane_mm.powi(-2) + whole;
-        for [node_a, node_b] in prior.edges {
-            if let (Some(a), Some(b)) = (numbering.row(*node_a), numbering.row(*node_b)) {
-                let pull = (prior.before_mm[*node_b as usize] - prior.before_mm[*node_a as usize]) * whole;
-                for i in 0..3 {
-                    self.prior_right[a + i] += pull[i];
-                    self.prior_right[b + i] -= pull[i];
-                }
-                add(blocks.slot(a, a), stiffness);
-                add(blocks.slot(b, b), stiffness);
-                add(blocks.slot(a.max(b), a.min(b)), -stiffness);
-            }
-        }
+        Ok(Self { pattern, order, terms, edges, anchor_values, membrane: prior.membrane_mm.powi(-2), unknowns })
     }
 
-    /// Factor and right-hand side with the robust weights of a round.
-    pub(super) fn factor(&self, weights: &[f64]) -> Result<(Llt<usize, f64>, faer::Mat<f64>), LiftError> {
-        let (mut values, mut right) = (self.prior_values.clone(), self.prior_right.clone());
+    /// Factor and right-hand side with the robust weights of a round and what it expects of the edges.
+    pub(super) fn factor(
+        &self,
+        weights: &[f64],
+        expected: &[Expected],
+    ) -> Result<(Llt<usize, f64>, faer::Mat<f64>), LiftError> {
+        let (mut values, mut right) = (self.anchor_values.clone(), vec![0.0; self.unknowns]);
+        for edge in &self.edges {
+            edge.add(self.membrane, &expected[edge.index], &mut values, &mut right);
+        }
         for (term, weight) in self.terms.iter().zip(weights) {
             term.add(*weight, &mut values, &mut right);
         }
@@ -183,21 +182,21 @@ impl Normal {
         sightings: &[Sighting],
         weights: &[f64],
         prior: &LiftPrior<'_>,
+        expected: &[Expected],
     ) -> faer::Mat<f64> {
         let roots: Vec<Option<Matrix3x2<f64>>> = sightings
             .iter()
             .zip(weights)
             .map(|(s, w)| Some(s.pixel_per_world.transpose() * (s.information * *w).cholesky()?.l()))
             .collect();
-        let edges: Vec<[usize; 2]> =
-            prior.edges.iter().filter_map(|[a, b]| Some([numbering.row(*a)?, numbering.row(*b)?])).collect();
+        let edges: Vec<([usize; 2], f64)> =
+            self.edges.iter().map(|e| (e.rows, (self.membrane + expected[e.index].information).sqrt())).collect();
         let anchors: Vec<(usize, f64)> = prior
             .anchor_mm
             .iter()
             .enumerate()
             .filter_map(|(node, anchor)| Some((numbering.row(node as u32)?, *anchor)))
             .collect();
-        let rough = (prior.membrane_mm.powi(-2) + prior.roughness_mm.powi(-2)).sqrt();
         let numbers = 3 * (anchors.len() + edges.len()) + 2 * roots.iter().flatten().count();
         let mut right = vec![0.0; self.unknowns * DRAWS];
         right.par_chunks_mut(self.unknowns.max(1)).enumerate().for_each(|(column, right)| {
@@ -205,9 +204,9 @@ impl Normal {
             for (r, anchor) in &anchors {
                 (0..3).for_each(|i| right[r + i] += noise.gauss() / anchor);
             }
-            for [a, b] in &edges {
+            for ([a, b], root) in &edges {
                 for i in 0..3 {
-                    let e = noise.gauss() * rough;
+                    let e = noise.gauss() * root;
                     right[a + i] += e;
                     right[b + i] -= e;
                 }
@@ -226,6 +225,29 @@ impl Normal {
             .map(|part| factor.solve(faer::MatRef::from_column_major_slice(part, self.unknowns, COLUMNS_A_TASK)))
             .collect();
         faer::Mat::from_fn(self.unknowns, DRAWS, |r, c| solved[c / COLUMNS_A_TASK][(r, c % COLUMNS_A_TASK)])
+    }
+}
+
+impl Edge {
+    fn new(numbering: &Numbering, blocks: &Blocks, prior: &LiftPrior<'_>, index: usize) -> Option<Self> {
+        let [node_a, node_b] = prior.edges[index];
+        let (a, b) = (numbering.row(node_a)?, numbering.row(node_b)?);
+        let slots = [blocks.slot(a, a), blocks.slot(b, b), blocks.slot(a.max(b), a.min(b))];
+        let before = prior.before_mm[node_b as usize] - prior.before_mm[node_a as usize];
+        Some(Self { index, rows: [a, b], slots, before })
+    }
+
+    fn add(&self, membrane: f64, expected: &Expected, values: &mut [f64], right: &mut [f64]) {
+        let pull = (self.before - expected.difference_mm) * expected.information;
+        let stiffness = membrane + expected.information;
+        let ([a, b], [aa, bb, ab]) = (self.rows, self.slots);
+        for i in 0..3 {
+            right[a + i] += pull[i];
+            right[b + i] -= pull[i];
+            values[aa.at(i, i)] += stiffness;
+            values[bb.at(i, i)] += stiffness;
+            values[ab.at(i, i)] -= stiffness;
+        }
     }
 }
 

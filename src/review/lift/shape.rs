@@ -1,0 +1,133 @@
+//! Sheet metal turns and bends, but hardly stretches: what neighbours are to each other in the simulation they are in
+//! the test, turned.
+//!
+//! Each node has a turn, the rotation that carries its edges from the simulation to where they are now (Sorkine and
+//! Alexa, SGP 2007). An edge is expected as both its nodes turn it, and one that is far from that is a hinge or a
+//! stretched place, which counts less and less. Both are renewed in every round of the lift.
+
+use nalgebra::{Matrix3, Vector3};
+use rayon::prelude::*;
+
+use super::LiftPrior;
+
+/// What is expected of an edge, and how firmly.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    /// Deviation of the second node less that of the first, mm.
+    pub(super) difference_mm: Vector3<f64>,
+    /// Inverse variance, 1/mm².
+    pub(super) information: f64,
+}
+
+impl Expected {
+    /// The same expectation by someone who does not know how the edge is turned.
+    pub(super) fn loosened(self, by_mm: f64) -> Self {
+        Self { information: 1.0 / (1.0 / self.information + by_mm * by_mm), ..self }
+    }
+}
+
+/// Share of a node's squared edge lengths that keeps it from turning: it decides where edges do not (a row of nodes
+/// about its own line), and is nothing beside them elsewhere.
+const STAYS: f64 = 1e-3;
+
+/// What each edge of `prior` is expected to be when the nodes have moved by `increment`.
+pub(super) fn expected_edges(prior: &LiftPrior<'_>, increment: &[Vector3<f64>]) -> Vec<Expected> {
+    let whole = |n: u32| prior.before_mm[n as usize] + increment[n as usize];
+    let simulated = |e: &[u32; 2]| prior.simulated_mm[e[1] as usize] - prior.simulated_mm[e[0] as usize];
+    let difference = |e: &[u32; 2]| whole(e[1]) - whole(e[0]);
+    let mut carried = vec![Matrix3::zeros(); increment.len()];
+    for e in prior.edges {
+        let here = simulated(e);
+        let carries = (here + difference(e)) * here.transpose() + Matrix3::identity() * (STAYS * here.norm_squared());
+        e.iter().for_each(|n| carried[*n as usize] += carries);
+    }
+    let turns: Vec<Matrix3<f64>> = carried.into_par_iter().map(nearest_rotation).collect();
+    prior
+        .edges
+        .par_iter()
+        .map(|e| {
+            let here = simulated(e);
+            let turned = (turns[e[0] as usize] + turns[e[1] as usize]) * here * 0.5;
+            let difference_mm = turned - here;
+            let sigma = prior.shape_mm.hypot(prior.shape_share * here.norm());
+            let off = (difference(e) - difference_mm).norm_squared() / 3.0;
+            Expected { difference_mm, information: 1.0 / (sigma * sigma + off) }
+        })
+        .collect()
+}
+
+/// The rotation nearest to a matrix; none where the matrix is zero.
+fn nearest_rotation(m: Matrix3<f64>) -> Matrix3<f64> {
+    let svd = m.svd(true, true);
+    let (Some(mut u), Some(v)) = (svd.u, svd.v_t) else { return Matrix3::identity() };
+    if (u * v).determinant() < 0.0 {
+        // The singular values come in falling order: the last direction is the least determined.
+        u.column_mut(2).neg_mut();
+    }
+    u * v
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::Rotation3;
+
+    use super::*;
+
+    const SIDE: usize = 9;
+
+    /// A plate of nodes 5 mm apart with the edges of its squares and one diagonal of each.
+    fn plate() -> (Vec<Vector3<f64>>, Vec<[u32; 2]>) {
+        let at = |i: usize, j: usize| (j * SIDE + i) as u32;
+        let nodes = (0..SIDE * SIDE).map(|n| Vector3::new(5.0 * (n % SIDE) as f64, 5.0 * (n / SIDE) as f64, 0.0));
+        let mut edges = Vec::new();
+        for (i, j) in (0..SIDE * SIDE).map(|n| (n % SIDE, n / SIDE)) {
+            edges.extend((i + 1 < SIDE).then(|| [at(i, j), at(i + 1, j)]));
+            edges.extend((j + 1 < SIDE).then(|| [at(i, j), at(i, j + 1)]));
+            edges.extend((i + 1 < SIDE && j + 1 < SIDE).then(|| [at(i, j), at(i + 1, j + 1)]));
+        }
+        (nodes.collect(), edges)
+    }
+
+    /// What is expected of the edges of a plate of which `moved` says where each node is.
+    fn expected(moved: impl Fn(Vector3<f64>) -> Vector3<f64>) -> Vec<([u32; 2], Expected, Vector3<f64>)> {
+        let (nodes, edges) = plate();
+        let deviation: Vec<Vector3<f64>> = nodes.iter().map(|n| moved(*n) - n).collect();
+        let prior = LiftPrior {
+            edges: &edges,
+            membrane_mm: 1.0,
+            simulated_mm: &nodes,
+            shape_mm: 0.1,
+            shape_share: 0.0,
+            doubt_mm: 0.0,
+            before_mm: &vec![Vector3::zeros(); nodes.len()],
+            anchor_mm: &vec![1.0; nodes.len()],
+        };
+        let found = expected_edges(&prior, &deviation);
+        let difference = |e: &[u32; 2]| deviation[e[1] as usize] - deviation[e[0] as usize];
+        edges.iter().zip(found).map(|(e, f)| (*e, f, difference(e))).collect()
+    }
+
+    #[test]
+    fn a_plate_that_turns_as_one_is_what_is_expected() {
+        let turn = Rotation3::from_euler_angles(0.4, -0.9, 1.3);
+        for (edge, expected, difference) in expected(|n| turn * n + Vector3::new(3.0, 0.0, -8.0)) {
+            assert!((expected.difference_mm - difference).norm() < 0.02, "{edge:?}: {expected:?}, {difference}");
+            assert!(expected.information > 90.0, "{edge:?}: {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_hinge_counts_less_than_the_plates_beside_it() {
+        // Bent by 60 degrees at the middle column.
+        let hinge = 5.0 * (SIDE / 2) as f64;
+        let turn = Rotation3::from_axis_angle(&Vector3::y_axis(), 1.05);
+        let pivot = Vector3::new(hinge, 0.0, 0.0);
+        let bent = expected(|n| if n.x > hinge { pivot + turn * (n - pivot) } else { n });
+        let across = |e: &[u32; 2]| e.iter().any(|n| *n as usize % SIDE == SIDE / 2) && e[1] == e[0] + 1;
+        let away = |e: &[u32; 2]| e.iter().all(|n| (*n as usize % SIDE).abs_diff(SIDE / 2) > 2);
+        for (edge, expected, _) in &bent {
+            assert!(!across(edge) || expected.information < 10.0, "{edge:?}: {expected:?}");
+            assert!(!away(edge) || expected.information > 90.0, "{edge:?}: {expected:?}");
+        }
+    }
+}
