@@ -2,8 +2,8 @@
 import { fixed } from "../../lib/format";
 import type { SuggestionDocument } from "../../lib/suggestion";
 
-/** A direction that the film leaves within this share of the range counts as separated. */
-const KNOWN_SHARE = 0.25;
+/** The standard deviation of a value of which only the bounds are known, share of the range: the film must do better. */
+const KNOWN_SHARE = 0.2887;
 
 export function Identifiability({ document_ }: { document_: SuggestionDocument }) {
   const names = document_.parameters.map((each) => each.parameter.name);
