@@ -134,20 +134,21 @@ fn a_checkpoint_goes_on_only_where_it_would_have_come_from() {
 #[test]
 fn training_lowers_the_loss_without_harm_to_the_start_and_reports_every_step() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let mut steps = 0;
+    let (mut steps, mut first) = (0, None);
     let out = folder.path().join("a.onnx");
     let mut recipe = short_recipe(300);
     recipe.training.validate_every = 100;
     recipe.training.fall_steps = 100;
     let report = train_residual(&order(&recipe, &out), &mut |p| {
         steps += 1;
+        first.get_or_insert(p.loss);
         assert_eq!((p.step, p.steps), (steps, 300));
         ControlFlow::Continue(())
     })
     .expect("it trains");
     assert_eq!((steps, report.curve.len()), (300, 3));
-    let (first, last) = (report.curve[0].loss, report.curve[2].loss);
-    assert!(last < first, "the loss went from {first} to {last}");
+    let (first, last) = (first.expect("there was a step"), report.curve[2].loss);
+    assert!(last < 0.8 * first, "the loss went from {first} to {last}");
     let (report, start) = (report.report, report.report_start);
     assert!(report.pixels > 5000 && start.pixels == report.pixels);
     assert!(report.mean_px < 1.02 * start.mean_px, "{} px, started from {} px", report.mean_px, start.mean_px);
