@@ -70,12 +70,13 @@ fn states(study: &StudyFile, run: usize) -> Vec<Vec<[f32; 3]>> {
         .collect()
 }
 
-/// The film of `truth` reviewed against `simulated`: exact but for a repeatable noise of [`SIGMA_MM`].
+/// The film of `truth` reviewed against `simulated`: exact but for a repeatable, even noise. A review's sigma is that of
+/// both directions of the picture together (the root of the covariance's trace), so each axis has [`SIGMA_MM`] / √2.
 fn film(study: &StudyFile, simulated: &[Vec<[f32; 3]>], truth: &[Vec<[f32; 3]>]) -> Vec<FilmField> {
     let mut seed = 1_u32;
     let mut noise = || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((seed >> 8) as f32 / 16_777_216.0 - 0.5) * 3.4 * SIGMA_MM
+        ((seed >> 8) as f32 / 16_777_216.0 - 0.5) * 6.0_f32.sqrt() * SIGMA_MM
     };
     study
         .study()
@@ -136,15 +137,17 @@ fn a_simulation_that_agrees_gets_no_suggestion() {
 }
 
 #[test]
-fn the_truth_lies_in_the_interval_when_the_study_has_never_seen_it() {
+fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
     let (_dir, full) = all_runs();
-    let (mut held, mut asked) = (0, 0);
-    for name in ["run_005", "run_010", "run_014"] {
+    let (mut held, mut asked, mut model_form) = (0, 0, 0);
+    let names: Vec<String> = full.study().runs.iter().skip(1).map(|r| r.name.clone()).collect();
+    for name in names.iter().map(String::as_str) {
         let run = full.study().runs.iter().position(|r| r.name == name).expect("a run");
         let dir = tempfile::tempdir().expect("a folder");
         let study = load(dir.path(), &[name]);
         let film = film(&full, &states(&full, 0), &states(&full, run));
         let found = answer(&study, &film, &study.study().runs[0].values);
+        model_form += usize::from(found.verdict == SuggestionVerdict::ModelForm);
         for (p, truth) in found.parameters.iter().zip(&full.study().runs[run].values) {
             asked += 1;
             held += usize::from(p.estimate.holds(*truth));
@@ -154,29 +157,29 @@ fn the_truth_lies_in_the_interval_when_the_study_has_never_seen_it() {
         assert!(speed.half_width_share < 0.35, "{name}: two cameras see how fast the box is crushed: {speed:?}");
         assert_eq!(found.next_runs.len(), 4);
     }
-    // Three runs of a box that folds one way or the other are too few to measure a probability; the README's figures come
-    // from `--leave-one-out` over all runs. This holds the order of magnitude.
-    assert!(held * 3 >= asked * 2, "{held} of {asked} truths are inside their 90 % intervals");
+    println!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
+    assert!(held * 100 >= asked * 83, "{held} of {asked} truths are inside their 90 % intervals");
+    assert!(3 * model_form <= names.len(), "{model_form} of {} runs of the study are called model form", names.len());
 }
 
-#[test]
-fn a_bulge_that_no_parameter_makes_is_not_explained_away() {
-    let (_dir, study) = all_runs();
-    let nominal = states(&study, 0);
-    let rest = nominal[0].clone();
-    // A weld that opens: one side of the box bulges out by up to 18 mm in a patch, from a third of the time on.
+/// A place on the left half that one camera sees at a slant, so that a bulge moves across its picture.
+const SIDE: [f32; 3] = [-30.0, 0.0, 60.0];
+/// The edge that points at that camera: there a bulge moves along the line of sight, and no other camera sees it.
+const EDGE: [f32; 3] = [-30.0, -30.0, 60.0];
+
+/// One side of the box bulges out by up to 18 mm in a patch, from a third of the time on.
+fn bulged(study: &StudyFile, plain: &[Vec<[f32; 3]>], centre: [f32; 3]) -> Vec<Vec<[f32; 3]>> {
+    let rest = &plain[0];
     let left = study.study().parts.iter().position(|p| p.name == "box_half_left").expect("the part") as u16;
-    let times = study.study().times_s.len();
-    let centre = rest.iter().zip(&study.study().part_of_node).filter(|(_, p)| **p == left).map(|(x, _)| *x);
-    let centre = centre.min_by(|a, b| (a[2] - 60.0).abs().total_cmp(&(b[2] - 60.0).abs())).expect("a node");
-    let truth: Vec<Vec<[f32; 3]>> = nominal
+    let times = plain.len();
+    plain
         .iter()
         .enumerate()
         .map(|(t, state)| {
             let size = 18.0 * ((t as f32 / times as f32 - 0.33) / 0.3).clamp(0.0, 1.0);
             state
                 .iter()
-                .zip(&rest)
+                .zip(rest)
                 .zip(&study.study().part_of_node)
                 .map(|((x, r), part)| {
                     let away = (0..3).map(|i| (r[i] - centre[i]).powi(2)).sum::<f32>().sqrt();
@@ -186,12 +189,53 @@ fn a_bulge_that_no_parameter_makes_is_not_explained_away() {
                 })
                 .collect()
         })
-        .collect();
-    let found = answer(&study, &film(&study, &nominal, &truth), &study.study().runs[0].values);
-    // Runs that fold elsewhere leave as much at this place when they play the test, so 18 mm are not named here; but no
-    // parameter may be moved for them.
-    assert_ne!(found.verdict, SuggestionVerdict::Change, "{} (p {:.2})", found.headline, found.fit_p_value);
+        .collect()
+}
+
+fn assert_bulge_is_named(centre: [f32; 3]) {
+    let (_dir, study) = all_runs();
+    let nominal = states(&study, 0);
+    let film = film(&study, &nominal, &bulged(&study, &nominal, centre));
+    let found = answer(&study, &film, &study.study().runs[0].values);
+    assert_eq!(found.verdict, SuggestionVerdict::ModelForm, "{} (p {:.2})", found.headline, found.fit_p_value);
     assert!(found.changes.is_empty(), "{:?}", found.changes);
+    let [form] = &found.model_form[..] else { panic!("one part bulges: {:?}", found.model_form) };
+    assert_eq!(form.part_name, "box_half_left");
+    let away = (0..3).map(|i| (form.centre_mm[i] - f64::from(centre[i])).powi(2)).sum::<f64>().sqrt();
+    assert!(away < 40.0, "{away:.0} mm from the bulge: {form:?}");
+    let times = &study.study().times_s;
+    let begins = times.iter().position(|t| *t >= 0.33 * times[times.len() - 1]).expect("a state");
+    let named = times.iter().position(|t| *t >= form.onset_s - 1e-9).expect("a state");
+    assert!(begins.abs_diff(named) <= 2, "begins at state {begins}, named from {named} of {}", times.len());
+    assert!(!form.hypotheses.is_empty() && form.left_mm > 5.0, "{form:?}");
+}
+
+#[test]
+fn a_bulge_that_no_parameter_makes_is_not_explained_away() {
+    assert_bulge_is_named(SIDE);
+}
+
+#[test]
+#[ignore = "known gap: a bulge along the line of sight of the only camera that sees it is not found"]
+fn a_bulge_towards_the_only_camera_is_not_explained_away() {
+    assert_bulge_is_named(EDGE);
+}
+
+#[test]
+#[ignore = "a figure for the README, not a bar"]
+fn how_often_a_bulge_is_named_when_the_parameters_are_off_too() {
+    let (_dir, full) = all_runs();
+    let (mut named, mut right) = (0, 0);
+    for run in 1..full.study().runs.len() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let study = load(dir.path(), &[full.study().runs[run].name.as_str()]);
+        let film = film(&full, &states(&full, 0), &bulged(&full, &states(&full, run), SIDE));
+        let found = answer(&study, &film, &study.study().runs[0].values);
+        named += usize::from(found.verdict == SuggestionVerdict::ModelForm);
+        right += usize::from(found.model_form.first().is_some_and(|f| f.part_name == "box_half_left"));
+        println!("{}: {:?} p {:.2} {}", full.study().runs[run].name, found.verdict, found.fit_p_value, found.headline);
+    }
+    println!("named {named}, on the right part {right}, of {}", full.study().runs.len() - 1);
 }
 
 /// The shared filmed tests: true parameters are read here and nowhere else.

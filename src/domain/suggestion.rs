@@ -138,11 +138,11 @@ pub struct ModelForm {
     pub place: String,
     /// Centre of the region in the undeformed simulation, mm.
     pub centre_mm: [f64; 3],
-    /// First film time at which it is beyond what the study's own runs leave, s.
+    /// First film time from which it stays three times above what is left of the film elsewhere (its median), s.
     pub onset_s: f64,
-    /// Root mean square that the best parameters leave there at its worst, mm.
+    /// Root mean square that the best explanation (reduced model, reviewed simulation or run) leaves there, mm.
     pub left_mm: f64,
-    /// How many times the largest that any run of the study leaves there, when it plays the test.
+    /// How many times further it stands out of its film than any run of the study does there, when it plays the test.
     pub ratio: f64,
     /// Mean difference test minus best simulation there at its worst, world axes, mm.
     pub difference_mm: [f64; 3],

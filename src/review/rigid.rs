@@ -3,7 +3,7 @@
 //! The best rotation and translation between two weighted point sets (Kabsch, Acta Cryst. A32, 1976); what they leave
 //! is the part's own deformation.
 
-use nalgebra::{Matrix3, Rotation3, Vector3};
+use nalgebra::{Matrix3, Rotation3, UnitQuaternion, Vector3};
 
 use crate::domain::RigidMotion;
 
@@ -45,6 +45,8 @@ pub fn split_rigid(nodes: &[MeasuredNode]) -> Option<RigidMotion> {
     let mut sign = Matrix3::identity();
     sign[(2, 2)] = (u * vt).determinant().signum();
     let rotation = Rotation3::from_matrix_unchecked(u * sign * vt);
+    // By way of the quaternion: the arc cosine of a trace that rounding put above 3 is not a number.
+    let turn = UnitQuaternion::from_rotation_matrix(&rotation).scaled_axis();
     let (mut rigid, mut left) = (0.0, 0.0);
     for n in nodes {
         let a = n.simulated_mm - from;
@@ -54,7 +56,7 @@ pub fn split_rigid(nodes: &[MeasuredNode]) -> Option<RigidMotion> {
     }
     Some(RigidMotion {
         translation_mm: shift.into(),
-        rotation_rad: rotation.scaled_axis().into(),
+        rotation_rad: turn.into(),
         rigid_rms_mm: (rigid / total).sqrt(),
         deformation_rms_mm: (left / total).sqrt(),
     })
@@ -79,6 +81,16 @@ mod tests {
         let motion = split_rigid(&block(|x| turn * x - x + Vector3::new(3.0, 0.0, -1.0))).expect("enough nodes");
         assert!(motion.deformation_rms_mm < 1e-9 && motion.rigid_rms_mm > 2.0, "{motion:?}");
         assert!((Vector3::from(motion.rotation_rad) - Vector3::new(0.02, -0.05, 0.1)).norm() < 1e-9);
+    }
+
+    #[test]
+    fn a_part_that_did_not_turn_has_a_finite_turn() {
+        for step in 0..200 {
+            let shift = Vector3::new(0.013, -0.7, 0.11) * f64::from(step);
+            let motion = split_rigid(&block(|x| shift + x * (1e-9 * f64::from(step)))).expect("enough nodes");
+            let turn = Vector3::from(motion.rotation_rad);
+            assert!(turn.norm() < 1e-6, "{step}: {motion:?}");
+        }
     }
 
     #[test]

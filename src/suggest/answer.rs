@@ -120,7 +120,7 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
     let tests = calibration.widened(&posterior, posterior.samples.len() / SAMPLES);
     let agrees = agrees(&estimator, &film, &here, &posterior, &calibration);
     let parameters = estimates(study, input.simulated, &posterior, &calibration);
-    let changes = if agrees && form.forms.is_empty() {
+    let changes = if agrees {
         Vec::new()
     } else {
         rank_changes(&ChangeInput {

@@ -1,8 +1,8 @@
 //! Global search and sampling in the unit cube: a Latin hypercube finds where to begin, differential-evolution chains
 //! sample from there (ter Braak 2006). They need no gradient and cross between separate solutions.
 //!
-//! The kept crates that were looked at either only optimise (`cmaes`, `argmin`, `metaheuristics-nature`) or have not
-//! been released for years (`differential-evolution`); the sampler is some twenty lines.
+//! Written here, some twenty lines: `cmaes`, `argmin` and `metaheuristics-nature` describe themselves as optimisers, and
+//! what is wanted is a sample. No sampler crate was tried.
 
 use super::random::{Random, latin_hypercube};
 
