@@ -3,6 +3,8 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 CRUMPLE := $(TARGET)/release/crumple
 EXAMPLE := fixtures/example
+# Studies that the shipped model learns from, one folder a family.
+STUDIES ?= $(addprefix ../shared/data/simulations/,crash_box bumper hat_beam)
 LISTEN ?= 127.0.0.1:8080
 DATA ?= crumple-data
 
@@ -40,7 +42,7 @@ api: build ## hold the running service against its OpenAPI description (schemath
 	bash scripts/check_api.sh $(CRUMPLE)
 
 train: build ## make the shipped model again from its recipe
-	nice -n 15 $(CRUMPLE) train models/residual-small.toml --out models/residual-small.onnx
+	RAYON_NUM_THREADS=1 nice -n 15 $(CRUMPLE) train residual --data $(STUDIES) --recipe models/residual.toml --out models/residual.onnx
 
 bench: setup ## run the benches
 	cargo bench

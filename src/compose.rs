@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ndarray::s;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,12 +16,13 @@ use crate::cli::{App, EstimatorError};
 use crate::config::Settings;
 use crate::config::serve::ServeSettings;
 use crate::http::{self, Service};
-use crate::infer::{OnnxBackend, OnnxEstimator, ProviderRequest};
+use crate::infer::{Backend as _, OnnxBackend, OnnxEstimator, ProviderRequest, ResidualRequest};
 use crate::jobs::{
     EstimatorChoice, Folders, Lives, Workshop, play_demo, seed_demo, start_hands, sweep_at_start, sweep_beside_work,
 };
 use crate::store::Store;
 use crate::telemetry;
+use crate::train::{Planes, Reference};
 use crate::vision::{DisFlow, ResidualEstimator};
 
 /// How often the data folder is put in order beside the work.
@@ -29,7 +31,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// The program as it is shipped.
 #[must_use]
 pub fn app() -> App {
-    App { build_estimator, serve }
+    App { build_estimator, judge_export, serve }
 }
 
 /// What measures, as chosen.
@@ -48,6 +50,36 @@ fn build_estimator(choice: &EstimatorChoice) -> Result<Box<dyn ResidualEstimator
             Ok(Box::new(OnnxEstimator::start(backend)?))
         }
     }
+}
+
+/// The largest difference between what ONNX Runtime computes of `references` with the file `model` and what they say.
+///
+/// # Errors
+/// When the ONNX Runtime library or the file cannot be loaded or run.
+fn judge_export(model: &Path, references: &[Reference]) -> Result<f32, EstimatorError> {
+    let library = Settings::from_env().find_onnxruntime()?;
+    let mut backend = OnnxBackend::open(model, ProviderRequest::Cpu, &library)?;
+    let mut largest = 0.0_f32;
+    for reference in references {
+        let [predicted, real, visible, start, doubt] = &reference.inputs;
+        for item in 0..predicted.dim().0 {
+            let plane = |planes: &Planes| planes.slice(s![item, 0, .., ..]).to_owned();
+            let request = ResidualRequest {
+                predicted: plane(predicted),
+                real: plane(real),
+                visible: plane(visible),
+                start: start.slice(s![item, .., .., ..]).to_owned(),
+                doubt: plane(doubt),
+            };
+            let found = backend.run(&[request])?.remove(0);
+            let [flow, log_var, present] = &reference.outputs;
+            let differences = (found.flow - flow.slice(s![item, .., .., ..])).into_iter();
+            let differences = differences.chain(found.log_var - log_var.slice(s![item, 0, .., ..]));
+            let differences = differences.chain(found.present - present.slice(s![item, 0, .., ..]));
+            largest = differences.fold(largest, |l, d| l.max(d.abs()));
+        }
+    }
+    Ok(largest)
 }
 
 /// Runs the service until a signal ends it.

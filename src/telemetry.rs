@@ -31,6 +31,18 @@ pub mod names {
     pub const LIVE_SECONDS: &str = "crumple_live_flag_seconds";
     /// Live frames by what became of them: `reviewed` or `behind`.
     pub const LIVE_FRAMES: &str = "crumple_live_frames_total";
+    /// From asking the model to its answer, waiting included, s.
+    pub const MODEL_SECONDS: &str = "crumple_model_seconds";
+    /// One run of the model, of however many pairs, s.
+    pub const MODEL_RUN_SECONDS: &str = "crumple_model_run_seconds";
+    /// Pairs that the model answered.
+    pub const MODEL_PAIRS: &str = "crumple_model_pairs_total";
+    /// Runs of the model: with the pairs, how large the batches are.
+    pub const MODEL_RUNS: &str = "crumple_model_runs_total";
+    /// Requests that found the model's queue full.
+    pub const MODEL_BUSY: &str = "crumple_model_busy_total";
+    /// Loading the model and warming it up, s.
+    pub const MODEL_START_SECONDS: &str = "crumple_model_cold_start";
     /// 1 for the execution provider in use.
     pub const PROVIDER: &str = "crumple_provider";
 }

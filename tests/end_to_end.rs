@@ -115,7 +115,7 @@ fn an_identical_pair_is_not_flagged() {
 fn a_network_run_by_onnx_runtime_passes_through_the_whole_way() {
     let plate = Plate::new(8.0);
     let desk = Desk::new(&plate);
-    let model = root().join("models/residual-small.onnx");
+    let model = root().join("models/residual.onnx");
     let backend = OnnxBackend::open(&model, ProviderRequest::Cpu, &library()).expect("loads");
     let estimator = OnnxEstimator::start(backend).expect("starts");
     let review = review_plate(&desk, &estimator);
@@ -124,7 +124,7 @@ fn a_network_run_by_onnx_runtime_passes_through_the_whole_way() {
     let written: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(review.execution_provider, ExecutionProvider::Cpu);
     assert_eq!(written["execution_provider"], "cpu");
-    assert_eq!(written["models"][0]["name"], "residual-small");
+    assert_eq!(written["models"][0]["name"], "residual");
     assert_eq!(written["models"][0]["sha256"], crumple::ingest::digest_sha256(&model).expect("digest"));
     let (median_px, _) = error_of_last_field(&desk, &plate);
     assert!(median_px < MEDIAN_PX, "median error {median_px:.3} px");
@@ -138,7 +138,7 @@ fn the_binary_asserts_the_provider() {
         return;
     }
     let desk = Desk::new(&Plate::new(0.0));
-    let model = root().join("models/residual-small.onnx");
+    let model = root().join("models/residual.onnx");
     let model = model.to_str().expect("UTF-8");
     let run = desk.review(&["--residual", "onnx", "--provider", "cuda", "--model", model]);
     let told = String::from_utf8_lossy(&run.stderr);
@@ -328,7 +328,7 @@ fn the_program_is_composed_of_what_it_says() {
     let app = crumple::compose::app();
     let dis = (app.build_estimator)(&EstimatorChoice::Dis).expect("needs nothing");
     assert_eq!(dis.provider(), ExecutionProvider::OpencvDis);
-    let model = PathBuf::from("models/residual-small.onnx");
+    let model = PathBuf::from("models/residual.onnx");
     let onnx = (app.build_estimator)(&EstimatorChoice::Onnx { model, provider: ProviderRequest::Cpu }).expect("loads");
-    assert_eq!((onnx.provider(), onnx.digest().name.as_str()), (ExecutionProvider::Cpu, "residual-small"));
+    assert_eq!((onnx.provider(), onnx.digest().name.as_str()), (ExecutionProvider::Cpu, "residual"));
 }

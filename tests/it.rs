@@ -24,6 +24,7 @@ mod service;
 mod service_api;
 mod service_crash;
 mod service_live;
+mod service_suggest;
 mod study;
 mod suggest;
 mod support;

@@ -6,9 +6,10 @@ use std::process::Command;
 
 use crumple::config::Settings;
 use crumple::domain::ExecutionProvider;
-use crumple::infer::{Backend, OnnxBackend, ProviderRequest, ResidualOutput, ResidualRequest};
-use crumple::train::{NetShape, Recipe, ResidualNetwork};
-use ndarray::{Array2, Array3, Array4, Axis};
+use crumple::infer::{Backend, OnnxBackend, OnnxEstimator, ProviderRequest, ResidualOutput, ResidualRequest};
+use crumple::train::{NetShape, PARITY_HALF, Precision, Recipe, ResidualNetwork, half_path};
+use crumple::vision::{DisFlow, PicturePair, ResidualEstimator};
+use ndarray::{Array2, Array3, Array4, Axis, s};
 
 /// Largest difference between the two, in px, ln px² and probability. Both compute in 32 bits but sum in another
 /// order; flows of some ten px carry a rounding of about 1e-5 through the warps.
@@ -20,7 +21,7 @@ pub(crate) fn library() -> PathBuf {
 }
 
 pub(crate) fn small_shape() -> NetShape {
-    NetShape { features: [8, 12, 16], radius: [2, 2, 3], hidden: [16, 12] }
+    NetShape { features: [8, 12], coarse_radius: 3, radius: 2, hidden: [16, 12], corrects: true }
 }
 
 /// A picture with structure at several scales, moved by `(dx, dy)` px: enough to excite every layer.
@@ -37,7 +38,8 @@ pub(crate) fn request(height: usize, width: usize) -> ResidualRequest {
         predicted: picture(height, width, 0.0, 0.0),
         real: picture(height, width, 1.6, -0.7),
         visible: Array2::from_shape_fn((height, width), |(y, x)| if x + y > 5 { 1.0 } else { 0.0 }),
-        carried: Array3::from_shape_fn((2, height, width), |(c, y, x)| (c as f32 + 1.0) * (0.1 * (x + y) as f32).sin()),
+        start: Array3::from_shape_fn((2, height, width), |(c, y, x)| (c as f32 + 1.0) * (0.1 * (x + y) as f32).sin()),
+        doubt: Array2::from_shape_fn((height, width), |(y, x)| if x > 2 * y { 16.0 } else { 0.2 }),
     }
 }
 
@@ -46,8 +48,9 @@ fn batched(plane: &Array2<f32>) -> Array4<f32> {
 }
 
 fn by_candle(network: &mut ResidualNetwork, request: &ResidualRequest) -> ResidualOutput {
-    let carried = request.carried.clone().insert_axis(Axis(0));
-    let inputs = [&batched(&request.predicted), &batched(&request.real), &batched(&request.visible), &carried];
+    let start = request.start.clone().insert_axis(Axis(0));
+    let planes = [&request.predicted, &request.real, &request.visible, &request.doubt].map(batched);
+    let inputs = [&planes[0], &planes[1], &planes[2], &start, &planes[3]];
     let [flow, log_var, present] = network.run(inputs).expect("candle runs");
     let first = |a: Array4<f32>| a.index_axis_move(Axis(0), 0);
     ResidualOutput {
@@ -64,7 +67,7 @@ pub(crate) fn largest_difference(a: &ResidualOutput, b: &ResidualOutput) -> f32 
 
 pub(crate) fn export(network: &ResidualNetwork, folder: &Path) -> PathBuf {
     let path = folder.join("network.onnx");
-    network.export(&path, &BTreeMap::new()).expect("the network is exported");
+    network.export(&path, Precision::Single, &BTreeMap::new()).expect("the network is exported");
     path
 }
 
@@ -76,7 +79,7 @@ fn random_networks_give_the_same_numbers_in_candle_and_onnx_runtime() {
         let path = export(&network, folder.path());
         let mut backend = OnnxBackend::open(&path, ProviderRequest::Cpu, &library()).expect("backend");
         assert_eq!(backend.provider(), ExecutionProvider::Cpu);
-        for (height, width) in [(8, 8), (48, 64), (64, 40), (240, 320)] {
+        for (height, width) in [(32, 32), (64, 96), (96, 32), (256, 320)] {
             let request = request(height, width);
             let ort = backend.run(std::slice::from_ref(&request)).expect("ONNX Runtime runs").remove(0);
             let candle = by_candle(&mut network, &request);
@@ -88,8 +91,26 @@ fn random_networks_give_the_same_numbers_in_candle_and_onnx_runtime() {
     }
 }
 
+/// The 16-bit file keeps to the 32-bit one, on the processor too, where ONNX Runtime computes it in 32 bits between casts.
+#[test]
+fn the_half_precision_file_says_nearly_the_same() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut network = ResidualNetwork::seeded(small_shape(), 8).expect("network");
+    let path = folder.path().join("half.onnx");
+    network.export(&path, Precision::Half, &BTreeMap::new()).expect("exported");
+    let whole = export(&network, folder.path());
+    let size = |path: &Path| std::fs::metadata(path).expect("it is there").len();
+    assert!(size(&path) < size(&whole), "its weights take half the room");
+    let mut backend = OnnxBackend::open(&path, ProviderRequest::Cpu, &library()).expect("backend");
+    assert_eq!(backend.metadata("precision").as_deref(), Some("fp16"));
+    let request = request(96, 128);
+    let found = backend.run(std::slice::from_ref(&request)).expect("it runs on the processor").remove(0);
+    let difference = largest_difference(&by_candle(&mut network, &request), &found);
+    assert!(difference > 0.0 && difference <= PARITY_HALF, "differ by {difference}");
+}
+
 fn shipped_model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/residual-small.onnx")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/residual.onnx")
 }
 
 /// Tensors as the Python script reads them.
@@ -104,20 +125,24 @@ fn foreign_tools_accept_the_exported_file_and_find_the_same_numbers() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut network = ResidualNetwork::seeded(small_shape(), 4).expect("network");
     let model = export(&network, folder.path());
-    let request = request(32, 48);
-    let inputs = [batched(&request.predicted), batched(&request.real), batched(&request.visible)];
-    let carried = request.carried.clone().insert_axis(Axis(0));
-    let [flow, log_var, present] = network.run([&inputs[0], &inputs[1], &inputs[2], &carried]).expect("candle runs");
+    let request = request(32, 64);
+    let inputs = [&request.predicted, &request.real, &request.visible, &request.doubt].map(batched);
+    let start = request.start.clone().insert_axis(Axis(0));
+    let all = [&inputs[0], &inputs[1], &inputs[2], &start, &inputs[3]];
+    let [flow, log_var, present] = network.run(all).expect("candle runs");
     let reference = serde_json::json!({
         "inputs": {
-            "predicted": json(&inputs[0]), "real": json(&inputs[1]), "visible": json(&inputs[2]), "carried": json(&carried),
+            "predicted": json(&inputs[0]), "real": json(&inputs[1]), "visible": json(&inputs[2]), "start": json(&start),
+            "doubt": json(&inputs[3]),
         },
         "outputs": { "flow": json(&flow), "log_var": json(&log_var), "present": json(&present) },
     });
     let reference_path = folder.path().join("reference.json");
     std::fs::write(&reference_path, reference.to_string()).expect("written");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_onnx.py");
-    let Ok(output) = Command::new("python3").arg(script).args([&model, &reference_path]).output() else {
+    let half = half_path(&model);
+    network.export(&half, Precision::Half, &BTreeMap::new()).expect("the network is exported in 16 bits, too");
+    let Ok(output) = Command::new("python3").arg(script).args([&model, &reference_path, &half]).output() else {
         eprintln!("skipped: there is no python3 to check the exported file with");
         return;
     };
@@ -141,7 +166,7 @@ fn the_shipped_model_is_what_its_own_metadata_says() {
     let mut network = ResidualNetwork::load(&path).expect("candle reads its parameters back");
     assert_eq!(backend.metadata("weights_sha256"), Some(network.weights_digest().expect("digest")));
     let mut backend = backend;
-    for (height, width) in [(48, 64), (240, 320)] {
+    for (height, width) in [(64, 96), (256, 320)] {
         let request = request(height, width);
         let ort = backend.run(std::slice::from_ref(&request)).expect("ONNX Runtime runs").remove(0);
         let difference = largest_difference(&by_candle(&mut network, &request), &ort);
@@ -149,40 +174,45 @@ fn the_shipped_model_is_what_its_own_metadata_says() {
     }
 }
 
-/// Mean length of the flow's error away from the picture's edges, px.
-fn mean_error_px(backend: &mut OnnxBackend, motion: (f32, f32), carried: (f32, f32)) -> f32 {
-    let side = 96;
-    let request = ResidualRequest {
-        predicted: picture(side, side, 0.0, 0.0),
-        real: picture(side, side, motion.0, motion.1),
-        visible: Array2::ones((side, side)),
-        carried: Array3::from_shape_fn((2, side, side), |(c, _, _)| if c == 0 { carried.0 } else { carried.1 }),
+/// Texture of the kind that a painted surface has, read at the pixel plus `motion` px.
+fn speckle(side: usize, motion: (f32, f32)) -> Array2<f32> {
+    let hash = |x: i32, y: i32| {
+        let h = (x.wrapping_mul(0x27d4_eb2d) ^ y.wrapping_mul(0x1656_67b1)).wrapping_mul(0x2c1b_3c6d) as u32;
+        (h ^ (h >> 15)).wrapping_mul(0x85eb_ca6b) as f32 / u32::MAX as f32
     };
-    let flow = backend.run(&[request]).expect("it runs").remove(0).flow;
-    let lengths = (16..80).flat_map(|y| (16..80).map(move |x| (y, x)));
-    let lengths = lengths.map(|(y, x)| (flow[(0, y, x)] - motion.0).hypot(flow[(1, y, x)] - motion.1));
-    lengths.sum::<f32>() / (64.0 * 64.0)
+    Array2::from_shape_fn((side, side), |(y, x)| {
+        let (x, y) = ((x as f32 - motion.0) / 4.0 + 100.0, (y as f32 - motion.1) / 4.0 + 100.0);
+        let (i, j, a, b) = (x as i32, y as i32, x.fract(), y.fract());
+        let ease = |t: f32| t * t * (3.0 - 2.0 * t);
+        let along = |j: i32| hash(i, j) * (1.0 - ease(a)) + hash(i + 1, j) * ease(a);
+        0.2 + 0.5 * (along(j) * (1.0 - ease(b)) + along(j + 1) * ease(b))
+    })
 }
 
-/// The shipped model really measures: on waves, which it was not trained on, moved by a known amount, more than half
-/// of the motion is found, and it does not invent motion. This is the floor that "better than zero flow" means, not a
-/// claim of accuracy: the waves repeat every 7 px, and at 4 px of motion the first model is still about 1 px off.
+/// The shipped model behind the seam that the review uses, on speckle that it was not trained on: where all is well it
+/// is no worse than DIS, and where the speckle is nearly lost its sigma says so. (Presence is not asserted: the shipped
+/// weights do not tell hidden surfaces, see models/README.md.)
 #[test]
-fn the_shipped_model_finds_more_than_half_of_a_known_motion() {
-    let mut backend = OnnxBackend::open(&shipped_model(), ProviderRequest::Cpu, &library()).expect("backend");
-    let still = mean_error_px(&mut backend, (0.0, 0.0), (0.0, 0.0));
-    assert!(still <= 0.15, "{still} px found where nothing moved");
-    for motion in [(1.6_f32, -0.7), (-3.3, 2.4)] {
-        let error = mean_error_px(&mut backend, motion, (0.0, 0.0));
-        assert!(error <= 0.5 * motion.0.hypot(motion.1), "motion {motion:?}: mean error {error} px");
-    }
-}
-
-/// What the last frame told is used: started within half a pixel of the truth, the error of a motion that is far
-/// beyond the training's 8 px is smaller than the start's own.
-#[test]
-fn a_carried_flow_is_used_and_improved() {
-    let mut backend = OnnxBackend::open(&shipped_model(), ProviderRequest::Cpu, &library()).expect("backend");
-    let error = mean_error_px(&mut backend, (20.0, -11.0), (20.4, -10.7));
-    assert!(error < 0.4_f32.hypot(0.3), "mean error {error} px");
+fn the_shipped_model_keeps_what_is_right_and_doubts_what_is_lost() {
+    let backend = OnnxBackend::open(&shipped_model(), ProviderRequest::Cpu, &library()).expect("backend");
+    let estimator = OnnxEstimator::start(backend).expect("estimator");
+    let (side, motion) = (192, (3.2_f32, -1.7_f32));
+    let (predicted, real) = (speckle(side, (0.0, 0.0)), speckle(side, motion));
+    let visible = Array2::ones((side, side));
+    let pair = |real| PicturePair { predicted: &predicted, real, visible: &visible };
+    let error = |flow: &Array3<f32>| {
+        let inside = (24..168).flat_map(|y| (24..168).map(move |x| (y, x)));
+        inside.map(|(y, x)| (flow[(0, y, x)] - motion.0).hypot(flow[(1, y, x)] - motion.1)).sum::<f32>()
+            / 144.0_f32.powi(2)
+    };
+    let (ours, dis) = (estimator.estimate(pair(&real)).expect("runs"), DisFlow.estimate(pair(&real)).expect("runs"));
+    let (ours_px, dis_px) = (error(&ours.flow), error(&dis.flow));
+    assert!(ours_px <= dis_px + 0.05, "{ours_px} px, DIS {dis_px} px");
+    // The middle third keeps a fiftieth of its contrast.
+    let mut faint = real.clone();
+    faint.slice_mut(s![64..128, 64..128]).mapv_inplace(|v| 0.45 + 0.02 * v);
+    let found = estimator.estimate(pair(&faint)).expect("runs");
+    let mean = |plane: &Array2<f32>| plane.slice(s![76..112, 76..112]).mean().expect("values");
+    let (lost, sure) = (mean(&found.sigma_px), mean(&ours.sigma_px));
+    assert!(lost > 2.0 * sure, "sigma: {lost} px where the speckle is lost, {sure} px where it is not");
 }

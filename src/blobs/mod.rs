@@ -30,7 +30,7 @@ const BLOCK: usize = 4 << 20;
 pub enum BlobKey {
     /// A file by its digest, hex.
     File(String),
-    /// One file of a review's results: the review and the file's name, which may have folders.
+    /// One file of the results of a review or a suggestion: its id and the file's name, which may have folders.
     Result(String, String),
 }
 
@@ -211,10 +211,15 @@ impl Blobs {
     /// # Errors
     /// When the blob is missing or the file cannot be made.
     pub fn lay_out(&self, digest: &str, path: &Path) -> Result<(), BlobError> {
-        let blob = self
-            .objects
-            .path_to_filesystem(&BlobKey::File(digest.to_owned()).path())
-            .map_err(BlobError::objects("find", &BlobKey::File(digest.to_owned())))?;
+        self.lay_out_blob(&BlobKey::File(digest.to_owned()), path)
+    }
+
+    /// Lays a blob out at `path`.
+    ///
+    /// # Errors
+    /// When the blob is missing or the file cannot be made.
+    pub fn lay_out_blob(&self, key: &BlobKey, path: &Path) -> Result<(), BlobError> {
+        let blob = self.objects.path_to_filesystem(&key.path()).map_err(BlobError::objects("find", key))?;
         if path.exists() {
             std::fs::remove_file(path).map_err(BlobError::file("replace", path))?;
         }

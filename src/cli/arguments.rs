@@ -36,8 +36,7 @@ pub(super) enum Command {
     /// Keep account of a suggestion: accepted, rejected, tried, and what the re-run gained
     #[command(after_help = AFTER_HELP)]
     Receipt(ReceiptArguments),
-    /// Train a residual model from its recipe and write it as one ONNX file
-    #[command(after_help = AFTER_HELP)]
+    /// Train a residual model from its recipe, or measure one
     Train(TrainArguments),
     /// Film a simulation run as if it were a test, with known truth
     #[command(after_help = AFTER_HELP)]
@@ -82,7 +81,7 @@ pub(super) struct ReviewArguments {
     /// What measures the difference between the predicted and the real picture
     #[arg(long, value_enum, default_value_t = Residual::Dis)]
     pub(super) residual: Residual,
-    /// Residual model, for --residual onnx [default: models/residual-small.onnx]
+    /// Residual model, for --residual onnx [default: models/residual.onnx]
     #[arg(long, value_name = "FILE")]
     pub(super) model: Option<PathBuf>,
     /// Where the model must run, for --residual onnx; `auto` falls back to the processor and says so [default: auto]
@@ -215,12 +214,61 @@ pub(super) enum ReceiptVerb {
 
 #[derive(Debug, Args)]
 pub(super) struct TrainArguments {
-    /// The recipe (TOML): network, synthetic pairs, training; see models/residual-small.toml
+    #[command(subcommand)]
+    pub(super) what: TrainCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TrainCommand {
+    /// Train the dense residual model from simulations and write it as ONNX files
+    #[command(after_help = AFTER_HELP)]
+    Residual(TrainResidualArguments),
+    /// Measure zero flow, OpenCV DIS and a model on pairs that no training step has seen
+    #[command(after_help = AFTER_HELP)]
+    Evaluate(EvaluateArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrainResidualArguments {
+    /// Folders of simulations, one a family; the recipe says which are learnt from and which are reported on
+    #[arg(long, value_name = "STUDY", num_args = 1..)]
+    pub(super) data: Vec<PathBuf>,
+    /// The recipe (TOML): network, data, training; see models/residual.toml
+    #[arg(long, value_name = "FILE")]
     pub(super) recipe: PathBuf,
-    /// The model file to write; as it was when the training fails
+    /// The model file to write, as it was when the training fails; FILE-fp16.onnx, curves, report and checkpoint come
+    /// beside it
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
+    /// Begin anew where a checkpoint lies beside the model file, instead of going on from it
+    #[arg(long)]
+    pub(super) restart: bool,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
     /// No progress; the figures are still printed
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvaluateArguments {
+    /// Folders of simulations, as for `train residual`
+    #[arg(long, value_name = "STUDY", num_args = 1..)]
+    pub(super) data: Vec<PathBuf>,
+    /// The recipe whose report pairs are measured
+    #[arg(long, value_name = "FILE")]
+    pub(super) recipe: PathBuf,
+    /// Model files to put beside DIS and zero flow
+    #[arg(long, value_name = "FILE", num_args = 0..)]
+    pub(super) model: Vec<PathBuf>,
+    /// Pairs
+    #[arg(long, value_name = "N", default_value_t = 48)]
+    pub(super) pairs: usize,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// No progress
     #[arg(long, short)]
     pub(super) quiet: bool,
 }
@@ -351,7 +399,7 @@ pub(super) struct ServeArguments {
     /// What measures: dis or onnx [default: dis]
     #[arg(long, value_name = "NAME")]
     residual: Option<String>,
-    /// Residual model, for onnx [default: models/residual-small.onnx]
+    /// Residual model, for onnx [default: models/residual.onnx]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Where the model must run: auto, cpu, cuda or tensorrt [default: auto]

@@ -20,6 +20,7 @@ mod watch_film;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,7 @@ use crate::config::serve::{ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
 use crate::jobs::{EstimatorChoice, FilmError, ReceiptError, ReviewError, SuggestJobError};
-use crate::train::TrainError;
+use crate::train::{Reference, TrainError};
 use crate::vision::ResidualEstimator;
 
 /// What the program is made of; `compose` builds it.
@@ -43,6 +44,8 @@ use crate::vision::ResidualEstimator;
 pub struct App {
     /// Makes what measures the residual.
     pub build_estimator: fn(&EstimatorChoice) -> Result<Box<dyn ResidualEstimator>, EstimatorError>,
+    /// Holds an exported model file against what was trained.
+    pub judge_export: fn(&Path, &[Reference]) -> Result<f32, EstimatorError>,
     /// Runs the service until a signal ends it.
     pub serve: fn(ServeSettings) -> anyhow::Result<()>,
 }
@@ -94,7 +97,7 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
         Command::Serve(words) => serve::run(words, app),
         Command::Replay(words) => replay::run(&words),
         Command::Watch(words) => watch::run(&words),
-        Command::Train(words) => train::run(&words),
+        Command::Train(words) => train::run(&words, app),
         Command::Film(words) => film::run(&words),
         Command::Probe { words } => probe(&words),
     };
@@ -113,6 +116,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<SuggestJobError>().map(SuggestJobError::is_cancelled),
     ];
     if stopped.into_iter().flatten().any(|stopped| stopped) {
+        return STOPPED;
+    }
+    if error.downcast_ref::<TrainError>().is_some_and(TrainError::is_stopped) {
         return STOPPED;
     }
     let input = [

@@ -91,8 +91,13 @@ impl ProgressLine {
 
     /// Shows where a training stands.
     pub(super) fn show_training(&self, p: TrainProgress) {
-        let note = format!("loss {:.3}, epe {:.3} px", p.loss, p.epe_px);
+        let note = format!("loss {:.3}, error {:.3} px, validation {:.3} px", p.loss, p.epe_px, p.validation_px);
         self.step("training", p.step, p.steps, "steps/s", &note);
+    }
+
+    /// Shows how many pairs were measured.
+    pub(super) fn show_pairs(&self, done: usize, total: usize) {
+        self.step("measuring pairs", done, total, "pairs/s", "");
     }
 
     /// Shows how many pictures are filmed.

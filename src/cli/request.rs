@@ -6,7 +6,7 @@ use crate::ingest::SimulationOptions;
 use crate::jobs::{EstimatorChoice, ReviewRequest, ToleranceError, ToleranceRequest};
 
 /// The model that is shipped; looked for below the current folder and around the program.
-const SHIPPED_MODEL: &str = "models/residual-small.onnx";
+const SHIPPED_MODEL: &str = "models/residual.onnx";
 
 /// Words that do not go together or name a file that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -241,7 +241,7 @@ impl ServeWords {
             max_upload_bytes: (gb * 1e9) as u64,
             read_limit: seconds("read_limit_s", self.read_limit_s, 60.0)?,
             with_model: one_of("residual", self.residual, &["dis", "onnx"], "dis or onnx")? == "onnx",
-            model: self.model.unwrap_or_else(|| "models/residual-small.onnx".into()),
+            model: self.model.unwrap_or_else(|| "models/residual.onnx".into()),
             provider: one_of(
                 "provider",
                 self.provider,

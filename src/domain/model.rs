@@ -74,26 +74,27 @@ pub struct ModelSpec {
 impl ModelSpec {
     /// The dense residual model: where does the real picture show what the predicted picture shows?
     ///
-    /// A point at pixel `x` of the predicted picture is found at `x + flow(x)` in the real one. `flow` is the whole
-    /// residual, with `carried` (the start, for example the last frame's residual) already in it. `log_var` is the
-    /// natural logarithm of the variance of each of flow's two components in px². `present` is the probability that
-    /// the surface is there at all.
+    /// Both pictures are given as paint, their local contrast (`vision::local_contrast`). A point at pixel `x` of the
+    /// predicted picture is found at `x + flow(x)` in the real one. `flow` is the whole residual, with `start` (a dense
+    /// classical estimate) already in it. `log_var` is the natural logarithm of the variance of each of flow's two
+    /// components in px². `present` is the probability that the surface is there at all.
     #[must_use]
     pub fn residual() -> Self {
         Self {
-            contract: "residual/1".to_owned(),
+            contract: "residual/2".to_owned(),
             inputs: vec![
-                TensorSpec::new("predicted", 1, "predicted picture, luma 0-1"),
-                TensorSpec::new("real", 1, "real picture, luma 0-1"),
+                TensorSpec::new("predicted", 1, "predicted picture, its paint: local contrast around 0.5"),
+                TensorSpec::new("real", 1, "real picture, its paint"),
                 TensorSpec::new("visible", 1, "1 where the predicted picture shows a surface, else 0"),
-                TensorSpec::new("carried", 2, "flow to start from, px, x then y"),
+                TensorSpec::new("start", 2, "dense flow to start from, px, x then y"),
+                TensorSpec::new("doubt", 1, "by how much the start's way there and back misses, px, 0 to 16"),
             ],
             outputs: vec![
                 TensorSpec::new("flow", 2, "residual flow from predicted to real, px, x then y"),
                 TensorSpec::new("log_var", 1, "ln of the variance of each flow component, px2"),
                 TensorSpec::new("present", 1, "probability that the surface is seen in the real picture"),
             ],
-            size_multiple: 8,
+            size_multiple: 32,
         }
     }
 }

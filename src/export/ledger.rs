@@ -92,6 +92,22 @@ pub struct ReceiptLine {
     pub sha256: String,
 }
 
+impl ReceiptLine {
+    /// Makes a line and seals it with its digest.
+    #[must_use]
+    pub fn seal(number: u64, at: String, suggestion: String, event: ReceiptEvent, previous: String) -> Self {
+        let mut line = Self { number, at, suggestion, event, previous, sha256: String::new() };
+        line.sha256 = digest(&line);
+        line
+    }
+
+    /// The line as it stands in the ledger.
+    #[must_use]
+    pub fn text(&self) -> String {
+        text_of(self)
+    }
+}
+
 /// An opened ledger whose chain holds.
 #[derive(Debug)]
 pub struct Ledger {
@@ -152,10 +168,7 @@ impl Ledger {
     /// [`ExportError::File`] when it cannot be written.
     pub fn append(&mut self, at: String, suggestion: &str, event: ReceiptEvent) -> Result<&ReceiptLine, ExportError> {
         let previous = self.lines.last().map_or_else(String::new, |l| l.sha256.clone());
-        let number = self.lines.len() as u64 + 1;
-        let mut line =
-            ReceiptLine { number, at, suggestion: suggestion.to_owned(), event, previous, sha256: String::new() };
-        line.sha256 = digest(&line);
+        let line = ReceiptLine::seal(self.lines.len() as u64 + 1, at, suggestion.to_owned(), event, previous);
         let failed = |source| ExportError::File { action: "append to", path: self.path.clone(), source };
         if let Some(parent) = self.path.parent().filter(|p| !p.as_os_str().is_empty()) {
             fs::create_dir_all(parent).map_err(failed)?;

@@ -51,11 +51,10 @@ impl PartialFile {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
         let partial = path.with_file_name(name);
-        let file = File::create(&partial).map_err(|source| ExportError::Hdf5 {
-            path: path.to_owned(),
-            dataset: "/".to_owned(),
-            source,
-        })?;
+        // Groups of the oldest layout carry no times: the same film is the same bytes.
+        let made = File::with_options().with_fapl(|access| access.libver_earliest()).create(&partial);
+        let file =
+            made.map_err(|source| ExportError::Hdf5 { path: path.to_owned(), dataset: "/".to_owned(), source })?;
         Ok(Self { file, partial, path: path.to_owned(), done: false })
     }
 

@@ -18,6 +18,7 @@ use super::extract::Words;
 use super::problem::{Answer, Problem};
 use super::wire::{Campaign, Job, Review, Simulation, Test, Upload};
 use super::wire_flags::Flag;
+use super::wire_suggestions::Suggestion;
 use crate::store;
 use crate::telemetry::names;
 
@@ -35,8 +36,8 @@ pub(super) struct EventWords {
 }
 
 /// Streams changes: `upload`, `simulation`, `test`, `review`, `batch` (its webhook was told), `flag`, `verdict`, `live`,
-/// `job`, `campaign`. The data is the thing as it is when it is sent; `{"id":…,"removed":true}` for one that is gone.
-/// `lost` says that changes after `Last-Event-ID` are not kept any more: read the lists again.
+/// `job`, `campaign`, `suggestion`. The data is the thing as it is when it is sent; `{"id":…,"removed":true}` for one that
+/// is gone. `lost` says that changes after `Last-Event-ID` are not kept any more: read the lists again.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventWords, ("Last-Event-ID" = Option<i64>, Header, description = "Number of the last change that was seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn stream_events(
@@ -169,6 +170,7 @@ async fn thing(service: &Service, event: &store::Event) -> Result<String, store:
             Ok(row) => super::live::live_view(service, row).await.map(|l| value(&l)),
             Err(e) => Err(e),
         },
+        "suggestion" => store.suggestion(id).await.map(|s| value(&Suggestion::from(s))),
         "batch" => store.batch(id).await.map(|b| serde_json::json!({ "id": b.id, "webhook_state": b.webhook_state })),
         "campaign" => store.campaign(id).await.map(|c| value(&Campaign::from(c))),
         _ => Ok(serde_json::json!({ "id": id })),

@@ -15,12 +15,15 @@ mod ops;
 mod page;
 mod plots;
 mod problem;
+mod receipts;
 mod results;
 mod reviews;
+mod suggestions;
 mod theme;
 mod uploads;
 mod wire;
 mod wire_flags;
+mod wire_suggestions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -46,7 +49,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use problem::Problem;
 
-use crate::jobs::{Desks, Lives, Workshop};
+use crate::jobs::{Desks, Lives, Surrogates, Workshop};
 use crate::telemetry::names;
 
 /// Largest body of a request that is no upload and no frame, bytes.
@@ -57,6 +60,7 @@ const BODY_LIMIT: usize = 4 << 20;
 pub struct Service {
     shop: Arc<Workshop>,
     desks: Desks,
+    surrogates: Surrogates,
     lives: Lives,
     metrics: PrometheusHandle,
     end: CancellationToken,
@@ -70,7 +74,8 @@ impl Service {
     #[must_use]
     pub fn new(shop: Arc<Workshop>, lives: Lives, metrics: PrometheusHandle, end: CancellationToken) -> Self {
         let desks = Desks::new(Arc::clone(&shop));
-        Self { shop, desks, lives, metrics, end, begun: Instant::now(), receiving: Arc::default() }
+        let surrogates = Surrogates::new(Arc::clone(&shop));
+        Self { shop, desks, surrogates, lives, metrics, end, begun: Instant::now(), receiving: Arc::default() }
     }
 }
 
@@ -81,6 +86,7 @@ impl Service {
     tags(
         (name = "campaigns"), (name = "uploads", description = "tus 1.0: creation, checksum (sha256), termination"),
         (name = "files", description = "simulations and tests"), (name = "reviews"), (name = "results"), (name = "flags"),
+        (name = "suggestions", description = "what to change, and what came of it"),
         (name = "live"), (name = "events"), (name = "operations")
     )
 )]
@@ -116,6 +122,15 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(flags::set_verdict))
         .routes(routes!(flags::list_verdicts))
         .routes(routes!(first_looks::list_first_looks, first_looks::add_first_look))
+        .routes(routes!(suggestions::list_suggestions, suggestions::order_suggestion))
+        .routes(routes!(suggestions::get_suggestion, suggestions::cancel_suggestion))
+        .routes(routes!(suggestions::get_suggestion_report))
+        .routes(routes!(suggestions::get_next_runs_csv))
+        .routes(routes!(suggestions::get_next_runs_json))
+        .routes(routes!(suggestions::get_model_mesh))
+        .routes(routes!(receipts::decide))
+        .routes(routes!(receipts::list_receipts))
+        .routes(routes!(receipts::get_ledger))
         .routes(routes!(live::list_live, live::begin_live))
         .routes(routes!(live::get_live))
         .routes(routes!(live::end_live))
@@ -145,7 +160,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// All routes.
 pub fn routes(service: &Service) -> Router {
     let (api, _) = OpenApiRouter::with_openapi(Head::openapi()).nest("/api/v1", api()).split_for_parts();
-    let packed = SizeAbove::new(1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
+    let packed = SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new(suggestions::NODES));
     api.layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(live::routes())
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", openapi()))

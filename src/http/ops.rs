@@ -137,16 +137,19 @@ pub(super) async fn get_job(
     Ok(tagged(&headers, &Job::from(service.shop.store.job(&id).await?)))
 }
 
-/// Cancels a job; only reviews can be cancelled.
+/// Cancels a job; only reviews and suggestions can be cancelled.
 #[utoipa::path(delete, path = "/jobs/{id}", tag = "operations", params(("id" = String, Path, description = "The job")),
     responses((status = 202, body = Job), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn cancel_job(State(service): State<Service>, Path(id): Path<String>) -> Answer<Response> {
     let job = service.shop.store.job(&id).await?;
-    if job.kind != "review_test" {
-        let what = format!("job {id} is a {}, only reviews can be cancelled", job.kind);
-        return Err(Problem::new(StatusCode::CONFLICT, "conflict", what));
+    match job.kind.as_str() {
+        "review_test" => service.shop.store.cancel_review(&job.subject_id).await?,
+        "suggest_change" => service.shop.store.cancel_suggestion(&job.subject_id).await?,
+        other => {
+            let what = format!("job {id} is a {other}, only reviews and suggestions can be cancelled");
+            return Err(Problem::new(StatusCode::CONFLICT, "conflict", what));
+        }
     }
-    service.shop.store.cancel_review(&job.subject_id).await?;
     let job = Job::from(service.shop.store.job(&id).await?);
     Ok((StatusCode::ACCEPTED, Json(job)).into_response())
 }

@@ -281,7 +281,7 @@ pub(super) enum ReviewState {
 }
 
 impl ReviewState {
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         match name {
             "queued" => Self::Queued,
             "running" => Self::Running,
@@ -361,9 +361,9 @@ impl From<store::ReviewRow> for Review {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Job {
     id: String,
-    /// `read_upload`, `review_test` or `send_webhook`.
+    /// `read_upload`, `review_test`, `send_webhook`, `suggest_change` or `note_gain`.
     kind: String,
-    /// The upload, review or batch that it is about.
+    /// The upload, review, batch or suggestion that it is about.
     subject_id: String,
     /// `queued`, `running`, `done`, `failed` or `cancelled`.
     state: String,

@@ -8,14 +8,16 @@ use crate::domain::ModelSpec;
 /// One pair of pictures to compare; all of one height and width.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResidualRequest {
-    /// Predicted picture `[H, W]`, luma 0–1.
+    /// Paint of the predicted picture `[H, W]` (`vision::local_contrast`).
     pub predicted: Array2<f32>,
-    /// Real picture `[H, W]`, luma 0–1.
+    /// Paint of the real picture `[H, W]`.
     pub real: Array2<f32>,
     /// 1 where the predicted picture shows a surface, else 0; `[H, W]`.
     pub visible: Array2<f32>,
-    /// Flow to start from `[2, H, W]`, px, x then y; zeros when nothing is known.
-    pub carried: Array3<f32>,
+    /// Dense flow to start from `[2, H, W]`, px, x then y.
+    pub start: Array3<f32>,
+    /// By how much the start's way there and back misses `[H, W]`, px; beyond 16 nothing changes.
+    pub doubt: Array2<f32>,
 }
 
 impl ResidualRequest {
@@ -26,7 +28,8 @@ impl ResidualRequest {
             predicted: Array2::zeros((height, width)),
             real: Array2::zeros((height, width)),
             visible: Array2::ones((height, width)),
-            carried: Array3::zeros((2, height, width)),
+            start: Array3::zeros((2, height, width)),
+            doubt: Array2::zeros((height, width)),
         }
     }
 
@@ -49,7 +52,7 @@ impl ResidualRequest {
                 expected: "at least one pixel".to_owned(),
             });
         }
-        let planes = [("real", self.real.dim()), ("visible", self.visible.dim())];
+        let planes = [("real", self.real.dim()), ("visible", self.visible.dim()), ("doubt", self.doubt.dim())];
         for (what, (h, w)) in planes {
             if (h, w) != (height, width) {
                 return Err(InferError::Request {
@@ -59,10 +62,10 @@ impl ResidualRequest {
                 });
             }
         }
-        if self.carried.dim() != (2, height, width) {
+        if self.start.dim() != (2, height, width) {
             return Err(InferError::Request {
-                what: "carried",
-                found: format!("{:?}", self.carried.dim()),
+                what: "start",
+                found: format!("{:?}", self.start.dim()),
                 expected: format!("(2, {height}, {width})"),
             });
         }
@@ -70,7 +73,8 @@ impl ResidualRequest {
             ("predicted", self.predicted.iter().all(|v| v.is_finite())),
             ("real", self.real.iter().all(|v| v.is_finite())),
             ("visible", self.visible.iter().all(|v| v.is_finite())),
-            ("carried", self.carried.iter().all(|v| v.is_finite())),
+            ("start", self.start.iter().all(|v| v.is_finite())),
+            ("doubt", self.doubt.iter().all(|v| v.is_finite())),
         ];
         match finite.into_iter().find(|(_, finite)| !finite) {
             Some((what, _)) => Err(InferError::Request {

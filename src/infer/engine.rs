@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::backend::{Backend, ResidualOutput, ResidualRequest};
 use super::error::InferError;
+use super::stats::{EngineStats, Times};
 use crate::domain::ModelSpec;
+use crate::telemetry::names;
 
 /// How an engine is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +22,13 @@ pub struct EngineOptions {
     pub thread_name: String,
     /// How many requests may wait; at least 1. The one that runs is not among them.
     pub queue: usize,
-    /// Size (height, width) at which the model is warmed up before the first request; `None` to leave it cold.
-    pub warm_up: Option<(usize, usize)>,
+    /// Sizes (height, width) at which the model is warmed up before the first request; none to leave it cold.
+    pub warm_up: Vec<(usize, usize)>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { thread_name: "infer-residual".to_owned(), queue: 8, warm_up: None }
+        Self { thread_name: "infer-residual".to_owned(), queue: 8, warm_up: Vec::new() }
     }
 }
 
@@ -39,6 +41,13 @@ struct Job {
     reply: SyncSender<Answer>,
     /// Gone when the caller has left.
     caller: Weak<()>,
+    asked: Instant,
+}
+
+/// Where the thread notes its times.
+struct Meters {
+    request_us: Arc<AtomicU64>,
+    times: Arc<Times>,
 }
 
 enum Message {
@@ -85,6 +94,7 @@ pub struct Engine {
     queue: usize,
     /// Smoothed time of one request, µs; the basis of `retry_after`.
     request_us: Arc<AtomicU64>,
+    times: Arc<Times>,
 }
 
 impl Engine {
@@ -98,29 +108,38 @@ impl Engine {
         let (sender, receiver) = sync_channel(queue);
         let (ready, is_ready) = sync_channel(1);
         let request_us = Arc::new(AtomicU64::new(0));
-        let shared_us = Arc::clone(&request_us);
+        let times = Arc::new(Times::default());
+        let meters = Meters { request_us: Arc::clone(&request_us), times: Arc::clone(&times) };
         let warm_up = options.warm_up;
         let thread = std::thread::Builder::new()
             .name(options.thread_name)
             .spawn(move || {
                 let mut backend = backend;
-                let warm = warm_up.map_or(Ok(()), |size| backend.warm_up(size));
+                let begun = Instant::now();
+                let warm = warm_up.into_iter().try_for_each(|size| backend.warm_up(size));
+                meters.times.note_start(begun.elapsed());
                 let serve_requests = warm.is_ok();
                 // The starter waits for this word; if it has left, the channel below is closed as well.
                 let _ = ready.send(warm);
                 if serve_requests {
-                    serve(&mut backend, &receiver, &shared_us);
+                    serve(&mut backend, &receiver, &meters);
                 }
             })
             .map_err(|source| InferError::Thread { source })?;
         is_ready.recv().unwrap_or(Err(InferError::Stopped))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), spec, queue, request_us })
+        Ok(Self { sender: Some(sender), thread: Some(thread), spec, queue, request_us, times })
     }
 
     /// What the model takes and gives.
     #[must_use]
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    /// How long requests took and how many there were.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        self.times.stats()
     }
 
     /// Takes a place in the queue for `request`; it runs inside the caller's current tracing span.
@@ -132,7 +151,13 @@ impl Engine {
         request.check()?;
         let (reply, answer) = sync_channel(1);
         let caller = Arc::new(());
-        let job = Job { request, span: tracing::Span::current(), reply, caller: Arc::downgrade(&caller) };
+        let job = Job {
+            request,
+            span: tracing::Span::current(),
+            reply,
+            caller: Arc::downgrade(&caller),
+            asked: Instant::now(),
+        };
         self.send(Message::Run(Box::new(job)))?;
         Ok(Pending { reply: answer, _caller: caller })
     }
@@ -158,7 +183,10 @@ impl Engine {
     fn send(&self, message: Message) -> Result<(), InferError> {
         let sender = self.sender.as_ref().expect("the sender lives as long as the engine: anything else is a bug");
         sender.try_send(message).map_err(|e| match e {
-            TrySendError::Full(_) => InferError::Busy { waiting: self.queue, retry_after: self.retry_after() },
+            TrySendError::Full(_) => {
+                metrics::counter!(names::MODEL_BUSY).increment(1);
+                InferError::Busy { waiting: self.queue, retry_after: self.retry_after() }
+            }
             TrySendError::Disconnected(_) => InferError::Stopped,
         })
     }
@@ -182,7 +210,7 @@ impl Drop for Engine {
 }
 
 /// The thread's life: until the queue is closed and empty.
-fn serve(backend: &mut impl Backend, receiver: &Receiver<Message>, request_us: &AtomicU64) {
+fn serve(backend: &mut impl Backend, receiver: &Receiver<Message>, meters: &Meters) {
     let max_batch = backend.max_batch().max(1);
     let mut held: Option<Message> = None;
     while let Some(message) = held.take().or_else(|| receiver.recv().ok()) {
@@ -192,7 +220,7 @@ fn serve(backend: &mut impl Backend, receiver: &Receiver<Message>, request_us: &
             Message::Run(first) => {
                 let (batch, next) = gather(first, receiver, max_batch);
                 held = next;
-                run_batch(backend, batch, request_us);
+                run_batch(backend, batch, meters);
             }
         }
     }
@@ -212,7 +240,7 @@ fn gather(first: Box<Job>, receiver: &Receiver<Message>, max_batch: usize) -> (V
     (batch, None)
 }
 
-fn run_batch(backend: &mut impl Backend, mut batch: Vec<Job>, request_us: &AtomicU64) {
+fn run_batch(backend: &mut impl Backend, mut batch: Vec<Job>, meters: &Meters) {
     batch.retain(|job| {
         let waited_for = job.caller.strong_count() > 0;
         if !waited_for {
@@ -223,11 +251,13 @@ fn run_batch(backend: &mut impl Backend, mut batch: Vec<Job>, request_us: &Atomi
     if batch.is_empty() {
         return;
     }
+    let asked: Vec<Instant> = batch.iter().map(|j| j.asked).collect();
     let (requests, callers): (Vec<_>, Vec<_>) = batch.into_iter().map(|j| (j.request, (j.span, j.reply))).unzip();
     let begun = Instant::now();
     let outcome = callers[0].0.in_scope(|| backend.run(&requests));
     let each = begun.elapsed() / u32::try_from(requests.len()).unwrap_or(u32::MAX);
-    note_time(request_us, each);
+    note_time(&meters.request_us, each);
+    meters.times.note_run(begun.elapsed(), &asked);
     match outcome {
         Ok(outputs) if outputs.len() == callers.len() => {
             for ((span, reply), output) in callers.into_iter().zip(outputs) {

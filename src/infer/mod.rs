@@ -9,7 +9,7 @@
 //! use crumple::{config::Settings, infer::{Engine, EngineOptions, OnnxBackend, ProviderRequest, ResidualRequest}};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let library = Settings::from_env().find_onnxruntime()?;
-//! let backend = OnnxBackend::open("models/residual-small.onnx".as_ref(), ProviderRequest::Auto, &library)?;
+//! let backend = OnnxBackend::open("models/residual.onnx".as_ref(), ProviderRequest::Auto, &library)?;
 //! println!("runs on {}", backend.provider());
 //! let engine = Engine::start(backend, EngineOptions::default())?;
 //! let output = engine.run(ResidualRequest::blank(48, 64))?;
@@ -25,6 +25,7 @@ mod estimator;
 mod onnx;
 mod padding;
 mod provider;
+mod stats;
 
 pub use backend::{Backend, ResidualOutput, ResidualRequest};
 pub use engine::{Engine, EngineOptions, Pending};
@@ -32,3 +33,4 @@ pub use error::InferError;
 pub use estimator::OnnxEstimator;
 pub use onnx::OnnxBackend;
 pub use provider::{ParseProviderError, ProviderRequest};
+pub use stats::EngineStats;

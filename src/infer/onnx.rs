@@ -99,14 +99,16 @@ impl Backend for OnnxBackend {
         let predicted = plane(|r| &r.predicted, Fill::Edge);
         let real = plane(|r| &r.real, Fill::Edge);
         let visible = plane(|r| &r.visible, Fill::Zero);
-        let carried: Vec<_> =
-            batch.iter().map(|r| vec![r.carried.index_axis(Axis(0), 0), r.carried.index_axis(Axis(0), 1)]).collect();
-        let carried = stack(&carried, height, width, Fill::Edge);
+        let start: Vec<_> =
+            batch.iter().map(|r| vec![r.start.index_axis(Axis(0), 0), r.start.index_axis(Axis(0), 1)]).collect();
+        let start = stack(&start, height, width, Fill::Edge);
+        let doubt = plane(|r| &r.doubt, Fill::Edge);
         let outputs = self.session.run(ort::inputs! {
             "predicted" => view(&predicted)?,
             "real" => view(&real)?,
             "visible" => view(&visible)?,
-            "carried" => view(&carried)?,
+            "start" => view(&start)?,
+            "doubt" => view(&doubt)?,
         })?;
         let flow = output(&outputs, "flow", (batch.len(), 2, height, width))?;
         let log_var = output(&outputs, "log_var", (batch.len(), 1, height, width))?;

@@ -120,15 +120,19 @@ impl ReceiptError {
 /// When the ledger cannot be read or written.
 pub fn note_suggestion(ledger: &Path, folder: &Path, suggestion: &Suggestion) -> Result<ReceiptLine, ReceiptError> {
     let digest = digest_sha256(&folder.join(SUGGESTION_JSON))?;
+    Ok(Ledger::open(ledger)?.append(now(), &digest, suggested(suggestion))?.clone())
+}
+
+/// That a suggestion was made.
+pub(super) fn suggested(suggestion: &Suggestion) -> ReceiptEvent {
     let of =
         |role: &str| suggestion.inputs.iter().find(|i| i.role == role).map_or_else(String::new, |i| i.sha256.clone());
-    let event = ReceiptEvent::Suggested {
+    ReceiptEvent::Suggested {
         test_id: suggestion.test_id.clone(),
         headline: suggestion.headline.clone(),
         test_sha256: of("test"),
         simulation_sha256: of("simulation"),
-    };
-    Ok(Ledger::open(ledger)?.append(now(), &digest, event)?.clone())
+    }
 }
 
 /// Notes what was done with the suggestion in `folder`.
@@ -166,7 +170,8 @@ pub fn note_receipt(ledger: &Path, folder: &Path, verb: ReceiptVerb) -> Result<R
     Ok(Ledger::open(ledger)?.append(now(), &digest, event)?.clone())
 }
 
-fn obtained(suggestion: &Suggestion, change: &Change, folder: &Path) -> Result<ReceiptEvent, ReceiptError> {
+/// What the review of a re-run gained, beside what was predicted.
+pub(super) fn obtained(suggestion: &Suggestion, change: &Change, folder: &Path) -> Result<ReceiptEvent, ReceiptError> {
     let review = ReviewFolder::open(folder)?;
     check_test(suggestion, review.review(), folder)?;
     let obtained_mm = super::mismatch::mismatch_mm(&review)?
@@ -199,7 +204,7 @@ fn check_test(suggestion: &Suggestion, review: &Review, folder: &Path) -> Result
 }
 
 /// The time, RFC 3339 in UTC.
-fn now() -> String {
+pub(super) fn now() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     rfc_3339(seconds)
 }

@@ -254,7 +254,7 @@ async fn keep_results(shop: &Workshop, row: &ReviewRow, out: &Path) -> Result<()
     Ok(())
 }
 
-fn files_below(root: &Path) -> Result<Vec<PathBuf>, ServiceError> {
+pub(super) fn files_below(root: &Path) -> Result<Vec<PathBuf>, ServiceError> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -8,7 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::service_error::ServiceError;
 use super::workshop::Workshop;
-use super::{read_upload::read_upload, review_pair::review_pair, send_webhook::send_webhook};
+use super::{
+    note_gain::note_gain, read_upload::read_upload, review_pair::review_pair, send_webhook::send_webhook,
+    suggest_review::suggest_review,
+};
 use crate::store::{JobKind, StoreError, Taken};
 use crate::telemetry::names;
 
@@ -18,7 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A job is begun so often at most, counting those times that the program did not survive.
 const MOST_BEGINNINGS: i64 = 20;
 
-/// Starts the hands: two for uploads, so that a large file does not hold up a small one, one for webhooks, and as many for reviews as the settings say.
+/// Starts the hands: two for uploads, so that a large file does not hold up a small one, one each for webhooks, suggestions and
+/// what re-runs gained, and as many for reviews as the settings say.
 #[must_use]
 pub fn start_hands(shop: &Arc<Workshop>, end: &CancellationToken) -> JoinSet<()> {
     let mut hands = JoinSet::new();
@@ -28,6 +32,8 @@ pub fn start_hands(shop: &Arc<Workshop>, end: &CancellationToken) -> JoinSet<()>
     add(JobKind::ReadUpload);
     add(JobKind::ReadUpload);
     add(JobKind::SendWebhook);
+    add(JobKind::SuggestChange);
+    add(JobKind::NoteGain);
     for _ in 0..shop.settings.workers {
         add(JobKind::ReviewTest);
     }
@@ -64,6 +70,8 @@ async fn run(shop: &Arc<Workshop>, taken: &Taken, end: &CancellationToken) {
         JobKind::ReadUpload => with_heartbeat(shop, taken, read_upload(shop, taken)).await,
         JobKind::ReviewTest => review_pair(shop, taken, end).await,
         JobKind::SendWebhook => send_webhook(shop, taken).await,
+        JobKind::SuggestChange => suggest_review(shop, taken, end).await,
+        JobKind::NoteGain => with_heartbeat(shop, taken, note_gain(shop, taken)).await,
     };
     let outcome = match &done {
         Ok(()) => "done",
@@ -93,6 +101,8 @@ async fn give_up(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError
         JobKind::ReadUpload => store.refuse_upload(&taken.lease, id, &why).await?,
         JobKind::ReviewTest => store.drop_review(&taken.lease, id, "failed", Some(&why)).await?,
         JobKind::SendWebhook => store.webhook_ended(&taken.lease, id, Some(&why)).await?,
+        JobKind::SuggestChange => store.drop_suggestion(&taken.lease, id, "failed", Some(&why)).await?,
+        JobKind::NoteGain => store.gains_failed(&taken.lease, &why).await?,
     }
     Ok(())
 }

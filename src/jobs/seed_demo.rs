@@ -1,6 +1,6 @@
 //! The demo campaign: the shipped example, reviewed once as if somebody had uploaded it, then played in live.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::service_error::ServiceError;
 use super::workshop::Workshop;
 use crate::ingest::TestFile;
 use crate::review::moments;
-use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, Upload};
+use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, SuggestionOrder, Upload};
 use crate::tasks::run_on_thread;
 
 /// Name of the demo campaign.
@@ -19,9 +19,13 @@ pub const DEMO_CAMPAIGN: &str = "Demo: crash box";
 const PAUSE: Duration = Duration::from_secs(4);
 /// The demo is ordered under this key, so that a restart does not order it again.
 const KEY: &str = "crumple-demo-1";
+/// Runs of the demo's design, beside its folder.
+const STUDY: &str = "study";
+/// Runs worth computing that the demo's suggestion names.
+const NEXT_RUNS: i64 = 4;
 
-/// Uploads `simulation.vtkhdf`, `simulation.json` and `test.h5` of the demo folder and orders their review; does nothing
-/// where that was done before.
+/// Uploads `simulation.vtkhdf`, `simulation.json` and `test.h5` of the demo folder, the runs in the folder `study` beside it
+/// where there is one, and orders their review; does nothing where that was done before.
 ///
 /// # Errors
 /// When a file is missing or refused, or the store fails.
@@ -51,7 +55,25 @@ async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result
         reviews: vec![review],
     };
     shop.store.order_reviews(&order).await?;
+    for file in study_files(&study_folder(folder)) {
+        let kind = if file.extension().is_some_and(|e| e == "json") { "sidecar" } else { "simulation" };
+        bring(shop, &file, kind, campaign_id).await?;
+    }
     Ok(())
+}
+
+/// Where the runs of the demo's design are.
+fn study_folder(demo: &Path) -> PathBuf {
+    demo.parent().unwrap_or(demo).join(STUDY)
+}
+
+/// The runs of the demo's study, each after its side-car; none where the folder is not there.
+fn study_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> =
+        entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "json" || e == "vtkhdf")).collect();
+    files.sort();
+    files
 }
 
 /// Plays the demo's film in live, once its review is done and the machine has time: one moment every [`PAUSE`].
@@ -70,6 +92,16 @@ pub async fn play_demo(shop: &Arc<Workshop>, lives: &Lives) -> Result<(), Servic
         }
         let _ = changes.changed().await;
     };
+    let finished = reviews.iter().find(|r| r.state == "finished" && r.live == 0);
+    if let Some(review) = finished.filter(|_| study_folder(&folder).is_dir()) {
+        let order = SuggestionOrder {
+            review_id: review.id.clone(),
+            next_runs: NEXT_RUNS,
+            planned: None,
+            idempotency_key: Some(KEY.to_owned()),
+        };
+        shop.store.order_suggestion(&order).await?;
+    }
     let Some(simulation_id) = reviews.first().map(|r| r.simulation_id.clone()) else { return Ok(()) };
     let path = folder.join("test.h5");
     let film = run_on_thread("open-demo", move || TestFile::open(&path)).await??;

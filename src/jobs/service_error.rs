@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ReviewError;
+use super::receipt::ReceiptError;
+use super::{ReviewError, SuggestJobError};
 use crate::blobs::BlobError;
 use crate::ingest::IngestError;
 use crate::review::SessionError;
@@ -28,6 +29,20 @@ pub enum ServiceError {
     /// A review.
     #[error(transparent)]
     Review(Box<ReviewError>),
+    /// A suggestion.
+    #[error(transparent)]
+    Suggest(Box<SuggestJobError>),
+    /// What a re-run gained.
+    #[error(transparent)]
+    Receipt(Box<ReceiptError>),
+    /// The fields of a study.
+    #[error("{what}")]
+    Study {
+        /// What failed.
+        what: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The measurement of live frames.
     #[error(transparent)]
     Session(Box<SessionError>),
@@ -91,6 +106,18 @@ impl From<ReviewError> for ServiceError {
     }
 }
 
+impl From<SuggestJobError> for ServiceError {
+    fn from(e: SuggestJobError) -> Self {
+        Self::Suggest(Box::new(e))
+    }
+}
+
+impl From<ReceiptError> for ServiceError {
+    fn from(e: ReceiptError) -> Self {
+        Self::Receipt(Box::new(e))
+    }
+}
+
 impl From<SessionError> for ServiceError {
     fn from(e: SessionError) -> Self {
         Self::Session(Box::new(e))
@@ -105,6 +132,8 @@ impl ServiceError {
             Self::Store(e) => e.is_input_error(),
             Self::Ingest(e) => e.is_input_error(),
             Self::Review(e) => e.is_input_error(),
+            Self::Suggest(e) => e.is_input_error(),
+            Self::Receipt(e) => e.is_input_error(),
             Self::Session(e) => e.is_input_error(),
             Self::Refused { .. } | Self::Missing { .. } | Self::Busy { .. } => true,
             _ => false,

@@ -28,6 +28,7 @@ pub async fn sweep_at_start(shop: &Arc<Workshop>) -> Result<Swept, ServiceError>
     remove_except(&shop.folders.all("uploads"), &shop.store.uploads_on_disk().await?.into_iter().collect())?;
     remove_except(&shop.folders.all("live"), &shop.store.live_ids().await?.into_iter().collect())?;
     remove_half_frames(&shop.folders.all("live"))?;
+    remove_except(&shop.folders.all("studies"), &shop.store.studies_in_use().await?.into_iter().collect())?;
     // Nothing else runs: everything without a row is an orphan, however young.
     sweep(shop, SystemTime::now() + YOUNG).await
 }
@@ -43,8 +44,9 @@ pub async fn sweep_beside_work(shop: &Arc<Workshop>) -> Result<Swept, ServiceErr
 
 async fn sweep(shop: &Workshop, before: SystemTime) -> Result<Swept, ServiceError> {
     let digests = shop.store.named_digests().await?.into_iter().collect();
-    let reviews = shop.store.reviews_with_results().await?.into_iter().collect();
-    Ok(shop.blobs.sweep(&digests, &reviews, before).await?)
+    let mut results: HashSet<String> = shop.store.reviews_with_results().await?.into_iter().collect();
+    results.extend(shop.store.suggestions_with_results().await?);
+    Ok(shop.blobs.sweep(&digests, &results, before).await?)
 }
 
 fn remove_except(folder: &Path, kept: &HashSet<String>) -> Result<(), ServiceError> {

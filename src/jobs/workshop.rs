@@ -43,7 +43,7 @@ impl Folders {
     /// When one cannot be made.
     pub fn make(data: &Path) -> Result<Self, ServiceError> {
         let folders = Self { data: data.to_owned() };
-        for folder in ["uploads", "work", "desks", "live"] {
+        for folder in ["uploads", "work", "desks", "live", "studies"] {
             let path = data.join(folder);
             std::fs::create_dir_all(&path).map_err(ServiceError::file("make the folder", &path))?;
         }
@@ -80,7 +80,13 @@ impl Folders {
         self.data.join("live").join(id)
     }
 
-    /// A folder of one kind: `uploads`, `work`, `desks`, `live`.
+    /// The runs of a study and what was read of them.
+    #[must_use]
+    pub fn study(&self, name: &str) -> PathBuf {
+        self.data.join("studies").join(name)
+    }
+
+    /// A folder of one kind: `uploads`, `work`, `desks`, `live`, `studies`.
     #[must_use]
     pub fn all(&self, kind: &str) -> PathBuf {
         self.data.join(kind)

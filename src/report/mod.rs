@@ -7,6 +7,7 @@
 mod axes;
 mod base64;
 mod bitmap;
+mod curves;
 mod error;
 mod escape;
 mod font;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+pub use curves::{Curve, CurvePanel, write_curves};
 pub use error::ReportError;
 pub use input::{PictureSource, ReportCamera, ReportInput, SourceError};
 pub use page::headline;

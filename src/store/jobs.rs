@@ -17,6 +17,10 @@ pub enum JobKind {
     ReviewTest,
     /// Tell the caller's address that a batch is done.
     SendWebhook,
+    /// Suggest what to change, for one review.
+    SuggestChange,
+    /// Note what a re-run gained.
+    NoteGain,
 }
 
 impl JobKind {
@@ -27,17 +31,21 @@ impl JobKind {
             Self::ReadUpload => "read_upload",
             Self::ReviewTest => "review_test",
             Self::SendWebhook => "send_webhook",
+            Self::SuggestChange => "suggest_change",
+            Self::NoteGain => "note_gain",
         }
     }
 
     fn of_name(name: &str) -> Option<Self> {
-        [Self::ReadUpload, Self::ReviewTest, Self::SendWebhook].into_iter().find(|k| k.name() == name)
+        [Self::ReadUpload, Self::ReviewTest, Self::SendWebhook, Self::SuggestChange, Self::NoteGain]
+            .into_iter()
+            .find(|k| k.name() == name)
     }
 
     /// How often it is tried: a file that kills the program twice will do so again, a webhook's other end comes back.
     fn max_attempts(self) -> i64 {
         match self {
-            Self::ReadUpload | Self::ReviewTest => 3,
+            Self::ReadUpload | Self::ReviewTest | Self::SuggestChange | Self::NoteGain => 3,
             Self::SendWebhook => 6,
         }
     }
@@ -50,7 +58,7 @@ pub struct Job {
     pub id: String,
     /// Name of its [`JobKind`].
     pub kind: String,
-    /// What it is about: an upload, a review, a batch.
+    /// What it is about: an upload, a review, a batch, a suggestion.
     pub subject_id: String,
     /// `queued`, `running`, `done`, `failed` or `cancelled`.
     pub state: String,

@@ -1,4 +1,5 @@
-//! What the service knows, in SQLite: campaigns, uploads, simulations, tests, reviews, flags, verdicts, jobs, events.
+//! What the service knows, in SQLite: campaigns, uploads, simulations, tests, reviews, flags, verdicts, suggestions and
+//! their receipts, jobs, events.
 //!
 //! The verbs are the trade's, not SQL's. Every change writes its event in the same transaction, so that the event
 //! stream neither misses a change nor tells of one that did not happen. Sees `sqlx`.
@@ -28,7 +29,9 @@ mod first_looks;
 mod flags;
 mod jobs;
 mod lives;
+mod receipts;
 mod reviews;
+mod suggestions;
 mod uploads;
 
 use std::path::Path;
@@ -46,7 +49,9 @@ pub use first_looks::FirstLook;
 pub use flags::{FlagFilter, NewFlag, NewVerdict, StoredFlag, VerdictRecord};
 pub use jobs::{Job, JobKind, Lease, Taken};
 pub use lives::{Live, NewLive};
+pub use receipts::{NewReceipt, Receipt, Seal, TriedChange};
 pub use reviews::{Batch, BatchOrder, ReviewFilter, ReviewOrder, ReviewRow, Webhook};
+pub use suggestions::{Said, SuggestionOrder, SuggestionRow};
 pub use uploads::{NewUpload, Upload};
 
 /// The database and who waits for its changes.

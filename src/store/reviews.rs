@@ -255,6 +255,7 @@ impl Store {
         end(&mut writing, lease, "done", None).await?;
         let campaign = end_review(&mut writing, id, "finished", None, Some(provider)).await?;
         super::flags::replace_flags(&mut writing, id, &campaign, flags).await?;
+        super::receipts::queue_gains(&mut writing, id).await?;
         finish_batch(&mut writing, id).await?;
         writing.commit().await
     }

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::composed;
 use super::kernels::{Correlate, Unfold, Warp, strided_length};
 use super::net::{ConvSpec, LEAK, Ops};
 use super::weights::Weights;
@@ -19,6 +20,9 @@ impl Ops for CandleOps<'_> {
 
     fn conv(&mut self, x: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
         let (weight, bias) = self.weights.layer(spec)?;
+        if !x.device().is_cpu() {
+            return composed::convolve(x, weight.as_tensor(), bias.as_tensor(), spec.stride);
+        }
         convolve(x, weight.as_tensor(), bias.as_tensor(), spec.stride)
     }
 
@@ -45,10 +49,16 @@ impl Ops for CandleOps<'_> {
     }
 
     fn correlate(&mut self, a: &Tensor, b: &Tensor, radius: usize) -> Result<Tensor> {
+        if !a.device().is_cpu() {
+            return composed::correlate(a, b, radius);
+        }
         a.contiguous()?.apply_op2(&b.contiguous()?, Correlate { radius })
     }
 
     fn warp(&mut self, x: &Tensor, flow: &Tensor) -> Result<Tensor> {
+        if !x.device().is_cpu() {
+            return composed::warp(x, flow);
+        }
         x.contiguous()?.apply_op2(&flow.contiguous()?, Warp)
     }
 
@@ -61,7 +71,7 @@ impl Ops for CandleOps<'_> {
     }
 
     fn mul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        a * b
+        a.broadcast_mul(b)
     }
 
     fn div(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {

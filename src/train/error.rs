@@ -65,6 +65,38 @@ pub enum TrainError {
         #[from]
         source: candle_core::Error,
     },
+    /// A checkpoint that cannot be gone on from.
+    #[error(
+        "checkpoint {path} cannot be gone on from: it is {found}; say --restart to begin anew, or name another --out"
+    )]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// Whoever asked for the training does not want it any more; it can be gone on with.
+    #[error("stopped at step {step}; the same command goes on from there ({checkpoint})")]
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// The file to go on from.
+        checkpoint: PathBuf,
+    },
+    /// The exported file could not be tried.
+    #[error("the exported file cannot be tried, so it is not written")]
+    Judge {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The written file does not compute what was trained.
+    #[error("the exported file differs from the trained network by {difference:.1e}, expected at most {limit:.1e}")]
+    Parity {
+        /// Largest difference found, px, ln px² or probability.
+        difference: f32,
+        /// What would have been fine.
+        limit: f32,
+    },
     /// The loss became NaN or infinite.
     #[error("training diverged at step {step}: the loss is {loss}; lower training.learning_rate in the recipe")]
     Diverged {
@@ -131,6 +163,12 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// True when it was stopped on demand.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped { .. })
+    }
+
     /// True when another recipe would have worked.
     #[must_use]
     pub fn is_input_error(&self) -> bool {
@@ -140,13 +178,20 @@ impl TrainError {
             | Self::Recipe { .. }
             | Self::Diverged { .. }
             | Self::Read { .. }
+            | Self::Checkpoint { .. }
             | Self::NotOurs { .. }
             | Self::Data { .. }
             | Self::NoSimulations { .. }
             | Self::OtherTopology { .. }
             | Self::NoPairs { .. } => true,
             Self::Simulation { source } => source.is_input_error(),
-            Self::Write { .. } | Self::Compute { .. } | Self::Vision { .. } | Self::Thread { .. } => false,
+            Self::Write { .. }
+            | Self::Compute { .. }
+            | Self::Vision { .. }
+            | Self::Parity { .. }
+            | Self::Judge { .. }
+            | Self::Thread { .. }
+            | Self::Stopped { .. } => false,
         }
     }
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 use prost::Message as _;
 
 use super::error::TrainError;
-use super::graph::{GraphOps, float_tensor};
-use super::net::{NetInput, NetOutput, NetShape, residual_net};
+use super::graph::{GraphOps, Kind, Named, float_tensor, half_tensor};
+use super::net::{NetInput, NetOutput, residual_net};
+use super::network::{Precision, ResidualNetwork};
 use super::proto::{
     Dimension, DimensionValue, FLOAT, Graph, Model, OperatorSetId, StringStringEntry, TensorShape, TensorType,
     ValueInfo, ValueType,
 };
-use super::weights::Weights;
 use crate::domain::{ModelSpec, TensorSpec};
 
 /// ONNX's operator set that the graph is written in.
@@ -23,28 +23,35 @@ const IR_VERSION: i64 = 8;
 
 /// The file's bytes: graph, parameters and `metadata`. The same input gives the same bytes.
 pub(super) fn model_bytes(
-    shape: &NetShape,
-    weights: &Weights,
-    log_var_offset: f64,
+    network: &ResidualNetwork,
+    precision: Precision,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, TrainError> {
     let spec = ModelSpec::residual();
-    let mut ops = GraphOps::default();
+    let mut ops = GraphOps::with(precision);
+    let named = |name: &str| Named { name: name.to_owned(), kind: Kind::Single };
     let input = NetInput {
-        predicted: "predicted".to_owned(),
-        real: "real".to_owned(),
-        visible: "visible".to_owned(),
-        carried: "carried".to_owned(),
+        predicted: named("predicted"),
+        real: named("real"),
+        visible: named("visible"),
+        start: named("start"),
+        doubt: named("doubt"),
     };
-    let result: Result<NetOutput<String>, Infallible> = residual_net(&mut ops, shape, &input, log_var_offset);
+    let result: Result<NetOutput<Named>, Infallible> =
+        residual_net(&mut ops, &network.shape, &input, network.calibration);
     let Ok(output) = result;
     for (name, value) in [("flow", output.flow), ("log_var", output.log_var), ("present", output.present)] {
+        let value = ops.single(&value);
         ops.named_node("Identity", &[&value], vec![], name.to_owned());
     }
     let mut initializer = ops.constants;
-    for (name, var) in weights.all().filter(|(name, _)| ops.parameters.contains(*name)) {
+    for (name, var) in network.weights.all().filter(|(name, _)| ops.parameters.contains(*name)) {
         let dims = var.dims().iter().map(|d| i64::try_from(*d).unwrap_or(i64::MAX)).collect();
-        initializer.push(float_tensor(name.to_owned(), dims, &var.flatten_all()?.to_vec1::<f32>()?));
+        let values = var.flatten_all()?.to_vec1::<f32>()?;
+        initializer.push(match precision {
+            Precision::Single => float_tensor(name.to_owned(), dims, &values),
+            Precision::Half => half_tensor(name.to_owned(), dims, &values),
+        });
     }
     let graph = Graph {
         node: ops.nodes,
@@ -72,7 +79,9 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(fault)?;
     }
-    let partial = path.with_extension("onnx.tmp");
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".tmp");
+    let partial = std::path::PathBuf::from(partial);
     std::fs::write(&partial, bytes).map_err(fault)?;
     std::fs::rename(&partial, path).map_err(fault)
 }

@@ -5,12 +5,40 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
+use half::f16;
+
 use super::net::{ConvSpec, LEAK, Ops};
-use super::proto::{Attribute, AttributeKind, FLOAT, INT64, Node, TensorData};
+use super::network::Precision;
+use super::proto::{Attribute, AttributeKind, FLOAT, FLOAT16, INT64, Node, TensorData};
+
+/// How a value of the graph is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// 32 bits.
+    Single,
+    /// 16 bits.
+    Half,
+}
+
+/// The name of a value, and how it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    /// Name in the graph.
+    pub(super) name: String,
+    /// How it is stored.
+    pub(super) kind: Kind,
+}
 
 /// Writes nodes down. Every operation returns the name of its result.
-#[derive(Debug, Default)]
+///
+/// With half precision, convolutions take and give 16 bits, and rectifiers, joins and the matching window between them
+/// stay there. All that computes positions, quotients and results is in 32: 16 bits have 11 for the digits, and a pixel's
+/// place in a wide picture needs more.
+#[derive(Debug)]
 pub(super) struct GraphOps {
+    precision: Precision,
+    /// Casts that are there already, by the name of what they were made of.
+    casts: std::collections::BTreeMap<String, String>,
     /// The nodes so far, in an order in which they can be run.
     pub(super) nodes: Vec<Node>,
     /// The constants so far, without the layers' parameters.
@@ -22,6 +50,12 @@ pub(super) struct GraphOps {
 /// A constant of 64-bit integers.
 fn int_tensor(name: String, dims: Vec<i64>, values: &[i64]) -> TensorData {
     TensorData { dims, data_type: INT64, name, raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect() }
+}
+
+/// A constant of 16-bit floats, rounded to the nearest.
+pub(super) fn half_tensor(name: String, dims: Vec<i64>, values: &[f32]) -> TensorData {
+    let raw_data = values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect();
+    TensorData { dims, data_type: FLOAT16, name, raw_data }
 }
 
 /// A constant of 32-bit floats.
@@ -51,6 +85,50 @@ fn side(length: usize) -> i64 {
 }
 
 impl GraphOps {
+    /// No nodes yet.
+    pub(super) fn with(precision: Precision) -> Self {
+        Self {
+            precision,
+            casts: std::collections::BTreeMap::new(),
+            nodes: Vec::new(),
+            constants: Vec::new(),
+            parameters: BTreeSet::new(),
+        }
+    }
+
+    /// The value in 32 bits.
+    pub(super) fn single(&mut self, x: &Named) -> String {
+        self.cast(x, Kind::Single)
+    }
+
+    fn cast(&mut self, x: &Named, wanted: Kind) -> String {
+        if x.kind == wanted {
+            return x.name.clone();
+        }
+        if let Some(there) = self.casts.get(&x.name) {
+            return there.clone();
+        }
+        let to = if wanted == Kind::Half { FLOAT16 } else { FLOAT };
+        let name = self.node("Cast", &[&x.name], vec![int("to", i64::from(to))]);
+        self.casts.insert(x.name.clone(), name.clone());
+        name
+    }
+
+    /// An operation on values of 32 bits.
+    fn on_singles(&mut self, op: &str, inputs: &[&Named]) -> Named {
+        let names: Vec<String> = inputs.iter().map(|x| self.single(x)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Named { name: self.node(op, &names, vec![]), kind: Kind::Single }
+    }
+
+    /// How convolutions compute.
+    fn working_kind(&self) -> Kind {
+        match self.precision {
+            Precision::Single => Kind::Single,
+            Precision::Half => Kind::Half,
+        }
+    }
+
     fn node(&mut self, op_type: &str, inputs: &[&str], attribute: Vec<Attribute>) -> String {
         let name = format!("{}_{}", op_type.to_lowercase(), self.nodes.len());
         self.named_node(op_type, inputs, attribute, name)
@@ -127,108 +205,121 @@ impl GraphOps {
 }
 
 impl Ops for GraphOps {
-    type Value = String;
+    type Value = Named;
     type Error = Infallible;
 
-    fn conv(&mut self, x: &String, spec: &ConvSpec) -> Result<String, Infallible> {
+    fn conv(&mut self, x: &Named, spec: &ConvSpec) -> Result<Named, Infallible> {
+        let kind = self.working_kind();
+        let x = self.cast(x, kind);
         let (weight, bias) = (format!("{}.weight", spec.name), format!("{}.bias", spec.name));
         let stride = side(spec.stride);
         let attributes = vec![ints("kernel_shape", &[3, 3]), ints("pads", &[1; 4]), ints("strides", &[stride, stride])];
-        let result = self.node("Conv", &[x, &weight, &bias], attributes);
+        let name = self.node("Conv", &[&x, &weight, &bias], attributes);
         self.parameters.extend([weight, bias]);
-        Ok(result)
+        Ok(Named { name, kind })
     }
 
-    fn leaky_relu(&mut self, x: &String) -> Result<String, Infallible> {
-        Ok(self.node("LeakyRelu", &[x], vec![float("alpha", LEAK as f32)]))
+    fn leaky_relu(&mut self, x: &Named) -> Result<Named, Infallible> {
+        let name = self.node("LeakyRelu", &[&x.name], vec![float("alpha", LEAK as f32)]);
+        Ok(Named { name, kind: x.kind })
     }
 
-    fn concat(&mut self, parts: &[&String]) -> Result<String, Infallible> {
-        let parts: Vec<&str> = parts.iter().map(|p| p.as_str()).collect();
-        Ok(self.node("Concat", &parts, vec![int("axis", 1)]))
+    fn concat(&mut self, parts: &[&Named]) -> Result<Named, Infallible> {
+        let kind = if parts.iter().any(|p| p.kind == Kind::Half) { Kind::Half } else { Kind::Single };
+        let parts: Vec<String> = parts.iter().map(|p| self.cast(p, kind)).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        Ok(Named { name: self.node("Concat", &parts, vec![int("axis", 1)]), kind })
     }
 
-    fn channels(&mut self, x: &String, start: usize, length: usize) -> Result<String, Infallible> {
-        Ok(self.slice(x, &[side(start)], &[side(start + length)], &[1]))
+    fn channels(&mut self, x: &Named, start: usize, length: usize) -> Result<Named, Infallible> {
+        let name = self.slice(&x.name, &[side(start)], &[side(start + length)], &[1]);
+        Ok(Named { name, kind: x.kind })
     }
 
-    fn mean_pool(&mut self, x: &String, block: usize) -> Result<String, Infallible> {
+    fn mean_pool(&mut self, x: &Named, block: usize) -> Result<Named, Infallible> {
         let sides = [side(block), side(block)];
-        Ok(self.node("AveragePool", &[x], vec![ints("kernel_shape", &sides), ints("strides", &sides)]))
+        let attributes = vec![ints("kernel_shape", &sides), ints("strides", &sides)];
+        Ok(Named { name: self.node("AveragePool", &[&x.name], attributes), kind: x.kind })
     }
 
-    fn upsample(&mut self, x: &String) -> Result<String, Infallible> {
+    fn upsample(&mut self, x: &Named) -> Result<Named, Infallible> {
         let scales = self.constant(float_tensor("twice".to_owned(), vec![4], &[1.0, 1.0, 2.0, 2.0]));
         let attributes = vec![word("mode", "linear"), word("coordinate_transformation_mode", "half_pixel")];
-        Ok(self.node("Resize", &[x, "", &scales], attributes))
+        let x = self.single(x);
+        Ok(Named { name: self.node("Resize", &[&x, "", &scales], attributes), kind: Kind::Single })
     }
 
-    fn correlate(&mut self, a: &String, b: &String, radius: usize) -> Result<String, Infallible> {
+    fn correlate(&mut self, a: &Named, b: &Named, radius: usize) -> Result<Named, Infallible> {
+        let kind = self.working_kind();
+        let (a, b) = (self.cast(a, kind), self.cast(b, kind));
         let r = side(radius);
         let pads = self.int_vector(&[0, 0, r, r, 0, 0, r, r]);
-        let padded = self.node("Pad", &[b, &pads], vec![word("mode", "constant")]);
+        let padded = self.node("Pad", &[&b, &pads], vec![word("mode", "constant")]);
         let mut window = Vec::new();
         for dy in 0..=2 * r {
             for dx in 0..=2 * r {
                 // Counted from the far end, where 0 would mean "nothing": the last one runs to the end.
                 let end = |d: i64| if d == 2 * r { i64::MAX } else { d - 2 * r };
                 let moved = self.slice(&padded, &[dy, dx], &[end(dy), end(dx)], &[2, 3]);
-                let product = self.node("Mul", &[a, &moved], vec![]);
-                window.push(self.node("ReduceMean", &[&product], vec![ints("axes", &[1]), int("keepdims", 1)]));
+                let product = self.node("Mul", &[&a, &moved], vec![]);
+                let mean = self.node("ReduceMean", &[&product], vec![ints("axes", &[1]), int("keepdims", 1)]);
+                window.push(Named { name: mean, kind });
             }
         }
         self.concat(&window.iter().collect::<Vec<_>>())
     }
 
-    fn warp(&mut self, x: &String, flow: &String) -> Result<String, Infallible> {
-        let shape = self.node("Shape", &[flow], vec![]);
-        let (dx, dy) = (self.channels(flow, 0, 1)?, self.channels(flow, 1, 1)?);
+    fn warp(&mut self, x: &Named, flow: &Named) -> Result<Named, Infallible> {
+        let (x, flow) = (self.single(x), self.single(flow));
+        let shape = self.node("Shape", &[&flow], vec![]);
+        let (dx, dy) = (self.slice(&flow, &[0], &[1], &[1]), self.slice(&flow, &[1], &[2], &[1]));
         let (gx, gy) = (self.grid_coordinate(&dx, &shape, 3), self.grid_coordinate(&dy, &shape, 2));
-        let grid = self.concat(&[&gx, &gy])?;
+        let grid = self.node("Concat", &[&gx, &gy], vec![int("axis", 1)]);
         let grid = self.node("Transpose", &[&grid], vec![ints("perm", &[0, 2, 3, 1])]);
         let attributes = vec![word("mode", "bilinear"), word("padding_mode", "border"), int("align_corners", 0)];
-        Ok(self.node("GridSample", &[x, &grid], attributes))
+        Ok(Named { name: self.node("GridSample", &[&x, &grid], attributes), kind: Kind::Single })
     }
 
-    fn add(&mut self, a: &String, b: &String) -> Result<String, Infallible> {
-        Ok(self.node("Add", &[a, b], vec![]))
+    fn add(&mut self, a: &Named, b: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Add", &[a, b]))
     }
 
-    fn sub(&mut self, a: &String, b: &String) -> Result<String, Infallible> {
-        Ok(self.node("Sub", &[a, b], vec![]))
+    fn sub(&mut self, a: &Named, b: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Sub", &[a, b]))
     }
 
-    fn mul(&mut self, a: &String, b: &String) -> Result<String, Infallible> {
-        Ok(self.node("Mul", &[a, b], vec![]))
+    fn mul(&mut self, a: &Named, b: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Mul", &[a, b]))
     }
 
-    fn div(&mut self, a: &String, b: &String) -> Result<String, Infallible> {
-        Ok(self.node("Div", &[a, b], vec![]))
+    fn div(&mut self, a: &Named, b: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Div", &[a, b]))
     }
 
-    fn affine(&mut self, x: &String, factor: f64, offset: f64) -> Result<String, Infallible> {
+    fn affine(&mut self, x: &Named, factor: f64, offset: f64) -> Result<Named, Infallible> {
+        let x = self.single(x);
         let factor = self.float_scalar(factor);
-        let product = self.node("Mul", &[x, &factor], vec![]);
-        if offset == 0.0 {
-            return Ok(product);
+        let mut name = self.node("Mul", &[&x, &factor], vec![]);
+        if offset != 0.0 {
+            let offset = self.float_scalar(offset);
+            name = self.node("Add", &[&name, &offset], vec![]);
         }
-        let offset = self.float_scalar(offset);
-        Ok(self.node("Add", &[&product, &offset], vec![]))
+        Ok(Named { name, kind: Kind::Single })
     }
 
-    fn sqrt(&mut self, x: &String) -> Result<String, Infallible> {
-        Ok(self.node("Sqrt", &[x], vec![]))
+    fn sqrt(&mut self, x: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Sqrt", &[x]))
     }
 
-    fn tanh(&mut self, x: &String) -> Result<String, Infallible> {
-        Ok(self.node("Tanh", &[x], vec![]))
+    fn tanh(&mut self, x: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Tanh", &[x]))
     }
 
-    fn sigmoid(&mut self, x: &String) -> Result<String, Infallible> {
-        Ok(self.node("Sigmoid", &[x], vec![]))
+    fn sigmoid(&mut self, x: &Named) -> Result<Named, Infallible> {
+        Ok(self.on_singles("Sigmoid", &[x]))
     }
 
-    fn detach(&mut self, x: &String) -> String {
+    fn detach(&mut self, x: &Named) -> Named {
         x.clone()
     }
 }

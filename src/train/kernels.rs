@@ -1,7 +1,7 @@
 //! Operations that candle lacks, with their derivatives: unfolding for convolutions, windowed correlation, warping.
 //!
 //! candle's own gradient of a convolution is a plain loop, and its own resampling has no gradient; these run as fast
-//! as the processor's memory, on all threads. Processor only: a CUDA build needs device versions of the same.
+//! as the processor's memory, on all threads. Processor only: a GPU uses `composed`.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;

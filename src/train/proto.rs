@@ -5,6 +5,8 @@
 
 /// `TensorProto.DataType.FLOAT`.
 pub(super) const FLOAT: i32 = 1;
+/// `TensorProto.DataType.FLOAT16`.
+pub(super) const FLOAT16: i32 = 10;
 /// `TensorProto.DataType.INT64`.
 pub(super) const INT64: i32 = 7;
 

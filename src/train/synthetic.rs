@@ -1,91 +1,28 @@
 //! Pairs with known truth: a random surface, moved by a random smooth flow, filmed with light, noise and occluders.
 
-use candle_core::{Device, Tensor};
-use sha2::{Digest, Sha256};
+use ndarray::{Array2, Array3};
 
+use super::error::TrainError;
+use super::pairs::{FilmedPair, PairSource, Stream};
 use super::recipe::Synthetic;
 use super::rng::Rng;
 use super::texture::{Texture, ValueNoise};
-use super::weights::hex;
 
 /// Samples across one pixel: a pixel is the mean of 2 × 2 places, as a sensor integrates.
 const SAMPLES: [f64; 2] = [-0.25, 0.25];
 
-/// Pairs as planes, item after item; all of one size.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Pairs {
-    /// How many.
-    pub(super) count: usize,
-    /// Side, px.
-    pub(super) side: usize,
-    /// `[N, 1, S, S]`.
-    pub(super) predicted: Vec<f32>,
-    /// `[N, 1, S, S]`.
-    pub(super) real: Vec<f32>,
-    /// `[N, 1, S, S]`.
-    pub(super) visible: Vec<f32>,
-    /// `[N, 2, S, S]`, px.
-    pub(super) carried: Vec<f32>,
-    /// `[N, 2, S, S]`, px: the truth.
-    pub(super) flow: Vec<f32>,
-    /// `[N, 1, S, S]`: 1 where the surface is seen in the real picture.
-    pub(super) present: Vec<f32>,
+/// Pairs of random textures, each of which follows from `seed`, its stream and its number.
+#[derive(Debug, Clone)]
+pub(super) struct TexturePairs {
+    /// How they look.
+    pub(super) settings: Synthetic,
+    /// Seed of all of them.
+    pub(super) seed: u64,
 }
 
-impl Pairs {
-    /// Pairs number `first..first + count` of the stream that `seed` and `stream` name.
-    pub(super) fn draw(settings: &Synthetic, seed: u64, stream: &str, first: usize, count: usize) -> Self {
-        use rayon::prelude::*;
-        let one = |i: usize| draw_one(settings, &mut Rng::for_name(seed, &format!("{stream}/{i}")));
-        let items: Vec<Self> = (first..first + count).into_par_iter().map(one).collect();
-        let mut all = Self { count, side: settings.side_px, ..Self::default() };
-        for item in items {
-            all.predicted.extend(item.predicted);
-            all.real.extend(item.real);
-            all.visible.extend(item.visible);
-            all.carried.extend(item.carried);
-            all.flow.extend(item.flow);
-            all.present.extend(item.present);
-        }
-        all
-    }
-
-    /// The same pairs without a carried flow.
-    pub(super) fn without_carried(mut self) -> Self {
-        self.carried.fill(0.0);
-        self
-    }
-
-    /// The pairs `first..first + count`.
-    pub(super) fn part(&self, first: usize, count: usize) -> Self {
-        let area = self.side * self.side;
-        let cut = |plane: &[f32], channels: usize| plane[first * channels * area..][..count * channels * area].to_vec();
-        Self {
-            count,
-            side: self.side,
-            predicted: cut(&self.predicted, 1),
-            real: cut(&self.real, 1),
-            visible: cut(&self.visible, 1),
-            carried: cut(&self.carried, 2),
-            flow: cut(&self.flow, 2),
-            present: cut(&self.present, 1),
-        }
-    }
-
-    /// One of the planes as a tensor.
-    pub(super) fn tensor(&self, plane: &[f32], channels: usize) -> Result<Tensor, candle_core::Error> {
-        Tensor::from_slice(plane, (self.count, channels, self.side, self.side), &Device::Cpu)
-    }
-
-    /// SHA-256 over pictures and truth, hex.
-    pub(super) fn digest(&self) -> String {
-        let mut hasher = Sha256::new();
-        for plane in [&self.predicted, &self.real, &self.visible, &self.carried, &self.flow, &self.present] {
-            for value in plane {
-                hasher.update(value.to_le_bytes());
-            }
-        }
-        hex(&hasher.finalize())
+impl PairSource for TexturePairs {
+    fn pairs(&self, stream: Stream, index: usize) -> Result<Vec<FilmedPair>, TrainError> {
+        Ok(vec![draw_one(&self.settings, &mut Rng::for_name(self.seed, &format!("{}/{index}", stream.name())))])
     }
 }
 
@@ -157,7 +94,7 @@ impl Region {
     }
 }
 
-fn draw_one(settings: &Synthetic, rng: &mut Rng) -> Pairs {
+fn draw_one(settings: &Synthetic, rng: &mut Rng) -> FilmedPair {
     let side = settings.side_px;
     let extent = side as f64;
     // The surface is known some way beyond the picture, so that what moves in is paint and not an edge.
@@ -165,8 +102,6 @@ fn draw_one(settings: &Synthetic, rng: &mut Rng) -> Pairs {
     let paint = Texture::random(rng, extent + 2.0 * margin);
     let before = Texture::random(rng, extent);
     let motion = Motion::random(rng, extent, settings.max_flow_px);
-    let error = Motion::random(rng, extent, settings.max_carried_error_px);
-    let carries = rng.chance(settings.carried_share);
     let occluder = rng.chance(settings.occluder_share).then(|| Region::random(rng, extent));
     let hidden = rng.chance(0.4).then(|| Region::random(rng, extent));
     let (shot, render) =
@@ -175,36 +110,37 @@ fn draw_one(settings: &Synthetic, rng: &mut Rng) -> Pairs {
     let mean = |of: &dyn Fn(f64, f64) -> f64, x: f64, y: f64| {
         SAMPLES.iter().flat_map(|dy| SAMPLES.map(|dx| of(x + dx, y + dy))).sum::<f64>() / 4.0
     };
-    let mut pair = Pairs { count: 1, side, ..Pairs::default() };
-    let (mut dxs, mut dys, mut cxs, mut cys) = (vec![], vec![], vec![], vec![]);
-    for (x, y) in (0..side * side).map(|i| ((i % side) as f64, (i / side) as f64)) {
+    let blank = || Array2::zeros((side, side));
+    let mut pair = FilmedPair {
+        predicted: blank(),
+        real: blank(),
+        visible: blank(),
+        flow: Array3::zeros((2, side, side)),
+        present: blank(),
+    };
+    for (row, column) in (0..side).flat_map(|row| (0..side).map(move |column| (row, column))) {
+        let (x, y) = (column as f64, row as f64);
         let filmed = if occluded(x, y) {
             mean(&|x, y| before.at(x, y), x, y)
         } else {
             mean(&|x, y| paint.at(x + margin, y + margin), x, y)
         };
-        pair.real.push(shot.take(rng, filmed, x, y));
+        pair.real[(row, column)] = shot.take(rng, filmed, x, y);
         // The predicted picture shows at x what the real one shows at x + flow(x).
         let moved = |x: f64, y: f64| {
             let (dx, dy) = motion.at(x, y);
             paint.at(x + dx + margin, y + dy + margin)
         };
         let visible = !hidden.as_ref().is_some_and(|h| h.holds(x, y));
-        let luma = if visible { render.take(rng, mean(&moved, x, y), x, y) } else { 0.0 };
-        pair.predicted.push(luma);
-        pair.visible.push(f32::from(u8::from(visible)));
+        pair.predicted[(row, column)] = if visible { render.take(rng, mean(&moved, x, y), x, y) } else { 0.0 };
+        pair.visible[(row, column)] = f32::from(u8::from(visible));
         let (dx, dy) = motion.at(x, y);
-        let (ex, ey) = error.at(x, y);
         let inside = |v: f64| (-0.5..extent - 0.5).contains(&v);
         let seen = inside(x + dx) && inside(y + dy) && !occluded(x + dx, y + dy);
-        pair.present.push(f32::from(u8::from(visible && seen)));
-        dxs.push(dx as f32);
-        dys.push(dy as f32);
-        cxs.push(if carries { (dx + ex) as f32 } else { 0.0 });
-        cys.push(if carries { (dy + ey) as f32 } else { 0.0 });
+        pair.present[(row, column)] = f32::from(u8::from(visible && seen));
+        pair.flow[(0, row, column)] = dx as f32;
+        pair.flow[(1, row, column)] = dy as f32;
     }
-    pair.flow = [dxs, dys].concat();
-    pair.carried = [cxs, cys].concat();
     pair
 }
 
@@ -212,57 +148,47 @@ fn draw_one(settings: &Synthetic, rng: &mut Rng) -> Pairs {
 mod tests {
     use super::*;
 
-    fn settings() -> Synthetic {
-        Synthetic {
-            side_px: 32,
-            max_flow_px: 4.0,
-            max_carried_error_px: 1.0,
-            carried_share: 0.5,
-            max_noise: 0.0,
-            occluder_share: 0.0,
-        }
+    fn source(seed: u64) -> TexturePairs {
+        let settings = Synthetic { side_px: 32, max_flow_px: 4.0, max_noise: 0.0, occluder_share: 0.0 };
+        TexturePairs { settings, seed }
+    }
+
+    fn pair(seed: u64, index: usize) -> FilmedPair {
+        source(seed).pairs(Stream::Training, index).expect("textures are always there").remove(0)
     }
 
     #[test]
     fn pairs_repeat_with_their_seed_and_differ_by_number() {
-        let draw = |seed, first| Pairs::draw(&settings(), seed, "test", first, 2).digest();
-        assert_eq!(draw(1, 0), draw(1, 0));
-        assert_ne!(draw(1, 0), draw(1, 2));
-        assert_ne!(draw(1, 0), draw(2, 0));
+        assert_eq!(pair(1, 0), pair(1, 0));
+        assert_ne!(pair(1, 0), pair(1, 2));
+        assert_ne!(pair(1, 0), pair(2, 0));
+        assert_ne!(pair(1, 0), source(1).pairs(Stream::Report, 0).expect("pair").remove(0));
     }
 
     /// The truth is the truth: reading the real picture at `x + flow` explains the predicted one far better than
     /// reading it at `x`, although light and gain differ (so compared by correlation).
     #[test]
     fn the_true_flow_explains_the_predicted_picture() {
-        let pairs = Pairs::draw(&settings(), 3, "test", 0, 24);
-        let (s, area) = (pairs.side, pairs.side * pairs.side);
-        let correlation = |scale: f32| {
-            let (mut sum, mut items) = (0.0, 0.0);
-            for n in 0..pairs.count {
-                let mut values = vec![];
-                for i in (0..area).filter(|i| pairs.present[n * area + i] == 1.0) {
-                    let fx = (i % s) as f32 + scale * pairs.flow[2 * n * area + i];
-                    let fy = (i / s) as f32 + scale * pairs.flow[(2 * n + 1) * area + i];
-                    let (x, y) = (fx.clamp(0.0, s as f32 - 2.0), fy.clamp(0.0, s as f32 - 2.0));
-                    let (ix, iy, ax, ay) = (x as usize, y as usize, x.fract(), y.fract());
-                    let at = |x: usize, y: usize| pairs.real[n * area + y * s + x];
-                    let top = at(ix, iy) * (1.0 - ax) + at(ix + 1, iy) * ax;
-                    let low = at(ix, iy + 1) * (1.0 - ax) + at(ix + 1, iy + 1) * ax;
-                    values.push((f64::from(pairs.predicted[n * area + i]), f64::from(top * (1.0 - ay) + low * ay)));
-                }
-                let count = values.len() as f64;
-                let (ma, mb) =
-                    (values.iter().map(|v| v.0).sum::<f64>() / count, values.iter().map(|v| v.1).sum::<f64>() / count);
-                let dot = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>();
-                let (ab, aa, bb) =
-                    (dot(&|v| (v.0 - ma) * (v.1 - mb)), dot(&|v| (v.0 - ma).powi(2)), dot(&|v| (v.1 - mb).powi(2)));
-                sum += ab / (aa * bb).sqrt().max(1e-9);
-                items += 1.0;
-            }
-            sum / items
-        };
+        let correlation = |scale: f32| (0..24).map(|i| explained(&pair(3, i), scale)).sum::<f64>() / 24.0;
         let (with, without) = (correlation(1.0), correlation(0.0));
         assert!(with > 0.85 && with > without + 0.1, "with the flow {with:.3}, without {without:.3}");
+    }
+
+    /// Correlation of the predicted picture with the real one, read at `scale` times the true flow.
+    fn explained(pair: &FilmedPair, scale: f32) -> f64 {
+        let (height, width) = pair.predicted.dim();
+        let mut values = vec![];
+        for (at, predicted) in pair.predicted.indexed_iter().filter(|(at, _)| pair.present[*at] == 1.0) {
+            let x = (at.1 as f32 + scale * pair.flow[(0, at.0, at.1)]).clamp(0.0, width as f32 - 2.0);
+            let y = (at.0 as f32 + scale * pair.flow[(1, at.0, at.1)]).clamp(0.0, height as f32 - 2.0);
+            let (column, row, a, b) = (x as usize, y as usize, x.fract(), y.fract());
+            let along = |row: usize| pair.real[(row, column)] * (1.0 - a) + pair.real[(row, column + 1)] * a;
+            values.push((f64::from(*predicted), f64::from(along(row) * (1.0 - b) + along(row + 1) * b)));
+        }
+        let count = values.len() as f64;
+        let mean = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>() / count;
+        let (ma, mb) = (mean(&|v| v.0), mean(&|v| v.1));
+        let ab = mean(&|v| (v.0 - ma) * (v.1 - mb));
+        ab / (mean(&|v| (v.0 - ma).powi(2)) * mean(&|v| (v.1 - mb).powi(2))).sqrt().max(1e-9)
     }
 }

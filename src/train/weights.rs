@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 use sha2::{Digest, Sha256};
 
+use super::device::device;
 use super::net::ConvSpec;
 use super::rng::Rng;
 
@@ -32,9 +33,9 @@ impl Weights {
         let spread = spec.gain * (2.0 / fan_in as f64).sqrt();
         let mut rng = Rng::for_name(self.seed, &weight);
         let values: Vec<f32> = (0..spec.outputs * fan_in).map(|_| (rng.normal() * spread) as f32).collect();
-        let w = Tensor::from_vec(values, (spec.outputs, spec.inputs, 3, 3), &Device::Cpu)?;
+        let w = Tensor::from_vec(values, (spec.outputs, spec.inputs, 3, 3), device())?;
         let w = Var::from_tensor(&w)?;
-        let b = Var::from_tensor(&Tensor::zeros(spec.outputs, candle_core::DType::F32, &Device::Cpu)?)?;
+        let b = Var::from_tensor(&Tensor::zeros(spec.outputs, candle_core::DType::F32, device())?)?;
         self.vars.insert(weight, w.clone());
         self.vars.insert(bias, b.clone());
         Ok((w, b))
@@ -43,6 +44,24 @@ impl Weights {
     /// All parameters, by name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.vars.iter().map(|(name, var)| (name.as_str(), var))
+    }
+
+    /// All numbers, by name.
+    pub(super) fn values(&self) -> Result<BTreeMap<String, Vec<f32>>, candle_core::Error> {
+        self.all().map(|(name, var)| Ok((name.to_owned(), var.flatten_all()?.to_vec1::<f32>()?))).collect()
+    }
+
+    /// Puts `values` in place of the parameters of the same names; false when one is missing or of another length.
+    pub(super) fn set(&self, values: &BTreeMap<String, Vec<f32>>) -> Result<bool, candle_core::Error> {
+        for (name, var) in self.all() {
+            match values.get(name) {
+                Some(new) if new.len() == var.elem_count() => {
+                    var.set(&Tensor::from_slice(new, var.dims(), device())?)?;
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// How many numbers they are.

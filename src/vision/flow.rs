@@ -30,7 +30,7 @@ pub struct DenseResidual {
     pub flow: Array3<f32>,
     /// Standard deviation of a component of the flow, px.
     pub sigma_px: Array2<f32>,
-    /// Probability that the surface is there to be seen at all.
+    /// Probability that the surface is there to be seen at all, and that `flow` is near enough for patches to refine it.
     pub present: Array2<f32>,
 }
 
@@ -65,6 +65,49 @@ pub trait ResidualEstimator: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DisFlow;
 
+/// A dense flow with the only thing that it knows about itself.
+#[derive(Debug, Clone)]
+pub struct DenseStart {
+    /// Flow from the first picture to the second `[2, height, width]`, x then y, px.
+    pub flow: Array3<f32>,
+    /// How far from where it began the way there and back ends `[height, width]`, px; [`DenseStart::LOST_PX`] where the
+    /// way leaves the picture.
+    pub disagreement_px: Array2<f32>,
+}
+
+impl DenseStart {
+    /// Stands for "no way back".
+    pub const LOST_PX: f32 = 99.0;
+    /// Beyond this many px of disagreement the match is lost, by whatever distance.
+    pub const LARGEST_DOUBT_PX: f32 = 16.0;
+
+    /// The disagreement as a model is given it: at most [`Self::LARGEST_DOUBT_PX`].
+    #[must_use]
+    pub fn doubt_px(&self) -> Array2<f32> {
+        self.disagreement_px.mapv(|d| d.min(Self::LARGEST_DOUBT_PX))
+    }
+}
+
+impl DisFlow {
+    /// The flow between two paints of one size, in both directions.
+    ///
+    /// # Errors
+    /// When the sizes differ or OpenCV refuses.
+    pub fn flow(self, first: &Paint, second: &Paint) -> Result<DenseStart, VisionError> {
+        if first.dim() != second.dim() {
+            return Err(VisionError::SizesDiffer { predicted: first.dim(), real: second.dim() });
+        }
+        let failed = |source| VisionError::OpenCv { during: "computing DIS optical flow", source };
+        let rows = first.nrows();
+        let (first, second) = (bytes(first), bytes(second));
+        // Each direction has an object of OpenCV of its own: nothing is shared between the threads.
+        let (forward, backward) = rayon::join(|| dis(&first, &second, rows), || dis(&second, &first, rows));
+        let (flow, backward) = (forward.map_err(failed)?, backward.map_err(failed)?);
+        let disagreement_px = forward_backward_px(&flow, &backward);
+        Ok(DenseStart { flow, disagreement_px })
+    }
+}
+
 impl ResidualEstimator for DisFlow {
     fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError> {
         check_sizes(pair)?;
@@ -79,18 +122,12 @@ impl ResidualEstimator for DisFlow {
         real: &Paint,
     ) -> Result<DenseResidual, VisionError> {
         check_sizes(pair)?;
-        let failed = |source| VisionError::OpenCv { during: "computing DIS optical flow", source };
-        let (predicted, real) = (bytes(predicted), bytes(real));
-        let rows = pair.real.nrows();
-        // Each direction has an object of OpenCV of its own: nothing is shared between the threads.
-        let (forward, backward) = rayon::join(|| dis(&predicted, &real, rows), || dis(&real, &predicted, rows));
-        let (forward, backward) = (forward.map_err(failed)?, backward.map_err(failed)?);
-        let disagreement = forward_backward_px(&forward, &backward);
+        let DenseStart { flow, disagreement_px: disagreement } = self.flow(predicted, real)?;
         // The two directions share their errors' causes, so half the disagreement understates the doubt: a floor
         // stands for what they have in common, and disagreement beyond a pixel means that the match is lost.
         let sigma_px = disagreement.mapv(|e| 0.05 + 0.5 * e);
         let present = ndarray::Zip::from(&disagreement).par_map_collect(|e| 1.0 / (1.0 + (4.0 * (e - 1.0)).exp()));
-        Ok(DenseResidual { flow: forward, sigma_px, present })
+        Ok(DenseResidual { flow, sigma_px, present })
     }
 
     fn digest(&self) -> ModelDigest {
@@ -140,11 +177,10 @@ fn dis(first: &[u8], second: &[u8], rows: usize) -> opencv::Result<Array3<f32>> 
 
 /// Length of `forward(p) + backward(p + forward(p))` at each pixel, px; large where the way back leaves the picture.
 fn forward_backward_px(forward: &Array3<f32>, backward: &Array3<f32>) -> Array2<f32> {
-    const LOST_PX: f32 = 99.0;
     let (_, h, w) = forward.dim();
     let there = forward.as_slice().expect("a fresh array is contiguous, else a bug").split_at(h * w);
     let back = backward.as_slice().expect("a fresh array is contiguous, else a bug").split_at(h * w);
-    let mut lengths = Array2::from_elem((h, w), LOST_PX);
+    let mut lengths = Array2::from_elem((h, w), DenseStart::LOST_PX);
     lengths.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(r, mut row)| {
         let along = r * w..(r + 1) * w;
         let steps = there.0[along.clone()].iter().zip(&there.1[along]);

@@ -8,7 +8,7 @@ mod picture;
 mod predict;
 
 pub use error::VisionError;
-pub use flow::{DenseResidual, DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads};
+pub use flow::{DenseResidual, DenseStart, DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads};
 pub use outline::{OutlineOptions, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};

@@ -21,6 +21,8 @@ const FINER: usize = 3;
 pub(crate) const FRAMES: usize = 14;
 /// Film time plus this is simulation time, s.
 pub(crate) const OFFSET_S: f64 = 2e-4;
+/// How fast the plate flies, m/s.
+pub(crate) const SPEED_M_S: f64 = 4.0;
 /// When the test begins to differ, film time in s.
 pub(crate) const ONSET_S: f64 = 3e-3;
 
@@ -79,6 +81,28 @@ impl Plate {
         self.record.write(&folder.join("test.h5"));
     }
 
+    /// Writes a run of the plate's study: `name.vtkhdf` and its side-car. The run that comes to the test has `bulge_mm` of
+    /// the test and [`SPEED_M_S`].
+    pub(crate) fn write_run(folder: &Path, name: &str, bulge_mm: f64, speed_m_s: f64) {
+        let piece = plate();
+        let times: Vec<f64> = (0..=14).map(|i| f64::from(i) * 5e-4).collect();
+        let moved = |p: &[f64; 3], t: f64| {
+            let (flight, bulge) = (flight_mm(t), bulge_at(*p, t - OFFSET_S, bulge_mm));
+            [flight[0] * speed_m_s / SPEED_M_S + bulge[0], flight[1] + bulge[1], flight[2] + bulge[2]]
+        };
+        let displacement = times.iter().map(|t| piece.points.iter().map(|p| moved(p, *t)).collect()).collect();
+        let run = Writer { displacement: Some(displacement), ..Writer::static_mesh(&times, piece) };
+        run.write(&folder.join(format!("{name}.vtkhdf")));
+        let record = serde_json::json!({
+            "family": "plate", "units": { "length": "mm", "time": "s" }, "parts": [{ "id": 1, "name": "plate" }],
+            "parameters": [
+                { "name": "bulge", "unit": "mm", "value": bulge_mm, "nominal": 0.0, "lower": 0.0, "upper": 16.0 },
+                { "name": "speed", "unit": "m/s", "value": speed_m_s, "nominal": 4.0, "lower": 3.6, "upper": 4.4 },
+            ],
+        });
+        std::fs::write(folder.join(format!("{name}.json")), record.to_string()).expect("written");
+    }
+
     /// Where the true camera shows `node` at a film time when it is `deviation_mm` off the simulation, px.
     pub(crate) fn pixel(&self, node: usize, film_time_s: f64, deviation_mm: [f64; 3]) -> [f64; 2] {
         let at = filmed_mm(plate().points[node], film_time_s, 0.0);
@@ -125,7 +149,7 @@ fn skin(piece: &Piece) -> Skin {
 
 /// It stands until 1 ms and then flies with 4 m/s.
 fn flight_mm(simulation_time_s: f64) -> [f64; 3] {
-    [4000.0 * (simulation_time_s - 1e-3).max(0.0), 0.0, 0.0]
+    [1e3 * SPEED_M_S * (simulation_time_s - 1e-3).max(0.0), 0.0, 0.0]
 }
 
 fn bulge_at([x, y, _]: [f64; 3], film_time_s: f64, bulge_mm: f64) -> [f64; 3] {

@@ -4,6 +4,7 @@ import "./styles/controls.css";
 import "./styles/views.css";
 import "./styles/findings.css";
 import "./styles/desk.css";
+import "./styles/suggest.css";
 import { startKeys } from "./lib/keys";
 import { startEvents } from "./state/events";
 import { startRoute } from "./state/route";

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { complaintsOf } from "./accessible.mjs";
 import { browserPath, EXAMPLE, ROOT, startService } from "./service.mjs";
+import { suggestionTests } from "./suggest.mjs";
 
 const PICTURES = join(ROOT, "target/page");
 const REVIEW_MS = 180_000;
@@ -287,6 +288,8 @@ test("the blind first look hides flags, curves and colours until something was s
   await page.waitForSelector("text=Your first look");
   await page.locator(".findings .bar input[type=checkbox]").uncheck();
 });
+
+suggestionTests(() => ({ page, context, service, review, shot, until, api, figures, query, coloursIn }));
 
 test("report, table, VTKHDF and JSON come out", async () => {
   await page.click("a:has-text('Export')");

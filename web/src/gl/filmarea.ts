@@ -5,6 +5,7 @@ import {
 } from "three";
 import type { CanvasCamera } from "../lib/contract";
 import { clipFromView, pixelFromWorld, viewFromWorld, type Window } from "../lib/pinhole";
+import { Carried } from "./carried";
 import type { MeshModel, RimLines } from "./meshmodel";
 import { nodeUnder } from "./pick";
 import { PICTURE_FRAGMENT, PICTURE_VERTEX } from "./shaders";
@@ -32,6 +33,8 @@ export interface Overlay {
 export interface Pictures {
   film: ImageBitmap | null;
   predicted: ImageBitmap | null;
+  /** The first picture, when the predicted one is to be drawn here from it and the mesh as it stands. */
+  first?: ImageBitmap | null;
 }
 
 class PictureTexture {
@@ -75,6 +78,7 @@ export class FilmArea implements StageArea {
   private readonly scene = new Scene();
   private readonly camera = new Camera();
   private readonly nothing = new Texture();
+  private carried: Carried | null = null;
 
   constructor(
     readonly element: HTMLElement,
@@ -138,13 +142,21 @@ export class FilmArea implements StageArea {
     }
     if (pictures.predicted) this.predicted.show(pictures.predicted, scale > CLOSE_UP);
     uniforms["film"]!.value = pictures.film ? this.film.texture : this.nothing;
-    uniforms["predicted"]!.value = pictures.predicted ? this.predicted.texture : this.nothing;
-    (uniforms["has"]!.value as Vector2).set(pictures.film ? 1 : 0, pictures.predicted ? 1 : 0);
+    const predicted = this.carry(stage, pictures) ?? (pictures.predicted ? this.predicted.texture : null);
+    uniforms["predicted"]!.value = predicted ?? this.nothing;
+    (uniforms["has"]!.value as Vector2).set(pictures.film ? 1 : 0, predicted ? 1 : 0);
     (uniforms["window"]!.value as Vector4).set(window.x0, window.y0, window.x1, window.y1);
     (uniforms["ground"]!.value as Color).copy(overlay.ground);
     uniforms["wipe"]!.value = overlay.comparison === "wipe" && layer === "both" ? overlay.wipe : 2;
     (uniforms["mixing"]!.value as Vector2).set(...mixing(overlay, layer));
     stage.renderer.render(this.scene, this.camera);
+  }
+
+  private carry(stage: Stage, pictures: Pictures): Texture | null {
+    const model = this.model();
+    if (!model || !pictures.first || this.overlay().comparison === "film") return null;
+    this.carried ??= new Carried(this.canvas);
+    return this.carried.draw(stage.renderer, model, pictures.first);
   }
 
   private aim(window: Window): void {
@@ -251,6 +263,7 @@ export class FilmArea implements StageArea {
   dispose(): void {
     this.film.texture.dispose();
     this.predicted.texture.dispose();
+    this.carried?.dispose();
     this.material.dispose();
   }
 }

@@ -193,6 +193,16 @@ export class MeshModel {
     on.render(this.scenes.edges, camera);
   }
 
+  /** A scene of the surface in a material of its own; `rest` is where the nodes were before anything moved. */
+  sceneIn(material: RawShaderMaterial): Scene {
+    if (!this.solid.getAttribute("rest")) this.solid.setAttribute("rest", new BufferAttribute(this.mesh.undeformed_mm, 3));
+    const drawn = new Drawn(this.solid, material);
+    drawn.frustumCulled = false;
+    const scene = new Scene();
+    scene.add(drawn);
+    return scene;
+  }
+
   drawPick(on: DrawOn, camera: Camera, as_filmed: number): void {
     this.as_filmed.value = as_filmed;
     on.render(this.scenes.pick, camera);

@@ -150,6 +150,47 @@ void main() {
   colour = core ? vec4(kind > 1.5 ? ink : vec3(1.0), 1.0) : vec4(0.0, 0.0, 0.0, 0.65);
 }`;
 
+/**
+ * The surface with the look that it had in the first picture. `there` is where the same material point was seen then;
+ * the depth of that moment tells whether it was seen at all. Upside down, because pictures begin at their top.
+ */
+export const CARRIED_VERTEX = /* glsl */ `
+in vec3 simulated;
+in vec3 rest;
+uniform mat4 modelViewMatrix;
+uniform mat4 projectionMatrix;
+uniform float at_rest;
+out vec4 there;
+void main() {
+  there = projectionMatrix * modelViewMatrix * vec4(rest, 1.0);
+  gl_Position = at_rest > 0.5 ? there : projectionMatrix * modelViewMatrix * vec4(simulated, 1.0);
+}`;
+
+export const CARRIED_FRAGMENT = /* glsl */ `
+precision highp float;
+uniform sampler2D first;
+uniform highp sampler2D depth;
+uniform vec2 reach;
+in vec4 there;
+out vec4 colour;
+float away(float share) { return reach.x * reach.y / (reach.y - share * (reach.y - reach.x)); }
+void main() {
+  vec3 place = there.xyz / there.w * 0.5 + 0.5;
+  if (any(lessThan(place.xy, vec2(0.0))) || any(greaterThan(place.xy, vec2(1.0)))) discard;
+  float seen = away(texture(depth, place.xy).r);
+  float here = away(place.z);
+  if (here > seen + 1.5 + 0.003 * here) discard;
+  colour = vec4(texture(first, place.xy).rgb, 1.0);
+}`;
+
+/** The first picture as it is, for what the mesh does not cover. */
+export const GROUND_FRAGMENT = /* glsl */ `
+precision highp float;
+uniform sampler2D first;
+in vec2 place;
+out vec4 colour;
+void main() { colour = vec4(texture(first, place).rgb, 1.0); }`;
+
 /** One triangle over the pane; `window` is the part of the lens-free canvas that the pane shows, px. */
 export const PICTURE_VERTEX = /* glsl */ `
 in vec3 position;

@@ -65,8 +65,8 @@ export interface paths {
         };
         /**
          * Streams changes: `upload`, `simulation`, `test`, `review`, `batch` (its webhook was told), `flag`, `verdict`, `live`,
-         *     `job`, `campaign`. The data is the thing as it is when it is sent; `{"id":…,"removed":true}` for one that is gone.
-         *     `lost` says that changes after `Last-Event-ID` are not kept any more: read the lists again.
+         *     `job`, `campaign`, `suggestion`. The data is the thing as it is when it is sent; `{"id":…,"removed":true}` for one that
+         *     is gone. `lost` says that changes after `Last-Event-ID` are not kept any more: read the lists again.
          */
         get: operations["stream_events"];
         put?: never;
@@ -173,7 +173,7 @@ export interface paths {
         get: operations["get_job"];
         put?: never;
         post?: never;
-        /** Cancels a job; only reviews can be cancelled. */
+        /** Cancels a job; only reviews and suggestions can be cancelled. */
         delete: operations["cancel_job"];
         options?: never;
         head?: never;
@@ -284,6 +284,26 @@ export interface paths {
         };
         /** Lists what can measure. */
         get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receipts.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whole ledger as it was sealed, a line a receipt: each holds the digest of the one before, so a line that was
+         *     changed, taken out or put in shows.
+         */
+        get: operations["get_ledger"];
         put?: never;
         post?: never;
         delete?: never;
@@ -539,6 +559,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reviews/{id}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the suggestions for a review, newest first. */
+        get: operations["list_suggestions"];
+        put?: never;
+        /**
+         * Asks what to change. The study is formed of the simulations of the same family that tell their parameters. While one
+         *     is under way for the review, asking again gives that one; so does the same `Idempotency-Key`, at any time.
+         */
+        post: operations["order_suggestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/simulations": {
         parameters: {
             query?: never;
@@ -582,6 +623,133 @@ export interface paths {
         };
         /** Lists the studies: simulations of one family, with what they differ in. */
         get: operations["list_studies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one suggestion with its document. */
+        get: operations["get_suggestion"];
+        put?: never;
+        post?: never;
+        /** Cancels a suggestion: one that waits at once, one that runs within seconds. */
+        delete: operations["cancel_suggestion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}/changes/{rank}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Decides about a change, by its rank; 0 with `rejected` is all of them. Each decision is a receipt of its own, the
+         *     newest one holds. A change that was `tried` with a simulation gets a further receipt with what it gained, as soon as
+         *     that simulation was reviewed against the same test.
+         */
+        put: operations["decide"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}/next-runs.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The runs worth computing, for a spreadsheet. */
+        get: operations["get_next_runs_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}/next-runs.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The runs worth computing, for the deck generator. */
+        get: operations["get_next_runs_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the receipts of a suggestion, oldest first. */
+        get: operations["list_receipts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}/suggestion.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The report of a suggestion: one page that needs nothing else. */
+        get: operations["get_suggestion_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suggestions/{id}/surrogate/mesh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The mesh as the reduced model has it at a film time: little-endian f32, x y z of each node in the order of
+         *     `/reviews/{id}/mesh`, mm.
+         */
+        get: operations["get_model_mesh"];
         put?: never;
         post?: never;
         delete?: never;
@@ -741,6 +909,11 @@ export interface components {
             /** @description Its tests, newest first (at most 1000; all of them: `/tests?campaign_id=`). */
             tests: components["schemas"]["Test"][];
         };
+        /**
+         * @description What somebody decides about a change.
+         * @enum {string}
+         */
+        DecisionState: "accepted" | "rejected" | "tried";
         /** @description A part that was flagged in a campaign. */
         FailingPart: {
             part_name: string;
@@ -823,13 +996,13 @@ export interface components {
             error?: string | null;
             finished_at?: string | null;
             id: string;
-            /** @description `read_upload`, `review_test` or `send_webhook`. */
+            /** @description `read_upload`, `review_test`, `send_webhook`, `suggest_change` or `note_gain`. */
             kind: string;
             /** Format: int64 */
             max_attempts: number;
             /** @description `queued`, `running`, `done`, `failed` or `cancelled`. */
             state: string;
-            /** @description The upload, review or batch that it is about. */
+            /** @description The upload, review, batch or suggestion that it is about. */
             subject_id: string;
         };
         /** @description One page of a list. */
@@ -915,14 +1088,62 @@ export interface components {
                 error?: string | null;
                 finished_at?: string | null;
                 id: string;
-                /** @description `read_upload`, `review_test` or `send_webhook`. */
+                /** @description `read_upload`, `review_test`, `send_webhook`, `suggest_change` or `note_gain`. */
                 kind: string;
                 /** Format: int64 */
                 max_attempts: number;
                 /** @description `queued`, `running`, `done`, `failed` or `cancelled`. */
                 state: string;
-                /** @description The upload, review or batch that it is about. */
+                /** @description The upload, review, batch or suggestion that it is about. */
                 subject_id: string;
+            }[];
+            /** @description Give it as `cursor` for the next page; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_Receipt: {
+            /** @description The things. */
+            items: {
+                /** @description When. */
+                at: string;
+                /** @description Who decided. */
+                author?: string | null;
+                /**
+                 * Format: double
+                 * @description Mismatch before, root mean square, mm.
+                 */
+                before_mm?: number | null;
+                /**
+                 * Format: int64
+                 * @description Rank of the change; 0 is all of them.
+                 */
+                change: number;
+                event: components["schemas"]["ReceiptKind"];
+                /** @description Whether it lies inside the predicted interval. */
+                inside?: boolean | null;
+                /** @description Why it was rejected, or what was added. */
+                note?: string | null;
+                /**
+                 * Format: int64
+                 * @description Its number in the ledger, from 1.
+                 */
+                number: number;
+                /**
+                 * Format: double
+                 * @description Mismatch that the re-run's review found, mm.
+                 */
+                obtained_mm?: number | null;
+                predicted_mm?: components["schemas"]["ValueInterval"] | null;
+                /** @description Digest of the line before; empty for the first. */
+                previous: string;
+                /** @description The review of the re-run. */
+                review_id?: string | null;
+                /** @description Digest of this line (of its text in `receipts.jsonl` with an empty digest). */
+                sha256: string;
+                /** @description The re-run, where one was named. */
+                simulation_id?: string | null;
+                /** @description Digest of suggestion.json, hex. */
+                suggestion_sha256: string;
             }[];
             /** @description Give it as `cursor` for the next page; null at the end. */
             next_cursor?: string | null;
@@ -993,6 +1214,50 @@ export interface components {
                 states: number;
                 /** @description Their times, s. */
                 times_s: number[];
+            }[];
+            /** @description Give it as `cursor` for the next page; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_Suggestion: {
+            /** @description The things. */
+            items: {
+                campaign_id: string;
+                /**
+                 * Format: int64
+                 * @description How many changes it ranks.
+                 */
+                changes: number;
+                created_at: string;
+                /**
+                 * Format: int64
+                 * @description Steps of the stage that are done.
+                 */
+                done: number;
+                finished_at?: string | null;
+                /** @description In one sentence. */
+                headline?: string | null;
+                id: string;
+                /**
+                 * Format: int64
+                 * @description How many runs worth computing were asked for.
+                 */
+                next_runs: number;
+                /** @description Why it failed. */
+                refusal?: string | null;
+                review_id: string;
+                /** @description Digest of suggestion.json, hex: the receipts name it. */
+                sha256?: string | null;
+                /** @description What is being done. */
+                stage: string;
+                state: components["schemas"]["ReviewState"];
+                /**
+                 * Format: int64
+                 * @description Steps of the stage; 0 where they are not counted.
+                 */
+                total: number;
+                /** @description `change`, `inside_noise`, `cannot_tell` or `model_form`; null until it is finished. */
+                verdict?: string | null;
             }[];
             /** @description Give it as `cursor` for the next page; null at the end. */
             next_cursor?: string | null;
@@ -1185,6 +1450,19 @@ export interface components {
              */
             tolerance_mm?: number | null;
         };
+        /** @description An order of a suggestion. */
+        NewSuggestion: {
+            /**
+             * Format: int64
+             * @description How many runs worth computing are wanted, 0 to 64 [default: 8].
+             */
+            next_runs?: number | null;
+            /**
+             * @description Runs that are being computed or have failed, so that they are not proposed again: a table like next-runs.csv,
+             *     with a column `state` (`pending` or `failed`) where runs have failed.
+             */
+            planned?: string | null;
+        };
         /** @description A fixed reference target. */
         NewTarget: {
             /** @description In the (distorted) picture, px. */
@@ -1267,6 +1545,54 @@ export interface components {
             /** @description A name for this kind of problem: `urn:crumple:problem:…`. */
             type: string;
         };
+        /** @description One line of the ledger. Receipts are appended, never changed. */
+        Receipt: {
+            /** @description When. */
+            at: string;
+            /** @description Who decided. */
+            author?: string | null;
+            /**
+             * Format: double
+             * @description Mismatch before, root mean square, mm.
+             */
+            before_mm?: number | null;
+            /**
+             * Format: int64
+             * @description Rank of the change; 0 is all of them.
+             */
+            change: number;
+            event: components["schemas"]["ReceiptKind"];
+            /** @description Whether it lies inside the predicted interval. */
+            inside?: boolean | null;
+            /** @description Why it was rejected, or what was added. */
+            note?: string | null;
+            /**
+             * Format: int64
+             * @description Its number in the ledger, from 1.
+             */
+            number: number;
+            /**
+             * Format: double
+             * @description Mismatch that the re-run's review found, mm.
+             */
+            obtained_mm?: number | null;
+            predicted_mm?: components["schemas"]["ValueInterval"] | null;
+            /** @description Digest of the line before; empty for the first. */
+            previous: string;
+            /** @description The review of the re-run. */
+            review_id?: string | null;
+            /** @description Digest of this line (of its text in `receipts.jsonl` with an empty digest). */
+            sha256: string;
+            /** @description The re-run, where one was named. */
+            simulation_id?: string | null;
+            /** @description Digest of suggestion.json, hex. */
+            suggestion_sha256: string;
+        };
+        /**
+         * @description What happened to a suggestion.
+         * @enum {string}
+         */
+        ReceiptKind: "suggested" | "accepted" | "rejected" | "tried" | "obtained";
         /** @description A camera as a pin-hole on its lens-free canvas. */
         ResultCamera: {
             /**
@@ -1393,6 +1719,17 @@ export interface components {
             /** Format: double */
             time_s: number;
         };
+        /** @description A decision about a change. */
+        SetDecision: {
+            author?: string | null;
+            /** @description Anything to add. */
+            note?: string | null;
+            /** @description Why; needed to reject. */
+            reason?: string | null;
+            /** @description The re-run, when it was tried: what it gained is noted when its review against the same test ends. */
+            simulation_id?: string | null;
+            state: components["schemas"]["DecisionState"];
+        };
         /** @description What somebody says about a flag. */
         SetVerdict: {
             author?: string | null;
@@ -1456,6 +1793,51 @@ export interface components {
             most: number;
             name: string;
             unit: string;
+        };
+        /** @description What was suggested for a review. */
+        Suggestion: {
+            campaign_id: string;
+            /**
+             * Format: int64
+             * @description How many changes it ranks.
+             */
+            changes: number;
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Steps of the stage that are done.
+             */
+            done: number;
+            finished_at?: string | null;
+            /** @description In one sentence. */
+            headline?: string | null;
+            id: string;
+            /**
+             * Format: int64
+             * @description How many runs worth computing were asked for.
+             */
+            next_runs: number;
+            /** @description Why it failed. */
+            refusal?: string | null;
+            review_id: string;
+            /** @description Digest of suggestion.json, hex: the receipts name it. */
+            sha256?: string | null;
+            /** @description What is being done. */
+            stage: string;
+            state: components["schemas"]["ReviewState"];
+            /**
+             * Format: int64
+             * @description Steps of the stage; 0 where they are not counted.
+             */
+            total: number;
+            /** @description `change`, `inside_noise`, `cannot_tell` or `model_form`; null until it is finished. */
+            verdict?: string | null;
+        };
+        /** @description A suggestion with its document. */
+        SuggestionDetail: {
+            /** @description suggestion.json; null until it is finished. */
+            document?: Record<string, never> | null;
+            suggestion: components["schemas"]["Suggestion"];
         };
         /** @description One filmed test. */
         Test: {
@@ -1523,6 +1905,21 @@ export interface components {
             state: string;
             /** @description The test that it became. */
             test_id?: string | null;
+        };
+        /** @description A value with its 90 % interval. */
+        ValueInterval: {
+            /**
+             * Format: double
+             * @description 5 % quantile.
+             */
+            lower: number;
+            /**
+             * Format: double
+             * @description 95 % quantile.
+             */
+            upper: number;
+            /** Format: double */
+            value: number;
         };
         /** @description The verdict on a flag as it stands. */
         Verdict: {
@@ -2431,6 +2828,25 @@ export interface operations {
             };
         };
     };
+    get_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+        };
+    };
     list_reviews: {
         parameters: {
             query?: {
@@ -3188,6 +3604,128 @@ export interface operations {
             };
         };
     };
+    list_suggestions: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 1000 [default: 100]. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The review */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Suggestion"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_suggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of 1 to 200 letters */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The review */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSuggestion"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestion"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_simulations: {
         parameters: {
             query?: {
@@ -3274,6 +3812,378 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Studies"];
+                };
+            };
+        };
+    };
+    get_suggestion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestionDetail"];
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_suggestion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestion"];
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+                /** @description Rank of the change, from 1; 0 for all */
+                rank: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetDecision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_next_runs_csv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_next_runs_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_receipts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Receipt"];
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_suggestion_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_model_mesh: {
+        parameters: {
+            query: {
+                /** @description Film time, s. */
+                time_s: number;
+                /** @description A value of each parameter in the document's order and unit, with commas between. */
+                p: string;
+            };
+            header?: never;
+            path: {
+                /** @description The suggestion */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.crumple.nodes": number[];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

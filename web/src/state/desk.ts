@@ -27,6 +27,9 @@ export const repeat = kept("repeat", true);
 
 type Layer = "film" | "predicted";
 
+/** The slot of the mesh at values that were not simulated: no moment has this number. */
+export const TRIAL = -1;
+
 export class Desk {
   readonly review = signal<Review | null>(null);
   readonly test = signal<Test | null>(null);
@@ -50,6 +53,8 @@ export class Desk {
   readonly selected = computed(() => this.shown_flags.value.find((each) => each.number === route.flag.value) ?? null);
   readonly time_s = computed(() => route.moments_s.value[route.moment.value] ?? 0);
   readonly cameras = computed(() => this.result.value?.cameras ?? []);
+  /** The moment for which the trial slot holds the mesh at other parameters, while somebody tries them. */
+  readonly trial = signal<{ moment: number; serial: number } | null>(null);
   /** Pixels that a picture area is wide; pictures are asked for no larger than that. */
   readonly area_px = signal(0);
   node_part: Int32Array | null = null;
@@ -239,6 +244,9 @@ export class Desk {
     const bytes = cameras.reduce((sum, each) => sum + 4 * each.width * each.height, 0) * layers.length;
     const room = Math.max(8, Math.floor(AHEAD_BYTES / Math.max(1, bytes)));
     const paths: string[] = [];
+    if (this.trial.value && layers.includes("predicted")) {
+      for (const camera of cameras) paths.push(this.path(camera.name, camera.frames.findIndex((frame) => frame !== null), "film", camera.width));
+    }
     for (const moment of order.slice(0, room)) {
       for (const camera of cameras) for (const layer of layers) {
         if (layer === "predicted" || camera.frames[moment] !== null) paths.push(this.path(camera.name, moment, layer, camera.width));
@@ -292,12 +300,24 @@ export class Desk {
   showMesh(): boolean {
     const model = this.model.peek();
     const moment = route.moment.peek();
-    if (!model?.show(moment)) return false;
-    const key = `${moment} ${this.numbers.has(moment)} ${route.flag.peek()} ${this.shown_flags.peek().map((each) => each.number + each.verdict.state).join()}`;
+    const slot = this.trialShown() ? TRIAL : moment;
+    if (!model?.show(slot)) return false;
+    const key = `${moment} ${slot === TRIAL ? this.trial.peek()?.serial : ""} ${this.numbers.has(moment)} ${route.flag.peek()} ${this.shown_flags.peek().map((each) => each.number + each.verdict.state).join()}`;
     if (this.rims_key === key) return true;
     this.rims_key = key;
-    this.rim_lines.set(this.rimsNow(moment, model), model.state(moment)!);
+    this.rim_lines.set(this.rimsNow(moment, model), model.state(slot)!);
     return true;
+  }
+
+  /** True while the mesh that is drawn is that at other parameters. */
+  trialShown(): boolean {
+    return this.trial.peek()?.moment === route.moment.peek() && !!this.model.peek()?.has(TRIAL);
+  }
+
+  /** The film's first picture of a camera: what the surface looked like before it moved. */
+  firstPicture(camera: string): ImageBitmap | null {
+    const moment = this.cameras.peek().find((each) => each.name === camera)?.frames.findIndex((frame) => frame !== null) ?? -1;
+    return moment < 0 ? null : this.picture(camera, moment, "film");
   }
 
   /** The outlines to draw; dismissed flags have none unless selected. The selected one comes last and lies on top. */

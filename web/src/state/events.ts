@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { BASE, unreachable } from "../lib/api";
 import { listen, type Standing } from "../lib/sse";
 
-export type EventName = "upload" | "review" | "batch" | "flag" | "live" | "verdict" | "job" | "campaign" | "test" | "simulation";
+export type EventName = "upload" | "review" | "batch" | "flag" | "live" | "verdict" | "job" | "campaign" | "test" | "simulation" | "suggestion";
 
 export interface Heard {
   name: EventName;

@@ -21,6 +21,8 @@ export const only_plastic = signal(false);
 export const banded = kept("banded", false);
 export const colour_blind = kept<Exclude<MapName, "signed">>("map", "viridis");
 export const exaggeration = kept("exaggeration", 1);
+/** The elements of the mesh at the sliders' values, over the film. */
+export const trial_edges = kept("trial_edges", true);
 export const mesh_edges = kept("mesh_edges", true);
 export const hidden_parts = signal<ReadonlySet<number>>(new Set());
 

@@ -37,6 +37,10 @@ export const part = signal<number | null>(null);
 export const flag = signal<number | null>(null);
 /** Film times of the review on the desk, s. */
 export const moments_s = signal<readonly number[]>([]);
+/** What stands beside the flags: the suggestion, its change by rank, and the sliders' values (null: as simulated). */
+export const panel = signal<"suggest" | null>(null);
+export const change = signal<number | null>(null);
+export const sliders = signal<string | null>(null);
 /** One picture area over the whole room. */
 export const alone = signal(false);
 let wanted_ms: number | null = null;
@@ -53,6 +57,9 @@ function read(): void {
     part.value = number("part");
     flag.value = number("flag");
     alone.value = query.get("alone") === "1";
+    panel.value = query.get("panel") === "suggest" ? "suggest" : null;
+    change.value = number("change");
+    sliders.value = query.get("p");
     wanted_ms = number("t");
     if (moments_s.peek().length) moment.value = wanted_ms === null ? 0 : nearest(moments_s.peek(), wanted_ms / 1000);
   });
@@ -93,6 +100,11 @@ export function deskLink(review: string, at: { camera?: string | null; time_s?: 
   return `/reviews/${encodeURIComponent(review)}${text ? `?${text}` : ""}`;
 }
 
+function panelQuery(): string {
+  if (!panel.value) return "";
+  return `&panel=suggest${change.value === null ? "" : `&change=${change.value}`}${sliders.value ? `&p=${sliders.value}` : ""}`;
+}
+
 const QUIET_MS = 150;
 
 export function startRoute(): void {
@@ -113,7 +125,7 @@ export function startRoute(): void {
     if (now.view !== "desk" || moments_s.value.length === 0) return;
     const link = deskLink(now.review, {
       camera: camera.value, time_s: moments_s.value[moment.value] ?? null, part: part.value, flag: flag.value,
-    }) + (alone.value ? "&alone=1" : "");
+    }) + (alone.value ? "&alone=1" : "") + panelQuery();
     clearTimeout(timer);
     timer = window.setTimeout(() => {
       if (place.peek() === now) history.replaceState(null, "", link);

@@ -54,7 +54,7 @@ function DropPlace({ campaign: into, ready }: { campaign: string | null; ready: 
       <Icon name="upload" />
       <div><b>Drop files here</b> or <button class="button" disabled={!ready} onClick={() => input.current?.click()}>choose files …</button></div>
       <p class="muted small">Simulations as VTKHDF (.vtkhdf) with their side-car (.json), tests as records (.h5). Any size: a broken upload goes on where it stopped,
-        and a file that is already there costs nothing.</p>
+        and a file that is already there costs nothing. Four or more runs of one design, each with the parameters in its side-car, form a study by themselves.</p>
       <input ref={input} id="files" disabled={!ready} class="hide" type="file" multiple tabIndex={-1} aria-label="Files to upload" accept=".vtkhdf,.hdf,.h5,.hdf5,.json,.nxs"
         onChange={(event) => { take(event.currentTarget.files); event.currentTarget.value = ""; }} />
     </div>

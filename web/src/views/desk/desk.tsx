@@ -6,6 +6,7 @@ import { addKeys } from "../../lib/keys";
 import { ms } from "../../lib/format";
 import { Desk, desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
+import { Suggest, suggest } from "../../state/suggest";
 import * as route from "../../state/route";
 import { dark, still } from "../../state/settings";
 import { Icon } from "../icons";
@@ -17,6 +18,7 @@ import { Findings } from "./findings";
 import { deskKeys } from "./keys";
 import { Readout } from "./readout";
 import { Space } from "./space";
+import { SuggestPanel } from "./suggest";
 import { TimeLine } from "./timeline";
 
 /** WCAG 2.3.1 forbids more than three flashes a second. */
@@ -81,13 +83,20 @@ function Stood({ here }: { here: Desk }) {
     return () => made.dispose();
   }, []);
   useEffect(() => addKeys(deskKeys(here)), [here]);
+  useEffect(() => {
+    const made = new Suggest(here);
+    suggest.value = made;
+    return () => { suggest.value = null; made.dispose(); };
+  }, [here]);
+  const beside = route.panel.value === "suggest" && suggest.value !== null;
   useEffect(() => (stage ? followSelection(here, stage) : undefined), [here, stage]);
   useEffect(() => startBlink(), []);
   return (
-    <div ref={host} class={`desk ${route.alone.value ? "alone" : ""}`}>
+    <div ref={host} class={`desk ${route.alone.value ? "alone" : ""} ${beside ? "suggesting" : ""}`}>
       <h1 class="hide">Review of {here.test.value?.name ?? "a test"}</h1>
       <canvas ref={canvas} class="stage" aria-hidden="true" />
       <Findings here={here} />
+      {beside ? <SuggestPanel here={here} suggest={suggest.value!} /> : null}
       <section class="films" aria-label="Film">{no_gl ? <Notice text={no_gl} /> : <Films here={here} stage={stage} />}</section>
       <section class="space" aria-label="Mesh in space"><Space here={here} stage={stage} /></section>
       <section class="curves" aria-label="Curves"><Curves here={here} /></section>
@@ -115,7 +124,7 @@ function followSelection(here: Desk, stage: Stage): () => void {
     // Named so that a change of any of them draws anew.
     void [here.arrivals.value, here.blind.value, here.flags.value, route.moment.value, route.flag.value, route.camera.value, route.alone.value, dark.value,
       overlay.comparison.value, overlay.onion.value, overlay.wipe.value, overlay.blink_on.value, overlay.colours.value, overlay.opacity.value,
-      overlay.edges.value, overlay.outlines.value, overlay.exaggeration.value, overlay.mesh_edges.value];
+      overlay.edges.value, overlay.outlines.value, overlay.exaggeration.value, overlay.mesh_edges.value, overlay.trial_edges.value, here.trial.value, route.panel.value];
     here.showMesh();
     stage.invalidate();
   });

@@ -97,12 +97,13 @@ function CameraArea({ here, camera, stage, number }: { here: Desk; camera: Canva
       () => ({
         comparison: overlay.comparison.peek(), onion: overlay.onion.peek(), wipe: overlay.wipe.peek(), blink_on: overlay.blink_on.peek(),
         colours: overlay.colours.peek() && !here.blind.peek() && !!here.model.peek()?.has(route.moment.peek()),
-        opacity: overlay.opacity.peek(), edges: overlay.edges.peek() && !!here.model.peek()?.has(route.moment.peek()),
+        opacity: overlay.opacity.peek(), edges: (overlay.edges.peek() || (here.trialShown() && overlay.trial_edges.peek())) && !!here.model.peek()?.has(route.moment.peek()),
         rims: overlay.outlines.peek() && here.showMesh() ? here.rim_lines : null, ground: cssColour("--sunken"), accent: cssColour("--accent"),
       }),
       () => ({
         film: here.picture(camera.name, route.moment.peek(), "film"),
         predicted: overlay.comparison.peek() === "film" ? null : here.picture(camera.name, route.moment.peek(), "predicted"),
+        first: here.trialShown() && here.showMesh() ? here.firstPicture(camera.name) : null,
       }),
       () => here.model.peek(),
     );
@@ -142,13 +143,14 @@ function CameraLabels({ here, camera, number, zoom }: { here: Desk; camera: Canv
   const frame = camera.frames[moment];
   const now = overlay.comparison.value;
   const there = here.picture(camera.name, moment, "film") !== null;
+  const predicted = here.trial.value?.moment === moment ? "model at the sliders" : "predicted";
   return (
     <>
       <div class="name">{number} {camera.name}<span>frame {frame ?? "–"}{zoom > 1.01 ? `, ${zoom.toFixed(1)}×` : ""}{camera.mm_per_px ? `, ${camera.mm_per_px.toFixed(2)} mm/px` : ""}</span></div>
-      {now === "wipe" || now === "beside" ? <><span class="side left">film</span><span class={`side ${now === "beside" ? "middle" : "right"}`}>predicted</span></> : null}
-      {now === "onion" ? <span class="side left">film {Math.round(100 - 100 * overlay.onion.value)} % + predicted {Math.round(100 * overlay.onion.value)} %</span> : null}
-      {now === "blink" ? <span class="side left">{overlay.blink_on.value ? "predicted" : "film"}</span> : null}
-      {now === "predicted" ? <span class="side left">predicted</span> : null}
+      {now === "wipe" || now === "beside" ? <><span class="side left">film</span><span class={`side ${now === "beside" ? "middle" : "right"}`}>{predicted}</span></> : null}
+      {now === "onion" ? <span class="side left">film {Math.round(100 - 100 * overlay.onion.value)} % + {predicted} {Math.round(100 * overlay.onion.value)} %</span> : null}
+      {now === "blink" ? <span class="side left">{overlay.blink_on.value ? predicted : "film"}</span> : null}
+      {now === "predicted" ? <span class="side left">{predicted}</span> : null}
       {frame === null || frame === undefined ? <div class="absent">no picture of this camera at this time</div>
         : here.pictureFailed(camera.name, moment) ? <div class="absent">this picture could not be read</div>
         : !there && now !== "predicted" ? <div class="absent">fetching frame {frame} …</div> : null}

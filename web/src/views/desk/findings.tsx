@@ -46,6 +46,10 @@ function Summary({ here }: { here: Desk }) {
     <div class="summary">
       <strong class={sure.length ? "alarm" : ""}>{sure.length ? count(sure.length, "mismatch", "mismatches") : flags.length ? "No sure mismatch" : "Within tolerance"}</strong>
       {first ? <span>first at {ms(first.onset_s)} on {first.part_name}</span> : flags.length ? null : <span class="muted">No region deviates by more than the tolerance.</span>}
+      {here.review.value?.state === "finished" ? (
+        <button class="button" aria-pressed={route.panel.value === "suggest"} data-open-suggest title="Which parameter brings the simulation to the film? (I)"
+          onClick={() => { route.panel.value = route.panel.peek() ? null : "suggest"; }}><Icon name="tag" />What to change <kbd>I</kbd></button>
+      ) : null}
       <span class="muted small">tolerance {mm(here.review.value?.tolerance_mm)}{flags.length ? ` · ${judged} of ${flags.length} judged` : ""}</span>
     </div>
   );

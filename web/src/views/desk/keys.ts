@@ -66,6 +66,7 @@ export function deskKeys(here: Desk): Key[] {
     key("Flags", ["r"], "relabel it", () => { verdict_wish.value = "relabelled"; }),
     key("Flags", ["m"], "comment on it", () => { verdict_wish.value = "comment"; }),
     key("Flags", ["u"], "open it again", () => { verdict_wish.value = "open"; }),
+    key("Suggestion", ["i"], "what to change: open or close", () => { route.panel.value = route.panel.peek() ? null : "suggest"; }),
     key("Flags", ["Escape"], "select nothing", () => { here.select(null); route.part.value = null; }),
     ...COMPARISONS.map((each) => key("Compare", [COMPARISON_KEYS[each]], COMPARISON_SAYS[each], () => { overlay.comparison.value = each; })),
     key("Overlay", ["d"], "deviation colours", turn(overlay.colours)),

@@ -23,7 +23,7 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
     const made: MeshArea = new MeshArea(
       host.current!,
       () => ({
-        as_filmed: here.blind.peek() ? 0 : overlay.exaggeration.peek(), edges: overlay.mesh_edges.peek(), rims: overlay.outlines.peek() && here.showMesh() ? here.rim_lines : null,
+        as_filmed: here.blind.peek() || here.trialShown() ? 0 : overlay.exaggeration.peek(), edges: overlay.mesh_edges.peek(), rims: overlay.outlines.peek() && here.showMesh() ? here.rim_lines : null,
         ground: cssColour("--sunken"), ink: cssColour("--ink"), accent: cssColour("--accent"),
       }),
       () => (here.showMesh() ? here.model.peek() : null),
@@ -49,7 +49,7 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
             onInput={(event) => { overlay.exaggeration.value = Number(event.currentTarget.value); }} /></label>}
       </div>
       <div ref={host} class="area grow" tabIndex={0} role="group" aria-label="Mesh: arrows turn it" {...(stage && area ? pointing(here, stage, area) : {})}>
-        {part ? <div class="name">{part.name}</div> : null}
+        {part || here.trial.value ? <div class="name">{part?.name}{here.trial.value ? <span>model at the sliders</span> : null}</div> : null}
         {/* A press here is none on the mesh, which would take the pointer for turning. */}
         <div class="tools" onPointerDown={(event) => event.stopPropagation()} onPointerUp={(event) => event.stopPropagation()}>
           {overlay.hidden_parts.value.size ? <button class="button" onClick={() => { overlay.hidden_parts.value = new Set(); }}><Icon name="eye" />{overlay.hidden_parts.value.size} hidden</button> : null}
