@@ -137,6 +137,7 @@ fn a_simulation_that_agrees_gets_no_suggestion() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "the measured figures are worth seeing")]
 fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
     let (_dir, full) = all_runs();
     let (mut held, mut asked, mut model_form) = (0, 0, 0);
@@ -157,7 +158,7 @@ fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
         assert!(speed.half_width_share < 0.35, "{name}: two cameras see how fast the box is crushed: {speed:?}");
         assert_eq!(found.next_runs.len(), 4);
     }
-    println!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
+    eprintln!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
     assert!(held * 100 >= asked * 83, "{held} of {asked} truths are inside their 90 % intervals");
     assert!(3 * model_form <= names.len(), "{model_form} of {} runs of the study are called model form", names.len());
 }
@@ -192,6 +193,7 @@ fn bulged(study: &StudyFile, plain: &[Vec<[f32; 3]>], centre: [f32; 3]) -> Vec<V
         .collect()
 }
 
+#[expect(clippy::print_stderr, reason = "the measured figures are worth seeing")]
 fn assert_bulge_is_named(centre: [f32; 3]) {
     let (_dir, study) = all_runs();
     let nominal = states(&study, 0);
@@ -208,6 +210,7 @@ fn assert_bulge_is_named(centre: [f32; 3]) {
     let named = times.iter().position(|t| *t >= form.onset_s - 1e-9).expect("a state");
     assert!(begins.abs_diff(named) <= 2, "begins at state {begins}, named from {named} of {}", times.len());
     assert!(!form.hypotheses.is_empty() && form.left_mm > 5.0, "{form:?}");
+    eprintln!("named {away:.0} mm from its centre: {} ({:.1} times)", form.words, form.ratio);
 }
 
 #[test]
@@ -223,6 +226,7 @@ fn a_bulge_towards_the_only_camera_is_not_explained_away() {
 
 #[test]
 #[ignore = "a figure for the README, not a bar"]
+#[expect(clippy::print_stderr, reason = "the measured figures are worth seeing")]
 fn how_often_a_bulge_is_named_when_the_parameters_are_off_too() {
     let (_dir, full) = all_runs();
     let (mut named, mut right) = (0, 0);
@@ -233,9 +237,9 @@ fn how_often_a_bulge_is_named_when_the_parameters_are_off_too() {
         let found = answer(&study, &film, &study.study().runs[0].values);
         named += usize::from(found.verdict == SuggestionVerdict::ModelForm);
         right += usize::from(found.model_form.first().is_some_and(|f| f.part_name == "box_half_left"));
-        println!("{}: {:?} p {:.2} {}", full.study().runs[run].name, found.verdict, found.fit_p_value, found.headline);
+        eprintln!("{}: {:?} p {:.2} {}", full.study().runs[run].name, found.verdict, found.fit_p_value, found.headline);
     }
-    println!("named {named}, on the right part {right}, of {}", full.study().runs.len() - 1);
+    eprintln!("named {named}, on the right part {right}, of {}", full.study().runs.len() - 1);
 }
 
 /// The shared filmed tests: true parameters are read here and nowhere else.
