@@ -172,8 +172,8 @@ mod tests {
         // The same run on its way makes another one the most useful; a failed one keeps its surroundings free.
         let first = found[0].values.clone();
         let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
-        let failed = ask(&[], &[first.clone()]);
+        let failed = ask(&[], std::slice::from_ref(&first));
         assert!(failed.iter().all(|r| apart(&r.values, &first) >= NEAR_FAILED), "{failed:?}");
-        assert!(ask(&[first.clone()], &[])[0].values != first);
+        assert!(ask(std::slice::from_ref(&first), &[])[0].values != first);
     }
 }

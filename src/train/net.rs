@@ -351,13 +351,16 @@ fn features<O: Ops>(ops: &mut O, shape: &NetShape, picture: &O::Value) -> Result
     ops.conv(&x, &conv_spec("feature", quarter, quarter, 1, 1.0))
 }
 
+/// Flow at 1/8, the flow to go on with at 1/4, and what was seen, at 1/4.
+type WideSearch<V> = (V, V, V);
+
 /// The level at 1/8: looks far around the start and around "nothing moved". Gives its flow, the flow to go on with at
 /// 1/4, and what it saw, at 1/4.
 fn search_wide<O: Ops>(
     ops: &mut O,
     shape: &NetShape,
     scene: &Scene<O::Value>,
-) -> Result<(O::Value, O::Value, O::Value), O::Error> {
+) -> Result<WideSearch<O::Value>, O::Error> {
     let (seen, filmed) = (ops.mean_pool(&scene.seen, 2)?, ops.mean_pool(&scene.filmed, 2)?);
     let start = halved(ops, &scene.start)?;
     let moved = ops.warp(&filmed, &start)?;

@@ -40,6 +40,7 @@ pub struct Data {
 /// Where pairs come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a recipe holds a handful of them")]
 pub enum DataKind {
     /// Random textures, warped by random smooth flows; needs no study.
     Textures(Synthetic),
