@@ -57,8 +57,17 @@ fn lifting(c: &mut Criterion) {
         .collect();
     let (edges, on_skin) = (node_neighbours(&skin), skin.is_on_skin(count));
     let (anchor, before) = (vec![4.0; count], vec![Vector3::zeros(); count]);
-    let prior =
-        LiftPrior { edges: &edges, membrane_mm: 0.7, roughness_mm: 3.0, before_mm: &before, anchor_mm: &anchor };
+    let simulated: Vec<Vector3<f64>> = positions.iter().map(|p| Vector3::from(p.map(f64::from))).collect();
+    let prior = LiftPrior {
+        edges: &edges,
+        membrane_mm: 0.7,
+        simulated_mm: &simulated,
+        shape_mm: 0.05,
+        shape_share: 0.05,
+        doubt_mm: 1.5,
+        before_mm: &before,
+        anchor_mm: &anchor,
+    };
     let mut group = c.benchmark_group("lift");
     group.sample_size(10);
     group.bench_function(format!("{count} nodes, {} sightings", sightings.len()), |b| {

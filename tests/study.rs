@@ -109,7 +109,7 @@ fn the_second_time_comes_from_the_cache_until_a_run_or_its_record_changes() {
     assert!(load(&request).expect("loads").is_fresh(), "a cache that was cut off is made anew");
     let left: Vec<PathBuf> =
         std::fs::read_dir(dir.path().join("cache")).expect("a folder").map(|e| e.expect("an entry").path()).collect();
-    assert_eq!(left, [request.cache.clone()], "nothing half-written stays");
+    assert_eq!(left, std::slice::from_ref(&request.cache), "nothing half-written stays");
 }
 
 #[test]

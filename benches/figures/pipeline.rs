@@ -132,7 +132,7 @@ fn parts(plan: Plan, setup: &ReviewSetup<'_>, source: &dyn ReviewSource) -> Vec<
     let measured = each(&|m| drop(candidates(setup, m, &canned[m.camera])));
     let refined = measured.less(predicted).less(painted);
     let sightings: Vec<Sighting> = all.iter().flat_map(|m| candidates(setup, m, &canned[m.camera])).collect();
-    let lifted = lifting(plan, setup, &sightings).times(1.0 / cameras);
+    let lifted = lifting(plan, setup, &all[0].positions_mm, &sightings).times(1.0 / cameras);
     vec![
         ("read and decode", read),
         ("tone and undistort", straighten),
@@ -183,11 +183,20 @@ fn candidates(setup: &ReviewSetup<'_>, m: &Moment, canned: &Canned) -> Vec<Sight
     found.unwrap_or_else(|e| panic!("{e}")).1.into_iter().map(|c| c.sighting).collect()
 }
 
-fn lifting(plan: Plan, setup: &ReviewSetup<'_>, sightings: &[Sighting]) -> Spread {
+fn lifting(plan: Plan, setup: &ReviewSetup<'_>, positions_mm: &[[f32; 3]], sightings: &[Sighting]) -> Spread {
     let edges = node_neighbours(setup.skin);
     let on_skin = setup.skin.is_on_skin(setup.node_count);
     let (anchor, before) = (vec![4.0; setup.node_count], vec![Vector3::zeros(); setup.node_count]);
-    let prior =
-        LiftPrior { edges: &edges, membrane_mm: 0.7, roughness_mm: 3.0, before_mm: &before, anchor_mm: &anchor };
+    let simulated: Vec<Vector3<f64>> = positions_mm.iter().map(|p| Vector3::from(p.map(f64::from))).collect();
+    let prior = LiftPrior {
+        edges: &edges,
+        membrane_mm: 0.7,
+        simulated_mm: &simulated,
+        shape_mm: 0.05,
+        shape_share: 0.05,
+        doubt_mm: 1.5,
+        before_mm: &before,
+        anchor_mm: &anchor,
+    };
     seconds(plan.repeats, || drop(lift(&on_skin, sightings, &prior).unwrap_or_else(|e| panic!("{e}"))))
 }
