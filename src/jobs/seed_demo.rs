@@ -76,7 +76,7 @@ fn study_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Plays the demo's film in live, once its review is done and the machine has time: one moment every [`PAUSE`].
+/// Plays the demo's film in live, once its review is done and the machine has time: one moment after the other.
 ///
 /// # Errors
 /// When the film cannot be read or the live test cannot begin.
