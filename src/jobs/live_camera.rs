@@ -94,8 +94,7 @@ impl LiveCamera {
         if self.distortion.len() > 8 || !self.distortion.iter().all(|k| k.is_finite()) {
             return Err(refuse("distortion", format!("{:?}", self.distortion), "up to 8 finite numbers"));
         }
-        let mut distortion = [0.0; 8];
-        distortion[..self.distortion.len()].copy_from_slice(&self.distortion);
+        let distortion = self.padded_distortion();
         let pose = self.pose.as_ref().map(|p| self.checked_pose(p)).transpose()?;
         if pose.is_none() && self.targets.len() < 4 {
             return Err(refuse("pose", format!("none, and {} targets", self.targets.len()), "a pose or 4 targets"));
@@ -117,6 +116,11 @@ impl LiveCamera {
             targets: self.targets.iter().map(|t| TargetMark { world_mm: t.world_mm, image_px: t.image_px }).collect(),
             times_s: times.clone(),
         })
+    }
+
+    /// All 8 of OpenCV's coefficients, as the reader of `camera.toml` wants them; what was not given is zero.
+    fn padded_distortion(&self) -> [f64; 8] {
+        std::array::from_fn(|i| self.distortion.get(i).copied().unwrap_or(0.0))
     }
 
     fn checked_pose(&self, flat: &[f64]) -> Result<Pose, ServiceError> {
@@ -148,7 +152,7 @@ impl LiveCamera {
             quoted(&self.name),
             quoted(test),
             self.intrinsics,
-            self.distortion
+            self.padded_distortion()
         );
         if let Some(pose) = &self.pose {
             let rows: Vec<&[f64]> = pose.chunks(4).collect();
