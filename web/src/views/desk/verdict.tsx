@@ -30,7 +30,8 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
     setProblem(null);
     try {
       await here.setVerdict(flag, said);
-      setForm(null);
+      // Only the form that was sent: another may have been opened while the answer was on its way.
+      setForm((now) => (now === form ? null : now));
     } catch (cause) {
       setProblem(cause instanceof api.Refused && cause.status === 412 ? "someone else has just judged this flag; look at it again" : messageOf(cause));
       void here.loadFlags();
@@ -103,7 +104,7 @@ function VerdictForm({ flag, wish, busy, say, cancel }: { flag: Flag; wish: Wish
   return (
     <form ref={form} onSubmit={(event) => { event.preventDefault(); send(); }} onKeyDown={(event) => {
       if (event.key === "Escape") { event.stopPropagation(); cancel(); }
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !busy) send();
     }}>
       {wish === "dismissed" || wish === "relabelled" ? (
         <label class="field">{wish === "dismissed" ? "Why it is no finding" : "What it is"}
