@@ -31,13 +31,13 @@ pub(super) struct Adam {
 }
 
 impl Adam {
-    /// Moves the parameters once against `gradients`.
+    /// Moves the parameters once against `gradients`; false when they are not finite and nothing was moved.
     pub(super) fn step(
         &mut self,
         weights: &Weights,
         gradients: &GradStore,
         learning_rate: f64,
-    ) -> Result<(), candle_core::Error> {
+    ) -> Result<bool, candle_core::Error> {
         let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
         let mut square = 0.0_f64;
         for (name, var) in weights.all() {
@@ -46,6 +46,9 @@ impl Adam {
                 square += values.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>();
                 found.insert(name, values);
             }
+        }
+        if !square.is_finite() {
+            return Ok(false);
         }
         let scale = (LONGEST_GRADIENT / square.sqrt().max(1e-12)).min(1.0) as f32;
         self.steps += 1;
@@ -67,7 +70,7 @@ impl Adam {
             }
             var.set(&Tensor::from_vec(values, var.dims(), var.device())?)?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -85,8 +88,12 @@ mod tests {
         let mut adam = Adam::default();
         let before = loss().to_scalar::<f32>().expect("number");
         for _ in 0..400 {
-            adam.step(&weights, &loss().backward().expect("gradient"), 0.01).expect("step");
+            assert!(adam.step(&weights, &loss().backward().expect("gradient"), 0.01).expect("step"));
         }
+        let here = adam.clone();
+        let endless = loss().affine(f64::INFINITY, 0.0).and_then(|l| l.backward()).expect("gradient");
+        assert!(!adam.step(&weights, &endless, 0.01).expect("step"), "an endless gradient moves nothing");
+        assert_eq!(adam, here);
         let after = loss().to_scalar::<f32>().expect("number");
         assert!(after < 1e-3 * before, "{before} to {after}");
         assert_eq!(adam.steps, 400);

@@ -251,7 +251,10 @@ impl Run<'_> {
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step, loss });
         }
-        self.state.adam.step(&network.weights, &gradients, learning_rate(step, self.recipe))?;
+        if !self.state.adam.step(&network.weights, &gradients, learning_rate(step, self.recipe))? {
+            // One batch in thousands: the next one goes on. When the weights are lost, the loss is no number either.
+            tracing::warn!(step, "a gradient was not finite: this batch is left out");
+        }
         // Few steps have an average of their own kind: it keeps less at first.
         let keep = training.averaging.min((step + 1) as f64 / (step + 10) as f64) as f32;
         for (name, values) in network.weights.values()? {

@@ -2,7 +2,7 @@
 
 use candle_core::{D, DType, Tensor};
 
-use super::net::NetOutput;
+use super::net::{HIDDEN_WEIGHT, NetOutput};
 use super::pairs::Batch;
 
 /// Rounding of the robust length `sqrt(d² + e²) - e` near zero, px: below it errors count squared.
@@ -38,7 +38,9 @@ pub(super) fn loss(batch: &Batch, output: &NetOutput<Tensor>) -> Result<(Tensor,
     total = (total + (masked_mean(&likelihood, &present)? * DOUBT_WEIGHT)?)?;
     // Cross-entropy of the presence where the predicted picture shows something.
     let p = output.present.clamp(1e-4, 1.0 - 1e-4)?;
-    let entropy = ((&present * p.log()?)? + ((1.0 - &present)? * (1.0 - &p)?.log()?)?)?.neg()?;
+    // As if hidden points were so much more frequent: the network adds back what that takes from the odds.
+    let p = (&p / (&p + ((1.0 - &p)? * HIDDEN_WEIGHT)?)?)?;
+    let entropy = ((&present * p.log()?)? + (((1.0 - &present)? * (1.0 - &p)?.log()?)? * HIDDEN_WEIGHT)?)?.neg()?;
     total = (total + (masked_mean(&entropy, &visible)? * PRESENCE_WEIGHT)?)?;
     Ok((total, endpoint))
 }

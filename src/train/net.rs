@@ -26,6 +26,9 @@ const PAINT_LEVEL: f64 = 0.15;
 /// Power below which a window counts as flat (of paint with power 1).
 const FLAT_POWER: f64 = 0.01;
 
+/// How much more a hidden point counts in training than a seen one: they are few, and one that passes for seen is a
+/// wrong match. `present` is a probability all the same: its odds are taken times this.
+pub(super) const HIDDEN_WEIGHT: f64 = 4.0;
 /// Where a gate stands before training: mostly at the start's side.
 const GATE_BIAS: f64 = -2.0;
 
@@ -211,6 +214,7 @@ pub(super) fn residual_net<O: Ops>(
     let log_var = ops.tanh(&log_var)?;
     let log_var = ops.affine(&log_var, LOG_VAR_BOUND * calibration.factor, calibration.offset)?;
     let logit = ops.channels(&full, 4, 1)?;
+    let logit = ops.affine(&logit, 1.0, HIDDEN_WEIGHT.ln())?;
     let present = ops.sigmoid(&logit)?;
     Ok(NetOutput { flow, log_var, present, level_flows })
 }
