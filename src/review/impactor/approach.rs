@@ -18,6 +18,17 @@ pub(super) struct Place {
     pub(super) radius_share: f64,
     /// How much farther the test's impactor goes than the simulation's.
     pub(super) rate: f64,
+    /// What it does before it touches.
+    pub(super) before: Before,
+}
+
+/// What the impactor of a film does before it touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// It rests where it is going to touch: a press, or a film that was drawn.
+    Waits,
+    /// It comes with the speed that it has when it touches.
+    Comes,
 }
 
 /// The impactor and what it is going to meet.
@@ -73,6 +84,27 @@ impl<'a> Approach<'a> {
         let (a, b, w) = bracket(&self.impactor.times_s, time_s);
         let way = &self.impactor.travel_mm;
         way[a] * (1.0 - w) + way[b] * w
+    }
+
+    /// How far it comes by the simulation's clock between two of its times, the way `before` says, mm.
+    pub(super) fn simulated_way_between_mm(&self, before: Before, from_s: f64, to_s: f64) -> f64 {
+        self.since_contact_mm(before, to_s) - self.since_contact_mm(before, from_s)
+    }
+
+    /// How far it is beyond where it touches, mm; negative before.
+    pub(super) fn since_contact_mm(&self, before: Before, time_s: f64) -> f64 {
+        match before {
+            Before::Comes if time_s < 0.0 => self.first_speed_mm_per_s() * time_s,
+            _ => self.simulated_way_mm(time_s),
+        }
+    }
+
+    /// Speed with which the simulation's touches, mm/s: that of the first fiftieth of its times.
+    fn first_speed_mm_per_s(&self) -> f64 {
+        let (times, way) = (&self.impactor.times_s, &self.impactor.travel_mm);
+        let Some(last) = times.len().checked_sub(1).filter(|last| *last > 0) else { return 0.0 };
+        let early = times.partition_point(|t| *t < times[0] + 0.02 * (times[last] - times[0])).clamp(1, last);
+        (way[early] - way[0]) / (times[early] - times[0])
     }
 
     /// An impactor beside the simulation's, with the same gap to the undeformed structure as the simulation's has.

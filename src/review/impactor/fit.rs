@@ -4,11 +4,12 @@
 //! motion is another; pixels outside that move as the impactor's surface would, vote against a place that is too small.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::super::measure::CameraTrack;
 use super::super::session::{ReviewSetup, ReviewSource, SessionError, load_pictures};
 use super::super::timeline::Moment;
-use super::approach::{Approach, Place};
+use super::approach::{Approach, Before, Place};
 use super::look::grown;
 use crate::geom::{Camera, Cylinder, NO_TRIANGLE};
 use crate::vision::PicturePair;
@@ -42,7 +43,26 @@ pub(super) fn fit_to_motion(
     approach: &Approach<'_>,
     offset_s: f64,
 ) -> Result<Option<Place>, SessionError> {
-    let way_at = |m: &Moment| approach.simulated_way_mm(m.time_s + offset_s);
+    for before in [Before::Waits, Before::Comes] {
+        let found = fit_one_that(before, setup, source, moments, tracks, approach, offset_s)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn fit_one_that(
+    before: Before,
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    moments: &[Moment],
+    tracks: &[CameraTrack],
+    approach: &Approach<'_>,
+    offset_s: f64,
+) -> Result<Option<Place>, SessionError> {
+    let begin_s = moments[0].time_s + offset_s;
+    let way_at = |m: &Moment| approach.simulated_way_between_mm(before, begin_s, m.time_s + offset_s);
     let whole = approach.touching(0.0);
     let far = |m: &&Moment| tracks.iter().any(|t| moves_px(&whole, approach, &t.view.camera, way_at(m)) > MOVED_PX);
     let Some(moment) = moments.iter().find(far) else { return Ok(None) };
@@ -64,10 +84,21 @@ pub(super) fn fit_to_motion(
         }
         evidence.push(Evidence { camera: &track.view.camera, points });
     }
-    let place = search(approach, &evidence, way_at(moment));
-    let (explained, all) = explained(approach, &evidence, &place, way_at(moment));
+    let way = Way { before, first_mm: approach.since_contact_mm(before, begin_s), mm: way_at(moment) };
+    let place = search(approach, &evidence, way);
+    let (explained, all) = explained(approach, &evidence, &place, way.mm);
     tracing::debug!(?place, explained, all, "the impactor by its motion");
     Ok((all >= CLEAR.1 && explained as f64 >= CLEAR.0 * all as f64).then_some(place))
+}
+
+/// How the simulation's impactor moves between frame 0 and the frame that is looked at.
+#[derive(Clone, Copy)]
+struct Way {
+    before: Before,
+    /// Where it is in frame 0, from where it touches, mm.
+    first_mm: f64,
+    /// How far it goes, mm.
+    mm: f64,
 }
 
 /// How far the impactor's nearest side moves in a picture, px.
@@ -82,15 +113,31 @@ fn shift_px(camera: &Camera, from: nalgebra::Vector3<f64>, by: nalgebra::Vector3
     (a.depth_mm > 0.0 && b.depth_mm > 0.0).then_some([b.x - a.x, b.y - a.y])
 }
 
-/// Climbs to the best place, one coordinate after the other with shrinking steps.
-fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Place {
+/// Sideways places from which the search starts, in radii: another design is hit elsewhere.
+const STARTS: [f64; 7] = [0.0, -0.6, 0.6, -1.2, 1.2, -1.8, 1.8];
+
+/// The best place of those that climbing from [`STARTS`] comes to.
+fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way: Way) -> Place {
+    let found: Vec<(f64, Place)> =
+        STARTS.par_iter().map(|start| climb(approach, evidence, way, start * approach.radius_mm())).collect();
+    found.into_iter().reduce(|best, other| if other.0 > best.0 { other } else { best }).expect("there are starts").1
+}
+
+/// Climbs from a sideways place, one coordinate after the other with shrinking steps; the votes and the place.
+fn climb(approach: &Approach<'_>, evidence: &[Evidence<'_>], way: Way, lateral_mm: f64) -> (f64, Place) {
     const ROUNDS: usize = 7;
     let radius = approach.radius_mm();
-    let from_numbers =
-        |p: [f64; 4]| Place { lateral_mm: p[0], along_mm: 0.0, span_mm: [p[1], p[2]], radius_share: 1.0, rate: p[3] };
-    let mut best = [0.0, approach.middle_mm - 1.6 * radius, approach.middle_mm + 1.6 * radius, 1.0];
+    let from_numbers = |p: [f64; 4]| Place {
+        lateral_mm: p[0],
+        along_mm: p[3] * way.first_mm,
+        span_mm: [p[1], p[2]],
+        radius_share: 1.0,
+        rate: p[3],
+        before: way.before,
+    };
+    let mut best = [lateral_mm, approach.middle_mm - 1.6 * radius, approach.middle_mm + 1.6 * radius, 1.0];
     let mut steps = [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05];
-    let mut most = votes(approach, evidence, &from_numbers(best), way_mm);
+    let mut most = votes(approach, evidence, &from_numbers(best), way.mm);
     for _ in 0..ROUNDS {
         for i in 0..4 {
             let centre = best[i];
@@ -100,7 +147,7 @@ fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Pl
                 if tried[2] - tried[1] < 0.3 * radius {
                     continue;
                 }
-                let v = votes(approach, evidence, &from_numbers(tried), way_mm);
+                let v = votes(approach, evidence, &from_numbers(tried), way.mm);
                 if v > most {
                     (most, best) = (v, tried);
                 }
@@ -108,7 +155,7 @@ fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Pl
         }
         steps = steps.map(|s| 0.55 * s);
     }
-    from_numbers(best)
+    (most, from_numbers(best))
 }
 
 /// What is seen of the impactor at a pixel, and how far from its motion the flow there is, px.

@@ -53,7 +53,8 @@ impl<'a> FilmedImpactor<'a> {
         let Some(impactor) = setup.impactor else { return Ok(None) };
         let approach = Approach::new(impactor, setup.skin, undeformed);
         let Some(moved) = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)? else { return Ok(None) };
-        let place = fit_to_outline(source, moments, tracks, &approach, &moved, offset_s)?;
+        let outlined = fit_to_outline(source, moments, tracks, &approach, &moved, offset_s)?;
+        let Some(place) = outlined else { return Ok(None) };
         let travel = follow(source, moments, tracks, &approach, &place, offset_s)?;
         tracing::info!(?place, seen = travel.iter().flatten().count(), "the impactor is in the film");
         Ok(Some(Self { approach, place, travel }))

@@ -70,7 +70,9 @@ pub(super) fn follow(
                 .collect()
         })
         .collect();
-    let simulated = |m: &Moment| place.rate * approach.simulated_way_mm(m.time_s + offset_s);
+    let begin_s = moments[0].time_s + offset_s;
+    let simulated =
+        |m: &Moment| place.rate * approach.simulated_way_between_mm(place.before, begin_s, m.time_s + offset_s);
     let mut lead = 0.0;
     let mut travel = Vec::with_capacity(moments.len());
     for moment in moments {
