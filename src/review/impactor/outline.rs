@@ -43,8 +43,8 @@ pub(super) fn fit_to_outline(
     let mut shots = Vec::new();
     for moment in moments.iter().step_by(moments.len().div_ceil(MOMENTS)) {
         for p in load_pictures(source, tracks, moment)? {
-            let (from_s, to_s) = (moments[0].time_s + offset_s, moment.time_s + offset_s);
-            let way_mm = start.rate * approach.simulated_way_between_mm(start.before, from_s, to_s);
+            let (from_s, to_s) = (moments[start.pace.base].time_s + offset_s, moment.time_s + offset_s);
+            let way_mm = start.pace.rate * approach.line().simulated_way_between_mm(start.pace.before, from_s, to_s);
             shots.push(Shot { camera: tracks[p.camera].view.camera, picture: p.picture, way_mm });
         }
     }
