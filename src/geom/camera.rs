@@ -104,6 +104,14 @@ impl Camera {
         pixel_per_camera * rotation_of(&self.pose)
     }
 
+    /// The ray of a pixel of the picture without lens: where the camera stands, mm, and the way to depth 1 mm.
+    #[must_use]
+    pub fn pinhole_ray(&self, row: f64, column: f64) -> (Vector3<f64>, Vector3<f64>) {
+        let k = self.intrinsics;
+        let ahead = Vector3::new((column - k.cx) / k.fx, (row - k.cy) / k.fy, 1.0);
+        (self.centre_mm(), rotation_of(&self.pose).transpose() * ahead)
+    }
+
     /// The camera's centre in the world, mm.
     #[must_use]
     pub fn centre_mm(&self) -> Vector3<f64> {

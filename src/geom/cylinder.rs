@@ -2,7 +2,7 @@
 
 use nalgebra::Vector3;
 
-use super::camera::{Camera, rotation_of};
+use super::camera::Camera;
 
 /// A cylinder in the world, mm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,10 +27,7 @@ impl Cylinder {
     /// The point of its surface that a camera without lens sees at a pixel.
     #[must_use]
     pub fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
-        let k = camera.intrinsics;
-        let ray =
-            rotation_of(&camera.pose).transpose() * Vector3::new((column - k.cx) / k.fx, (row - k.cy) / k.fy, 1.0);
-        let origin = camera.centre_mm();
+        let (origin, ray) = camera.pinhole_ray(row, column);
         Some(origin + ray * self.first_hit(origin, ray)?)
     }
 

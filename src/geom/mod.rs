@@ -1,5 +1,6 @@
 //! Pure geometry: cameras, the outer skin of a mesh, the rasteriser, interpolation in time, pose estimation.
 
+mod block;
 mod camera;
 mod cylinder;
 mod interpolate;
@@ -8,6 +9,7 @@ mod raster;
 mod skin;
 mod view;
 
+pub use block::Block;
 pub use camera::{Camera, Projected};
 pub use cylinder::Cylinder;
 pub use interpolate::{bracket, interpolate_positions};

@@ -22,7 +22,9 @@ use crate::geom::{Camera, Skin};
 use crate::infer::ProviderRequest;
 use crate::ingest::{IngestError, SimulationFile, SimulationOptions, TestFile, digest_sha256};
 use crate::report::{PictureSource, ReportCamera, ReportInput, write_report};
-use crate::review::{Judged, Measured, Progress, ReviewSetup, ReviewSource, SourceError, judge, measure_deviation};
+use crate::review::{
+    Judged, Measured, Progress, ReviewSetup, ReviewSource, SourceError, Striker, judge, measure_deviation,
+};
 use crate::vision::ResidualEstimator;
 
 /// What is to measure the residual.
@@ -179,7 +181,7 @@ fn run(
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
-        impactor: simulation.impactor(),
+        impactor: striker(&simulation),
         estimator,
     };
     if !request.partial_mesh {
@@ -255,6 +257,11 @@ impl StageClock {
     fn total_s(&self) -> f64 {
         self.begun.elapsed().as_secs_f64().max(1e-9)
     }
+}
+
+/// What hits the structure, where the simulation tells of it.
+fn striker(simulation: &SimulationFile) -> Option<Striker<'_>> {
+    simulation.impactor().map(Striker::Cylinder).or_else(|| simulation.wall().map(Striker::Wall))
 }
 
 fn digests(request: &ReviewRequest) -> Result<Vec<InputDigest>, IngestError> {

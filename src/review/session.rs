@@ -9,14 +9,14 @@ use rayon::prelude::*;
 use super::align::{AlignError, align_camera};
 use super::distrust::{distrust_image, distrust_impactor, distrust_what_moves};
 use super::early::find_trigger;
-use super::impactor::FilmedImpactor;
+use super::impactor::{FilmedImpactor, Striker};
 use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError};
 use super::trigger::TriggerFit;
-use crate::domain::{CameraAlignment, CameraRecord, FrameField, Impactor};
+use crate::domain::{CameraAlignment, CameraRecord, FrameField};
 use crate::geom::{Camera, PinholeView, Skin};
 use crate::vision::{Appearance, ResidualEstimator, Tone, VisionError, canvas_picture};
 
@@ -49,7 +49,7 @@ pub struct ReviewSetup<'a> {
     /// The cameras.
     pub cameras: &'a [CameraRecord],
     /// The rigid body that hits the structure, when the simulation tells of one.
-    pub impactor: Option<&'a Impactor>,
+    pub impactor: Option<Striker<'a>>,
     /// What measures.
     pub estimator: &'a dyn ResidualEstimator,
 }

@@ -2,22 +2,24 @@
 
 use nalgebra::Vector3;
 
+use super::fit::{Sought, Way};
+use super::line::{Line, Pace};
 use crate::domain::Impactor;
-use crate::geom::{Cylinder, Skin, bracket};
+use crate::geom::{Cylinder, Skin};
 
-/// Where the film shows the impactor in frame 0, relative to the simulation's.
+/// Where the film shows the impactor, relative to the simulation's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Place {
     /// Beside its line of travel, across its axis, mm.
     pub(super) lateral_mm: f64,
-    /// Along its line, from where it would touch, mm.
+    /// Along its line, from where it would touch, at the moment [`Pace::base`], mm.
     pub(super) along_mm: f64,
     /// Its ends along the axis, from the simulation's centre, mm.
     pub(super) span_mm: [f64; 2],
     /// Its radius in the film over the simulation's: a pole is not built to the mm.
     pub(super) radius_share: f64,
-    /// How much farther the test's impactor goes than the simulation's.
-    pub(super) rate: f64,
+    /// How it goes.
+    pub(super) pace: Pace,
 }
 
 /// The impactor and what it is going to meet.
@@ -62,17 +64,16 @@ impl<'a> Approach<'a> {
         self.direction
     }
 
-    /// Where the simulation has it, of unknown length.
-    pub(super) fn simulated(&self, time_s: f64) -> Cylinder {
-        let centre = Vector3::from(self.impactor.centre_mm) + self.direction * self.simulated_way_mm(time_s);
-        self.cylinder(centre, [f64::NEG_INFINITY, f64::INFINITY])
+    /// Its way.
+    pub(super) fn line(&self) -> Line<'a> {
+        let Impactor { times_s, travel_mm, .. } = self.impactor;
+        Line { direction: self.direction, times_s, travel_mm }
     }
 
-    /// How far the simulation's has come, mm.
-    pub(super) fn simulated_way_mm(&self, time_s: f64) -> f64 {
-        let (a, b, w) = bracket(&self.impactor.times_s, time_s);
-        let way = &self.impactor.travel_mm;
-        way[a] * (1.0 - w) + way[b] * w
+    /// Where the simulation has it, of unknown length.
+    pub(super) fn simulated(&self, time_s: f64) -> Cylinder {
+        let centre = Vector3::from(self.impactor.centre_mm) + self.direction * self.line().simulated_way_mm(time_s);
+        self.cylinder(centre, [f64::NEG_INFINITY, f64::INFINITY])
     }
 
     /// An impactor beside the simulation's, with the same gap to the undeformed structure as the simulation's has.
@@ -85,7 +86,7 @@ impl<'a> Approach<'a> {
         self.cylinder(centre, [f64::NEG_INFINITY, f64::INFINITY])
     }
 
-    /// The one that the film shows in frame 0.
+    /// The one that the film shows at the moment [`Pace::base`].
     pub(super) fn filmed(&self, place: &Place) -> Cylinder {
         let touching = self.touching(place.lateral_mm).moved(self.direction * place.along_mm);
         Cylinder { span_mm: place.span_mm, radius_mm: place.radius_share * touching.radius_mm, ..touching }
@@ -105,6 +106,45 @@ impl<'a> Approach<'a> {
                 (depth > 0.0).then(|| along - depth.sqrt())
             })
             .min_by(f64::total_cmp)
+    }
+}
+
+/// Sideways places from which the search starts, in radii: another design is hit elsewhere.
+const STARTS: [f64; 7] = [0.0, -0.6, 0.6, -1.2, 1.2, -1.8, 1.8];
+
+/// The numbers are the sideways place, both ends, mm, and the rate.
+impl Sought<4> for Approach<'_> {
+    type Body = Cylinder;
+    type Place = Place;
+
+    fn line(&self) -> Line<'_> {
+        Approach::line(self)
+    }
+
+    fn seen_point_mm(&self) -> Vector3<f64> {
+        self.touching(0.0).centre_mm + self.axis * self.middle_mm
+    }
+
+    fn starts(&self) -> (Vec<[f64; 4]>, [f64; 4]) {
+        let (radius, middle) = (self.radius_mm(), self.middle_mm);
+        let start = |beside: f64| [beside * radius, middle - 1.6 * radius, middle + 1.6 * radius, 1.0];
+        (STARTS.map(start).to_vec(), [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05])
+    }
+
+    fn place(&self, [lateral_mm, low, high, rate]: [f64; 4], way: Way) -> Option<Place> {
+        let pace = Pace { rate, before: way.before, base: way.base };
+        let along_mm = rate * way.base_mm;
+        let place = Place { lateral_mm, along_mm, span_mm: [low, high], radius_share: 1.0, pace };
+        (high - low >= 0.3 * self.radius_mm()).then_some(place)
+    }
+
+    fn filmed(&self, place: &Place) -> (Cylinder, Cylinder) {
+        let cylinder = Approach::filmed(self, place);
+        (cylinder, Cylinder { span_mm: [f64::NEG_INFINITY, f64::INFINITY], ..cylinder })
+    }
+
+    fn rate(&self, place: &Place) -> f64 {
+        place.pace.rate
     }
 }
 
@@ -156,15 +196,5 @@ pub(super) mod tests {
         };
         assert!((gap(&here) - gap(&there)).abs() < 0.5, "{} and {}", gap(&here), gap(&there));
         assert!((here.centre_mm - Vector3::new(51.0, 10.0, 0.0)).norm() < 1e-9);
-    }
-
-    #[test]
-    fn it_stays_where_it_is_before_the_start() {
-        let (skin, points) = leaning_wall();
-        let impactor = pole();
-        let approach = Approach::new(&impactor, &skin, &points);
-        assert!(
-            (approach.simulated_way_mm(-0.004)).abs() < 1e-12 && (approach.simulated_way_mm(0.005) - 25.0).abs() < 1e-9
-        );
     }
 }

@@ -20,13 +20,15 @@ const TOUCHES_MM: f64 = 0.8;
 /// 1.1 mm where nodes touch, 1.9 to 3.5 mm within 12 mm, 3.7 to 7.3 mm within 30 mm); the run that was filmed for
 /// bumper-T3 is not among them.
 const KEEPS: (f64, f64) = (0.7, 0.25);
+/// How much a ram leans otherwise than the simulation's, 1-sigma, rad.
+const LEANS: f64 = 0.02;
 /// Neighbours that do not touch err together: each may only claim its share of precision.
 const SHARED: f64 = 4.0;
 /// What a contact says across its normal: nothing (1/px²; a zero could not be factored).
 const NOTHING: f64 = 1e-12;
 
 /// Sightings of the nodes before the impactor, told against `expected_mm`. `sigma_mm` is the impactor's own.
-pub(super) fn contacts(
+pub(super) fn cylinder_contacts(
     simulated: &Cylinder,
     test: &Cylinder,
     direction: Vector3<f64>,
@@ -53,6 +55,47 @@ pub(super) fn contacts(
             Some(at_distance(node as u32, normal, keeps - distance, variance))
         })
         .collect()
+}
+
+/// A plane that pushes: a point of it and its normal towards the structure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plane {
+    pub(super) point_mm: Vector3<f64>,
+    pub(super) normal: Vector3<f64>,
+}
+
+impl Plane {
+    fn distance_mm(&self, point_mm: Vector3<f64>) -> f64 {
+        (point_mm - self.point_mm).dot(&self.normal)
+    }
+}
+
+/// Sightings of the nodes that a flat ram pushes: those of the end that it hit (`is_end`), as long as they touch it in
+/// the simulation. What has folded up to the ram since then need not do so in the test. No node can be inside. The ram
+/// may lean otherwise than the simulation's: what it says is the less sure the farther from the middle of its plane,
+/// `Plane::point_mm`.
+pub(super) fn plane_contacts(
+    simulated: &Plane,
+    test: &Plane,
+    sigma_mm: f64,
+    is_end: &[bool],
+    simulated_mm: &[[f32; 3]],
+    expected_mm: &[[f32; 3]],
+) -> Vec<Sighting> {
+    let point = |p: &[f32; 3]| Vector3::from(p.map(f64::from));
+    let told = |(node, (there, here)): (usize, (&[f32; 3], &[f32; 3]))| {
+        let (keeps, distance) = (simulated.distance_mm(point(there)).max(0.0), test.distance_mm(point(here)));
+        let touches = is_end[node] && keeps < TOUCHES_MM;
+        if !touches && distance >= 0.0 {
+            return None;
+        }
+        let (keeps, shared) = if touches { (keeps, 1.0) } else { (0.0, SHARED) };
+        let from_middle = point(here) - test.point_mm;
+        let lever = (from_middle - test.normal * from_middle.dot(&test.normal)).norm();
+        let variance = sigma_mm.powi(2) + (LEANS * lever).powi(2) + shared * KEEPS.0.powi(2);
+        Some(at_distance(node as u32, test.normal, keeps - distance, variance))
+    };
+    simulated_mm.iter().zip(expected_mm).enumerate().filter_map(told).collect()
 }
 
 /// "This node lies `way_mm` farther along `normal`": a sighting whose second row says nothing.
@@ -85,7 +128,7 @@ mod tests {
     fn a_touching_node_goes_with_the_impactor_and_its_neighbours_follow() {
         // A row of nodes along z, the first touches at x = 0; the test's pole stands 6 mm farther back.
         let nodes: Vec<[f32; 3]> = (0..5).map(|i| [if i == 0 { 0.0 } else { -20.0 }, 0.0, i as f32 * 10.0]).collect();
-        let sightings = contacts(&pole(50.0), &pole(56.0), -Vector3::x(), 0.2, &nodes, &nodes);
+        let sightings = cylinder_contacts(&pole(50.0), &pole(56.0), -Vector3::x(), 0.2, &nodes, &nodes);
         assert_eq!(sightings.len(), 1);
         let edges: Vec<[u32; 2]> = (0..4).map(|i| [i, i + 1]).collect();
         let prior = LiftPrior {
@@ -107,7 +150,7 @@ mod tests {
     #[test]
     fn nothing_may_be_inside_the_impactor() {
         let nodes = [[0.0, 0.0, 0.0], [-20.0, 0.0, 10.0]];
-        let sightings = contacts(&pole(80.0), &pole(45.0), -Vector3::x(), 0.2, &nodes, &nodes);
+        let sightings = cylinder_contacts(&pole(80.0), &pole(45.0), -Vector3::x(), 0.2, &nodes, &nodes);
         assert_eq!(sightings.len(), 1, "the second is out of reach");
         assert!((sightings[0].residual_px.x - 5.0).abs() < 1e-9 && sightings[0].pixel_per_world[(0, 0)] < -0.99);
     }

@@ -1,16 +1,20 @@
-//! Place and length of the impactor from what moves as it would, between frame 0 and a later one.
+//! Place and size of the impactor from what moves as it would, between two frames.
 //!
 //! Beside the mesh, a pixel votes for a place when the impactor there explains its motion, and against it when the
 //! motion is another; pixels outside that move as the impactor's surface would, vote against a place that is too small.
 
+use nalgebra::Vector3;
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::super::measure::CameraTrack;
 use super::super::session::{ReviewSetup, ReviewSource, SessionError, load_pictures};
 use super::super::timeline::Moment;
-use super::approach::{Approach, Place};
+use super::Body;
+use super::base::BaseShot;
+use super::line::{Before, Line};
 use super::look::grown;
-use crate::geom::{Camera, Cylinder, NO_TRIANGLE};
+use crate::geom::{Camera, NO_TRIANGLE};
 use crate::vision::PicturePair;
 
 /// Distance between examined pixels.
@@ -21,10 +25,44 @@ const MOVED_PX: f64 = 15.0;
 const EXPLAINED_PX: f64 = 1.5;
 /// Less motion is rest, px.
 const AT_REST_PX: f64 = 2.0;
-/// Distance from the mesh's outline at which a pixel surely shows something else, px.
-const BESIDE_PX: usize = 4;
 /// Share of the impactor's pixels whose motion it must explain, and how many there must be.
 const CLEAR: (f64, usize) = (0.85, 200);
+/// Rounds of a climb.
+const ROUNDS: usize = 7;
+
+/// A kind of impactor whose place is sought as `N` numbers.
+pub(super) trait Sought<const N: usize>: Sync {
+    /// What it looks like.
+    type Body: Body;
+    /// What is found.
+    type Place: std::fmt::Debug + Send;
+
+    /// Its way in the simulation.
+    fn line(&self) -> Line<'_>;
+    /// A point of it that the cameras see move.
+    fn seen_point_mm(&self) -> Vector3<f64>;
+    /// From where the search climbs, and its first steps.
+    fn starts(&self) -> (Vec<[f64; N]>, [f64; N]);
+    /// The place of these numbers, when the simulation's impactor goes as `way` says; `None` where there is none.
+    fn place(&self, numbers: [f64; N], way: Way) -> Option<Self::Place>;
+    /// The body at the moment [`Pace::base`](super::line::Pace), and one that reaches farther.
+    fn filmed(&self, place: &Self::Place) -> (Self::Body, Self::Body);
+    /// How much farther it goes than the simulation's.
+    fn rate(&self, place: &Self::Place) -> f64;
+}
+
+/// How the simulation's impactor moves between the two frames that are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    /// What it does before it touches.
+    pub(super) before: Before,
+    /// The first of them, a moment of the film.
+    pub(super) base: usize,
+    /// Where it is then, from where it touches, mm.
+    pub(super) base_mm: f64,
+    /// How far it goes, mm.
+    mm: f64,
+}
 
 /// What one camera saw move.
 struct Evidence<'t> {
@@ -34,25 +72,54 @@ struct Evidence<'t> {
 }
 
 /// Finds the impactor by its motion; `None` when the film does not show it clearly.
-pub(super) fn fit_to_motion(
+pub(super) fn fit_to_motion<const N: usize, S: Sought<N>>(
     setup: &ReviewSetup<'_>,
     source: &dyn ReviewSource,
     moments: &[Moment],
     tracks: &[CameraTrack],
-    approach: &Approach<'_>,
+    sought: &S,
     offset_s: f64,
-) -> Result<Option<Place>, SessionError> {
-    let way_at = |m: &Moment| approach.simulated_way_mm(m.time_s + offset_s);
-    let whole = approach.touching(0.0);
-    let far = |m: &&Moment| tracks.iter().any(|t| moves_px(&whole, approach, &t.view.camera, way_at(m)) > MOVED_PX);
-    let Some(moment) = moments.iter().find(far) else { return Ok(None) };
+) -> Result<Option<S::Place>, SessionError> {
+    // In frame 0 an impactor may still be out of the picture.
+    let bases = [0, moments.len() / 4, moments.len() / 2];
+    for (base, before) in bases.into_iter().flat_map(|base| [(base, Before::Waits), (base, Before::Comes)]) {
+        let begin_s = moments[base].time_s + offset_s;
+        if before == Before::Comes && base > 0 && begin_s > 0.0 {
+            // After the contact both are the same.
+            continue;
+        }
+        let way_at = |m: &Moment| sought.line().simulated_way_between_mm(before, begin_s, m.time_s + offset_s);
+        let far = |m: &&Moment| tracks.iter().any(|t| moves_px(sought, &t.view.camera, way_at(m)) > MOVED_PX);
+        let Some(moment) = moments[base..].iter().find(far) else { continue };
+        let shots = BaseShot::at(setup, source, base, moments, tracks, offset_s)?;
+        let evidence = evidence_of(setup, source, &shots, moment, tracks)?;
+        let base_mm = sought.line().since_contact_mm(before, begin_s);
+        let way = Way { before, base, base_mm, mm: way_at(moment) };
+        let Some(place) = search(sought, &evidence, way) else { continue };
+        let (explained, all) = explained(sought, &evidence, &place, way.mm);
+        tracing::debug!(?place, explained, all, "the impactor by its motion");
+        if all >= CLEAR.1 && explained as f64 >= CLEAR.0 * all as f64 {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+/// What moved beside the mesh between `shots` and `moment`.
+fn evidence_of<'t>(
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    shots: &[Option<BaseShot>],
+    moment: &Moment,
+    tracks: &'t [CameraTrack],
+) -> Result<Vec<Evidence<'t>>, SessionError> {
     let mut evidence = Vec::new();
     for p in load_pictures(source, tracks, moment)? {
-        let track = &tracks[p.camera];
-        let first = &track.first.picture;
+        let (track, Some(shot)) = (&tracks[p.camera], &shots[p.camera]) else { continue };
+        let first = &shot.picture;
         let visible = Array2::ones(first.dim());
         let dense = setup.estimator.estimate(PicturePair { predicted: first, real: &p.picture, visible: &visible })?;
-        let near = grown(&track.first.raster.triangle.mapv(|t| t != NO_TRIANGLE), BESIDE_PX);
+        let near = grown(&shot.raster.triangle.mapv(|t| t != NO_TRIANGLE), shot.margin_px);
         let mut points = Vec::new();
         for row in (STRIDE..first.nrows() - STRIDE).step_by(STRIDE) {
             for column in (STRIDE..first.ncols() - STRIDE).step_by(STRIDE) {
@@ -64,43 +131,47 @@ pub(super) fn fit_to_motion(
         }
         evidence.push(Evidence { camera: &track.view.camera, points });
     }
-    let place = search(approach, &evidence, way_at(moment));
-    let (explained, all) = explained(approach, &evidence, &place, way_at(moment));
-    tracing::debug!(?place, explained, all, "the impactor by its motion");
-    Ok((all >= CLEAR.1 && explained as f64 >= CLEAR.0 * all as f64).then_some(place))
+    Ok(evidence)
 }
 
 /// How far the impactor's nearest side moves in a picture, px.
-fn moves_px(cylinder: &Cylinder, approach: &Approach<'_>, camera: &Camera, way_mm: f64) -> f64 {
-    let from = cylinder.centre_mm + cylinder.axis * approach.middle_mm;
-    shift_px(camera, from, approach.direction() * way_mm).map_or(0.0, |[x, y]| x.hypot(y))
+fn moves_px<const N: usize>(sought: &impl Sought<N>, camera: &Camera, way_mm: f64) -> f64 {
+    shift_px(camera, sought.seen_point_mm(), sought.line().direction * way_mm).map_or(0.0, |[x, y]| x.hypot(y))
 }
 
 /// Shift of a point's pixel when the point moves; `None` behind the camera.
-fn shift_px(camera: &Camera, from: nalgebra::Vector3<f64>, by: nalgebra::Vector3<f64>) -> Option<[f64; 2]> {
+fn shift_px(camera: &Camera, from: Vector3<f64>, by: Vector3<f64>) -> Option<[f64; 2]> {
     let (a, b) = (camera.pinhole_pixel_from_world(from.into()), camera.pinhole_pixel_from_world((from + by).into()));
     (a.depth_mm > 0.0 && b.depth_mm > 0.0).then_some([b.x - a.x, b.y - a.y])
 }
 
-/// Climbs to the best place, one coordinate after the other with shrinking steps.
-fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Place {
-    const ROUNDS: usize = 7;
-    let radius = approach.radius_mm();
-    let from_numbers =
-        |p: [f64; 4]| Place { lateral_mm: p[0], along_mm: 0.0, span_mm: [p[1], p[2]], radius_share: 1.0, rate: p[3] };
-    let mut best = [0.0, approach.middle_mm - 1.6 * radius, approach.middle_mm + 1.6 * radius, 1.0];
-    let mut steps = [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05];
-    let mut most = votes(approach, evidence, &from_numbers(best), way_mm);
+/// The best place of those that climbing comes to; of two as good the one of the earlier start.
+fn search<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], way: Way) -> Option<S::Place> {
+    let (starts, steps) = sought.starts();
+    let found: Vec<(f64, [f64; N])> = starts.into_par_iter().map(|s| climb(sought, evidence, way, s, steps)).collect();
+    let best = found.into_iter().reduce(|best, other| if other.0 > best.0 { other } else { best })?;
+    sought.place(best.1, way)
+}
+
+/// Climbs from `best`, one number after the other with shrinking steps; the votes and the numbers.
+fn climb<const N: usize, S: Sought<N>>(
+    sought: &S,
+    evidence: &[Evidence<'_>],
+    way: Way,
+    mut best: [f64; N],
+    mut steps: [f64; N],
+) -> (f64, [f64; N]) {
+    let value = |numbers: [f64; N]| {
+        sought.place(numbers, way).map_or(f64::NEG_INFINITY, |place| votes(sought, evidence, &place, way.mm))
+    };
+    let mut most = value(best);
     for _ in 0..ROUNDS {
-        for i in 0..4 {
+        for i in 0..N {
             let centre = best[i];
             for k in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
                 let mut tried = best;
                 tried[i] = centre + k * steps[i];
-                if tried[2] - tried[1] < 0.3 * radius {
-                    continue;
-                }
-                let v = votes(approach, evidence, &from_numbers(tried), way_mm);
+                let v = value(tried);
                 if v > most {
                     (most, best) = (v, tried);
                 }
@@ -108,32 +179,26 @@ fn search(approach: &Approach<'_>, evidence: &[Evidence<'_>], way_mm: f64) -> Pl
         }
         steps = steps.map(|s| 0.55 * s);
     }
-    from_numbers(best)
+    (most, best)
 }
 
 /// What is seen of the impactor at a pixel, and how far from its motion the flow there is, px.
-fn distance_px(
-    cylinder: &Cylinder,
-    camera: &Camera,
-    point: &(f64, f64, [f64; 2]),
-    by: nalgebra::Vector3<f64>,
-) -> Option<f64> {
-    let seen = cylinder.seen_at(camera, point.0, point.1)?;
+fn distance_px(body: &impl Body, camera: &Camera, point: &(f64, f64, [f64; 2]), by: Vector3<f64>) -> Option<f64> {
+    let seen = body.seen_at(camera, point.0, point.1)?;
     let [x, y] = shift_px(camera, seen, by)?;
     Some((point.2[0] - x).hypot(point.2[1] - y))
 }
 
-fn votes(approach: &Approach<'_>, evidence: &[Evidence<'_>], place: &Place, way_mm: f64) -> f64 {
-    let cylinder = approach.filmed(place);
-    let endless = Cylinder { span_mm: [f64::NEG_INFINITY, f64::INFINITY], ..cylinder };
-    let by = approach.direction() * (place.rate * way_mm);
+fn votes<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], place: &S::Place, way_mm: f64) -> f64 {
+    let (body, larger) = sought.filmed(place);
+    let by = sought.line().direction * (sought.rate(place) * way_mm);
     let mut sum = 0.0;
     for e in evidence {
         for p in &e.points {
-            if let Some(d) = distance_px(&cylinder, e.camera, p, by) {
+            if let Some(d) = distance_px(&body, e.camera, p, by) {
                 sum += 1.0 - 2.0 * (d / (2.0 * EXPLAINED_PX)).min(1.0);
             } else if p.2[0].hypot(p.2[1]) > AT_REST_PX
-                && distance_px(&endless, e.camera, p, by).is_some_and(|d| d < EXPLAINED_PX)
+                && distance_px(&larger, e.camera, p, by).is_some_and(|d| d < EXPLAINED_PX)
             {
                 sum -= 1.0;
             }
@@ -143,10 +208,14 @@ fn votes(approach: &Approach<'_>, evidence: &[Evidence<'_>], place: &Place, way_
 }
 
 /// Of the impactor's examined pixels, how many move as it would, and how many there are.
-fn explained(approach: &Approach<'_>, evidence: &[Evidence<'_>], place: &Place, way_mm: f64) -> (usize, usize) {
-    let cylinder = approach.filmed(place);
-    let by = approach.direction() * (place.rate * way_mm);
-    let distances =
-        evidence.iter().flat_map(|e| e.points.iter().filter_map(|p| distance_px(&cylinder, e.camera, p, by)));
+fn explained<const N: usize, S: Sought<N>>(
+    sought: &S,
+    evidence: &[Evidence<'_>],
+    place: &S::Place,
+    way_mm: f64,
+) -> (usize, usize) {
+    let (body, _) = sought.filmed(place);
+    let by = sought.line().direction * (sought.rate(place) * way_mm);
+    let distances = evidence.iter().flat_map(|e| e.points.iter().filter_map(|p| distance_px(&body, e.camera, p, by)));
     distances.fold((0, 0), |(good, all), d| (good + usize::from(d < EXPLAINED_PX), all + 1))
 }

@@ -1,39 +1,108 @@
 //! The impactor: a rigid body that the film shows and no mesh contains.
 //!
 //! What it hides must not pass for the specimen, and what it touches moves with it. Where the simulation tells of a
-//! cylinder, [`FilmedImpactor`] finds it in the film: its place and length from what moves as it would (`fit`) and
-//! from its outline (`outline`), its way from frame to frame from its own surface (`travel`). Its image then hides
+//! cylinder or a wall, [`FilmedImpactor`] finds it in the film: its place and size from what moves as it would (`fit`;
+//! `approach` for a cylinder, `ram` for the block behind a wall), a cylinder's more exactly from its outline (`outline`),
+//! its way from frame to frame from its own surface (`travel`). Its image then hides
 //! pixels, and its way says where the surface is that it pushes, which no camera sees (`contact`). Where the
 //! simulation tells nothing, `look` separates it by motion and look.
 
 mod approach;
+mod base;
 mod contact;
 mod fit;
+mod line;
 mod look;
 mod outline;
+mod ram;
 mod travel;
 
+use nalgebra::Vector3;
 use ndarray::Array2;
 
 use self::approach::{Approach, Place};
-use self::contact::contacts;
+use self::base::BaseShot;
+use self::contact::{cylinder_contacts, plane_contacts};
 use self::fit::fit_to_motion;
+use self::line::{Line, Pace};
 use self::outline::fit_to_outline;
+use self::ram::{RamApproach, RamPlace};
 use self::travel::{Travel, follow};
 use super::lift::Sighting;
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError};
 use super::timeline::Moment;
-use crate::geom::{Cylinder, PinholeView};
+use crate::domain::{Impactor, RigidWall};
+use crate::geom::{Block, Camera, Cylinder, PinholeView};
 
 pub(in crate::review) use look::trusted_beside_impactor;
 
+/// The rigid body that hits the structure, as the simulation tells of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Striker<'a> {
+    /// A pole or a punch.
+    Cylinder(&'a Impactor),
+    /// The flat face of a ram or a sled.
+    Wall(&'a RigidWall),
+}
+
+/// What a camera sees of an impactor.
+trait Body: Copy + Sync {
+    /// The point of its surface at a pixel of the picture without lens.
+    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>>;
+    /// The same elsewhere.
+    fn moved(&self, by_mm: Vector3<f64>) -> Self;
+}
+
+impl Body for Cylinder {
+    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
+        Cylinder::seen_at(self, camera, row, column)
+    }
+
+    fn moved(&self, by_mm: Vector3<f64>) -> Self {
+        Cylinder::moved(self, by_mm)
+    }
+}
+
+impl Body for Block {
+    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
+        Block::seen_at(self, camera, row, column)
+    }
+
+    fn moved(&self, by_mm: Vector3<f64>) -> Self {
+        Block::moved(self, by_mm)
+    }
+}
+
 /// The simulation's impactor, found again in the film.
 pub(super) struct FilmedImpactor<'a> {
-    approach: Approach<'a>,
-    place: Place,
+    found: Found<'a>,
     /// Its way at each moment; `None` where it was not seen well enough.
     travel: Vec<Option<Travel>>,
+    /// Its way in frame 0, seen or not, mm.
+    first_mm: f64,
+}
+
+/// What was found, and where it is.
+enum Found<'a> {
+    Cylinder(Approach<'a>, Place),
+    Ram(RamApproach<'a>, RamPlace),
+}
+
+impl<'a> Found<'a> {
+    fn line(&self) -> Line<'a> {
+        match self {
+            Self::Cylinder(approach, _) => approach.line(),
+            Self::Ram(approach, _) => approach.line(),
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        match self {
+            Self::Cylinder(_, place) => place.pace,
+            Self::Ram(_, place) => place.pace,
+        }
+    }
 }
 
 impl<'a> FilmedImpactor<'a> {
@@ -50,13 +119,41 @@ impl<'a> FilmedImpactor<'a> {
         tracks: &[CameraTrack],
         offset_s: f64,
     ) -> Result<Option<Self>, SessionError> {
-        let Some(impactor) = setup.impactor else { return Ok(None) };
-        let approach = Approach::new(impactor, setup.skin, undeformed);
-        let Some(moved) = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)? else { return Ok(None) };
-        let place = fit_to_outline(source, moments, tracks, &approach, &moved, offset_s)?;
-        let travel = follow(source, moments, tracks, &approach, &place, offset_s)?;
-        tracing::info!(?place, seen = travel.iter().flatten().count(), "the impactor is in the film");
-        Ok(Some(Self { approach, place, travel }))
+        let found = match setup.impactor {
+            None => return Ok(None),
+            Some(Striker::Cylinder(impactor)) => {
+                let approach = Approach::new(impactor, setup.skin, undeformed);
+                let moved = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
+                let Some(moved) = moved else { return Ok(None) };
+                let outlined = fit_to_outline(source, moments, tracks, &approach, &moved, offset_s)?;
+                outlined.map(|place| Found::Cylinder(approach, place))
+            }
+            Some(Striker::Wall(wall)) => {
+                let approach = RamApproach::new(wall, setup.skin, undeformed);
+                let place = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
+                place.map(|place| Found::Ram(approach, place))
+            }
+        };
+        let Some(found) = found else { return Ok(None) };
+        let (line, pace) = (found.line(), found.pace());
+        let shots = BaseShot::at(setup, source, pace.base, moments, tracks, offset_s)?;
+        let travel = match &found {
+            Found::Cylinder(approach, place) => {
+                follow(source, moments, tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
+            }
+            Found::Ram(approach, place) => {
+                follow(source, moments, tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
+            }
+        };
+        let first_mm = pace.rate
+            * line.simulated_way_between_mm(
+                pace.before,
+                moments[pace.base].time_s + offset_s,
+                moments[0].time_s + offset_s,
+            );
+        let first_mm = travel[0].map_or(first_mm, |t| t.way_mm);
+        tracing::info!(seen = travel.iter().flatten().count(), "the impactor is in the film");
+        Ok(Some(Self { found, travel, first_mm }))
     }
 
     /// At how many moments it was seen well enough.
@@ -66,13 +163,20 @@ impl<'a> FilmedImpactor<'a> {
 
     /// Its image in frame 0, a few pixels larger: that look is not the specimen's.
     pub(super) fn hides_at_first(&self, track: &CameraTrack) -> Array2<bool> {
-        hidden_by(&self.approach.filmed(&self.place), track)
+        self.hidden_when_moved(self.first_mm, track)
     }
 
     /// Its image at moment `index`; `None` where it was not seen.
     pub(super) fn hides(&self, index: usize, track: &CameraTrack) -> Option<Array2<bool>> {
-        let way = self.approach.direction() * self.travel[index]?.way_mm;
-        Some(hidden_by(&self.approach.filmed(&self.place).moved(way), track))
+        Some(self.hidden_when_moved(self.travel[index]?.way_mm, track))
+    }
+
+    fn hidden_when_moved(&self, way_mm: f64, track: &CameraTrack) -> Array2<bool> {
+        let by = self.found.line().direction * way_mm;
+        match &self.found {
+            Found::Cylinder(approach, place) => hidden_by(&approach.filmed(place).moved(by), track),
+            Found::Ram(approach, place) => hidden_by(&approach.filmed(place).moved(by), track),
+        }
     }
 
     /// What it says at moment `index` of the surface that it touches: that surface is where the impactor is.
@@ -87,33 +191,43 @@ impl<'a> FilmedImpactor<'a> {
         expected_mm: &[[f32; 3]],
     ) -> Vec<Sighting> {
         let Some(travel) = self.travel[index] else { return Vec::new() };
-        // Simulation time 0 is the contact, wherever the impactor was in frame 0.
-        let since_contact = travel.way_mm - travel::at_time(moments, &self.travel, -offset_s);
-        let way = self.approach.direction() * since_contact;
-        let here = self.approach.touching(self.place.lateral_mm).moved(way);
-        let simulated = self.approach.simulated(moments[index].time_s + offset_s);
-        contacts(&simulated, &here, self.approach.direction(), travel.sigma_mm, simulated_mm, expected_mm)
+        let touches = travel::at_contact(moments, &self.travel, self.found.line(), self.found.pace(), offset_s);
+        let Some(touches) = touches else { return Vec::new() };
+        let since_contact = travel.way_mm - touches.way_mm;
+        let sigma_mm = travel.sigma_mm.hypot(touches.sigma_mm);
+        let time_s = moments[index].time_s + offset_s;
+        match &self.found {
+            Found::Cylinder(approach, place) => {
+                let way = approach.direction() * since_contact;
+                let here = approach.touching(place.lateral_mm).moved(way);
+                let there = approach.simulated(time_s);
+                cylinder_contacts(&there, &here, approach.direction(), sigma_mm, simulated_mm, expected_mm)
+            }
+            Found::Ram(approach, _) => {
+                let there = approach.face(approach.line().simulated_way_mm(time_s));
+                let here = approach.face(since_contact);
+                plane_contacts(&there, &here, sigma_mm, &approach.is_end, simulated_mm, expected_mm)
+            }
+        }
     }
 }
 
-/// The pixels of a camera that show the cylinder, grown by a few pixels.
-fn hidden_by(cylinder: &Cylinder, track: &CameraTrack) -> Array2<bool> {
-    /// Half a patch: from there on a patch shows mostly what lies beside.
-    const MARGIN_PX: usize = 6;
-    look::grown(&image_of(cylinder, &track.view), MARGIN_PX)
+/// The pixels of a camera that show the body, grown by a few pixels.
+fn hidden_by(body: &impl Body, track: &CameraTrack) -> Array2<bool> {
+    /// About half a patch: from there on a patch shows mostly what lies beside.
+    const MARGIN_PX: usize = 4;
+    look::grown(&image_of(body, &track.view), MARGIN_PX)
 }
 
-/// The pixels of a view's canvas that show the cylinder.
-fn image_of(cylinder: &Cylinder, view: &PinholeView) -> Array2<bool> {
+/// The pixels of a view's canvas that show the body.
+fn image_of(body: &impl Body, view: &PinholeView) -> Array2<bool> {
     let camera = &view.camera;
-    Array2::from_shape_fn((camera.height, camera.width), |(r, c)| {
-        cylinder.seen_at(camera, r as f64, c as f64).is_some()
-    })
+    Array2::from_shape_fn((camera.height, camera.width), |(r, c)| body.seen_at(camera, r as f64, c as f64).is_some())
 }
 
 #[cfg(test)]
 mod tests {
-    use nalgebra::{Rotation3, Vector3};
+    use nalgebra::Rotation3;
 
     use super::approach::tests::{leaning_wall, pole};
     use super::*;
@@ -164,7 +278,7 @@ mod tests {
     impl Film {
         fn pole_at(&self, time_s: f64) -> Cylinder {
             let approach = Approach::new(&self.impactor, &self.skin, &self.wall);
-            let way = RATE * approach.simulated_way_mm(time_s);
+            let way = RATE * approach.line().simulated_way_mm(time_s);
             Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(LATERAL_MM).moved(approach.direction() * way) }
         }
     }
@@ -226,17 +340,18 @@ mod tests {
             node_count: film.wall.len(),
             state_times_s: &[0.0, 0.01],
             cameras: &records,
-            impactor: Some(&film.impactor),
+            impactor: Some(Striker::Cylinder(&film.impactor)),
             estimator: &DisFlow,
         };
         let moments = moments(&records);
         let found = FilmedImpactor::find(&setup, &film, &film.wall, &moments, &tracks, 0.0)
             .expect("pictures are there")
             .expect("a pole in two pictures");
-        assert!((found.place.lateral_mm - LATERAL_MM).abs() < 1.5, "{:?}", found.place);
+        let Found::Cylinder(approach, place) = &found.found else { panic!("a cylinder was looked for") };
+        assert!((place.lateral_mm - LATERAL_MM).abs() < 1.5, "{place:?}");
         for (moment, travel) in moments.iter().zip(&found.travel) {
             let travel = travel.expect("clearly seen");
-            let true_mm = RATE * found.approach.simulated_way_mm(moment.time_s);
+            let true_mm = RATE * approach.line().simulated_way_mm(moment.time_s);
             let error = (travel.way_mm - true_mm).abs();
             assert!(error < 0.3 && error < 3.0 * travel.sigma_mm, "{travel:?}, true {true_mm} mm");
         }

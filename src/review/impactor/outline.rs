@@ -30,7 +30,8 @@ struct Shot {
     way_mm: f64,
 }
 
-/// Moves the place that the motion gave to where the edges are; left where it is when no place stands out.
+/// Moves the place that the motion gave to where the edges are; `None` when no place stands out: then the motion may
+/// have been another body's.
 pub(super) fn fit_to_outline(
     source: &dyn ReviewSource,
     moments: &[Moment],
@@ -38,11 +39,12 @@ pub(super) fn fit_to_outline(
     approach: &Approach<'_>,
     start: &Place,
     offset_s: f64,
-) -> Result<Place, SessionError> {
+) -> Result<Option<Place>, SessionError> {
     let mut shots = Vec::new();
     for moment in moments.iter().step_by(moments.len().div_ceil(MOMENTS)) {
         for p in load_pictures(source, tracks, moment)? {
-            let way_mm = start.rate * approach.simulated_way_mm(moment.time_s + offset_s);
+            let (from_s, to_s) = (moments[start.pace.base].time_s + offset_s, moment.time_s + offset_s);
+            let way_mm = start.pace.rate * approach.line().simulated_way_between_mm(start.pace.before, from_s, to_s);
             shots.push(Shot { camera: tracks[p.camera].view.camera, picture: p.picture, way_mm });
         }
     }
@@ -61,12 +63,12 @@ pub(super) fn fit_to_outline(
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found
     };
-    let (mut most, mut best) = (0.0, *start);
+    let (mut most, mut best) = (0.0, None);
     for radius_share in RADII {
         let coarse = grid(&Place { radius_share, ..*start }, 0.03 * radius, 7);
         let (strongest, place) = grid(&coarse[0].1, 0.008 * radius, 4)[0];
         if strongest > most && strongest > DISTINCT * coarse[coarse.len() / 2].0 {
-            (most, best) = (strongest, place);
+            (most, best) = (strongest, Some(place));
         }
     }
     tracing::debug!(most, ?best, "the impactor's outline");

@@ -1,17 +1,18 @@
 //! How far the impactor has come at each moment, from its own surface.
 //!
 //! It goes straight and does not deform, so that its way is one number: the robust mean over all patches of its
-//! surface in all cameras, each matched from frame 0.
+//! surface in all cameras, each matched from one frame.
 
 use nalgebra::Vector3;
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::super::measure::CameraTrack;
 use super::super::session::{ReviewSource, SessionError, load_pictures};
 use super::super::timeline::Moment;
-use super::approach::{Approach, Place};
-use super::image_of;
-use crate::geom::bracket;
+use super::base::BaseShot;
+use super::line::{Line, Pace};
+use super::{Body, image_of};
 use crate::vision::{PatchMatcher, VisionError, local_contrast};
 
 /// Distance between examined pixels.
@@ -30,7 +31,7 @@ const SHARED: (f64, f64) = (0.002, 0.2);
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Travel {
-    /// Since frame 0, mm.
+    /// Since the moment [`Pace::base`], mm.
     pub(super) way_mm: f64,
     /// 1-sigma, mm.
     pub(super) sigma_mm: f64,
@@ -43,63 +44,76 @@ struct Patch {
     at_mm: Vector3<f64>,
 }
 
-/// Its way at each moment; `None` where it was not seen well enough.
+/// The way of `body`, which `shots` show, at each moment; `None` where it was not seen well enough.
+#[expect(clippy::too_many_arguments, reason = "a film, a body and its way, each used once")]
 pub(super) fn follow(
     source: &dyn ReviewSource,
     moments: &[Moment],
     tracks: &[CameraTrack],
-    approach: &Approach<'_>,
-    place: &Place,
+    shots: &[Option<BaseShot>],
+    body: &impl Body,
+    line: Line<'_>,
+    pace: Pace,
     offset_s: f64,
 ) -> Result<Vec<Option<Travel>>, SessionError> {
-    let cylinder = approach.filmed(place);
-    let images: Vec<_> = tracks.iter().map(|t| image_of(&cylinder, &t.view)).collect();
-    let paints = tracks.iter().map(|t| local_contrast(&t.first.picture)).collect::<Result<Vec<_>, VisionError>>()?;
+    let images: Vec<_> = tracks.iter().map(|t| image_of(body, &t.view)).collect();
+    let paint = |shot: &Option<BaseShot>| shot.as_ref().map(|s| local_contrast(&s.picture)).transpose();
+    let paints = shots.iter().map(paint).collect::<Result<Vec<_>, VisionError>>()?;
     let patches: Vec<Vec<Patch>> = tracks
         .iter()
         .zip(&images)
-        .map(|(t, image)| {
-            let spots = image.indexed_iter().filter(|((r, c), shown)| **shown && r % STRIDE == 0 && c % STRIDE == 0);
-            spots
-                .filter_map(|((row, column), _)| {
-                    let at_mm = cylinder.seen_at(&t.view.camera, row as f64, column as f64)?;
-                    let depth = t.view.camera.pinhole_pixel_from_world(at_mm.into()).depth_mm as f32;
-                    // Where the structure stands in front of it, the picture shows the structure.
-                    (t.first.raster.depth_mm[(row, column)] > depth).then_some(Patch { row, column, at_mm })
-                })
-                .collect()
-        })
+        .zip(shots)
+        .map(|((t, image), shot)| shot.as_ref().map_or_else(Vec::new, |shot| patches_of(body, t, image, shot)))
         .collect();
-    let simulated = |m: &Moment| place.rate * approach.simulated_way_mm(m.time_s + offset_s);
-    let mut lead = 0.0;
-    let mut travel = Vec::with_capacity(moments.len());
-    for moment in moments {
-        let mut seen: Option<Travel> = Some(Travel { way_mm: simulated(moment) + lead, sigma_mm: 0.0 });
-        if moment.frames.iter().any(|(_, frame)| *frame > 0) {
-            let pictures = load_pictures(source, tracks, moment)?;
-            let reals = pictures.iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
-            for _ in 0..2 {
-                let Some(guess) = seen else { break };
-                let by = approach.direction();
-                let mut votes = Vec::new();
-                for (p, real) in pictures.iter().zip(&reals) {
-                    let matcher = PatchMatcher::new(&paints[p.camera], real);
-                    let camera = &tracks[p.camera].view.camera;
-                    let shown = &images[p.camera];
-                    let found = |patch: &Patch| vote(patch, &matcher, camera, by, guess.way_mm, |at| shown[at]);
-                    votes.par_extend(patches[p.camera].par_iter().filter_map(found));
+    let begin_s = moments[pace.base].time_s + offset_s;
+    let simulated = |m: &Moment| pace.rate * line.simulated_way_between_mm(pace.before, begin_s, m.time_s + offset_s);
+    let mut travel = vec![None; moments.len()];
+    let (on, back) = (pace.base..moments.len(), (0..pace.base).rev());
+    for order in [on.collect::<Vec<_>>(), back.collect()] {
+        let mut lead = 0.0;
+        for index in order {
+            let moment = &moments[index];
+            let mut seen = Some(Travel { way_mm: simulated(moment) + lead, sigma_mm: 0.0 });
+            if index == pace.base {
+                seen = Some(Travel { way_mm: 0.0, sigma_mm: SHARED.1 });
+            } else {
+                let pictures = load_pictures(source, tracks, moment)?;
+                let reals =
+                    pictures.iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
+                for _ in 0..2 {
+                    let Some(guess) = seen else { break };
+                    let mut votes = Vec::new();
+                    for (p, real) in pictures.iter().zip(&reals) {
+                        let Some(paint) = &paints[p.camera] else { continue };
+                        let matcher = PatchMatcher::new(paint, real);
+                        let camera = &tracks[p.camera].view.camera;
+                        let shown = &images[p.camera];
+                        let found =
+                            |patch: &Patch| vote(patch, &matcher, camera, line.direction, guess.way_mm, |at| shown[at]);
+                        votes.par_extend(patches[p.camera].par_iter().filter_map(found));
+                    }
+                    seen = agreed(&mut votes);
                 }
-                seen = agreed(&mut votes);
             }
-        } else {
-            seen = Some(Travel { way_mm: 0.0, sigma_mm: SHARED.1 });
+            if let Some(t) = seen {
+                lead = t.way_mm - simulated(moment);
+            }
+            travel[index] = seen;
         }
-        if let Some(t) = seen {
-            lead = t.way_mm - simulated(moment);
-        }
-        travel.push(seen);
     }
     Ok(travel)
+}
+
+/// The patches of the body that a picture shows: where the structure stands in front of it, it shows the structure.
+fn patches_of(body: &impl Body, track: &CameraTrack, image: &Array2<bool>, shot: &BaseShot) -> Vec<Patch> {
+    let spots = image.indexed_iter().filter(|((r, c), shown)| **shown && r % STRIDE == 0 && c % STRIDE == 0);
+    spots
+        .filter_map(|((row, column), _)| {
+            let at_mm = body.seen_at(&track.view.camera, row as f64, column as f64)?;
+            let depth = track.view.camera.pinhole_pixel_from_world(at_mm.into()).depth_mm as f32;
+            (shot.raster.depth_mm[(row, column)] > depth).then_some(Patch { row, column, at_mm })
+        })
+        .collect()
 }
 
 /// One patch's way in mm, its weight, and what is left across the line in px.
@@ -151,13 +165,19 @@ fn agreed(votes: &mut [[f64; 3]]) -> Option<Travel> {
     Some(Travel { way_mm, sigma_mm: spread.hypot(SHARED.0 * way_mm).hypot(SHARED.1) })
 }
 
-/// The way at a film time, mm; between moments linear, where it was not seen from the nearest that were.
-pub(super) fn at_time(moments: &[Moment], travel: &[Option<Travel>], time_s: f64) -> f64 {
-    let (times, ways): (Vec<f64>, Vec<f64>) =
-        moments.iter().zip(travel).filter_map(|(m, t)| Some((m.time_s, (*t)?.way_mm))).unzip();
-    if times.is_empty() {
-        return 0.0;
-    }
-    let (a, b, w) = bracket(&times, time_s);
-    ways[a] * (1.0 - w) + ways[b] * w
+/// The way at which it touches, by the first moment after that: simulation time 0 is the contact, wherever the impactor
+/// came from, and so short after it has gone as in the simulation, but for its rate. `None` when it was never seen.
+pub(super) fn at_contact(
+    moments: &[Moment],
+    travel: &[Option<Travel>],
+    line: Line<'_>,
+    pace: Pace,
+    offset_s: f64,
+) -> Option<Travel> {
+    /// Error of the rate, as a share.
+    const RATE: f64 = 0.04;
+    let after = moments.iter().zip(travel).filter(|(m, _)| m.time_s + offset_s >= 0.0);
+    let (moment, seen) = after.filter_map(|(m, t)| Some((m, (*t)?))).next()?;
+    let gone_mm = pace.rate * line.simulated_way_mm(moment.time_s + offset_s);
+    Some(Travel { way_mm: seen.way_mm - gone_mm, sigma_mm: seen.sigma_mm.hypot(RATE * gone_mm) })
 }

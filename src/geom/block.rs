@@ -1,0 +1,78 @@
+//! A rectangular block: what a ram or a sled looks like to a camera.
+
+use nalgebra::Vector3;
+
+use super::camera::Camera;
+
+/// A block in the world, mm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Block {
+    /// A point from which its sides are told.
+    pub origin_mm: Vector3<f64>,
+    /// Directions of its edges, unit length, at right angles.
+    pub axes: [Vector3<f64>; 3],
+    /// Where it begins along each axis, from the origin, mm.
+    pub low_mm: [f64; 3],
+    /// Where it ends.
+    pub high_mm: [f64; 3],
+}
+
+impl Block {
+    /// The same block elsewhere.
+    #[must_use]
+    pub fn moved(&self, by_mm: Vector3<f64>) -> Self {
+        Self { origin_mm: self.origin_mm + by_mm, ..*self }
+    }
+
+    /// The point of its surface that a camera without lens sees at a pixel; `None` beside it and from inside.
+    #[must_use]
+    pub fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
+        let (eye, ray) = camera.pinhole_ray(row, column);
+        let from = eye - self.origin_mm;
+        let (mut enters, mut leaves) = (0.0f64, f64::INFINITY);
+        for (axis, (low, high)) in self.axes.iter().zip(self.low_mm.iter().zip(self.high_mm)) {
+            let (at, along) = (from.dot(axis), ray.dot(axis));
+            if along.abs() < 1e-12 {
+                if at < *low || at > high {
+                    return None;
+                }
+                continue;
+            }
+            let (a, b) = ((low - at) / along, (high - at) / along);
+            (enters, leaves) = (enters.max(a.min(b)), leaves.min(a.max(b)));
+        }
+        (enters > 0.0 && enters <= leaves).then(|| eye + ray * enters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Distortion, Intrinsics, Pose};
+
+    /// Looks along z from 1 m before the origin.
+    fn camera() -> Camera {
+        Camera {
+            width: 640,
+            height: 480,
+            intrinsics: Intrinsics { fx: 800.0, fy: 800.0, cx: 320.0, cy: 240.0 },
+            distortion: Distortion::default(),
+            pose: Pose {
+                rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+                translation_mm: [0.0, 0.0, 1000.0],
+            },
+        }
+    }
+
+    #[test]
+    fn its_nearest_side_is_seen_and_nothing_beside_it() {
+        let axes = [Vector3::x(), Vector3::y(), Vector3::z()];
+        let block = Block { origin_mm: Vector3::zeros(), axes, low_mm: [-50.0; 3], high_mm: [50.0; 3] };
+        let seen = block.seen_at(&camera(), 240.0, 320.0).expect("in the middle");
+        assert!((seen - Vector3::new(0.0, 0.0, -50.0)).norm() < 1e-9, "{seen}");
+        let edge_px = 50.0 / 950.0 * 800.0;
+        assert!(block.seen_at(&camera(), 240.0, 320.0 + edge_px - 0.1).is_some());
+        assert!(block.seen_at(&camera(), 240.0, 320.0 + edge_px + 0.1).is_none());
+        assert!(block.moved(Vector3::new(0.0, 0.0, -1000.0)).seen_at(&camera(), 240.0, 320.0).is_none(), "from inside");
+    }
+}
