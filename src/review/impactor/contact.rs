@@ -154,4 +154,17 @@ mod tests {
         assert_eq!(sightings.len(), 1, "the second is out of reach");
         assert!((sightings[0].residual_px.x - 5.0).abs() < 1e-9 && sightings[0].pixel_per_world[(0, 0)] < -0.99);
     }
+
+    #[test]
+    fn the_end_that_a_ram_hit_goes_with_it_and_what_folded_up_to_it_does_not() {
+        // The simulation's ram has come to z = 90, the test's to z = 86. Node 0 is of the end, node 1 lies in a fold that
+        // has come near the simulation's ram, node 2 would be inside the test's.
+        let (simulated, test) = (90.0, 86.0);
+        let plane = |z: f64| Plane { point_mm: Vector3::new(0.0, 0.0, z), normal: -Vector3::z() };
+        let nodes = [[0.0, 0.0, 89.9], [5.0, 0.0, 85.0], [0.0, 5.0, 88.0]];
+        let told = plane_contacts(&plane(simulated), &plane(test), 0.2, &[true, false, false], &nodes, &nodes);
+        let way: Vec<(u32, f64)> = told.iter().map(|s| (s.nodes[0], s.residual_px.x)).collect();
+        assert_eq!(way.iter().map(|w| w.0).collect::<Vec<_>>(), [0, 2]);
+        assert!((way[0].1 - 4.0).abs() < 1e-4 && (way[1].1 - 2.0).abs() < 1e-4, "{way:?}");
+    }
 }

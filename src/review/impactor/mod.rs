@@ -50,27 +50,17 @@ pub enum Striker<'a> {
 trait Body: Copy + Sync {
     /// The point of its surface at a pixel of the picture without lens.
     fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>>;
-    /// The same elsewhere.
-    fn moved(&self, by_mm: Vector3<f64>) -> Self;
 }
 
 impl Body for Cylinder {
     fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
         Cylinder::seen_at(self, camera, row, column)
     }
-
-    fn moved(&self, by_mm: Vector3<f64>) -> Self {
-        Cylinder::moved(self, by_mm)
-    }
 }
 
 impl Body for Block {
     fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
         Block::seen_at(self, camera, row, column)
-    }
-
-    fn moved(&self, by_mm: Vector3<f64>) -> Self {
-        Block::moved(self, by_mm)
     }
 }
 
