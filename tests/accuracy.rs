@@ -77,7 +77,7 @@ fn an_identical_pair_has_no_flag() {
 
 #[test]
 fn a_crash_box_that_folds_elsewhere() {
-    let error_left = Some([0.20, 0.52]);
+    let error_left = Some([0.20, 0.45]);
     check(&Claim { test: "crash_box-T2", error_left, coverage: 0.85, f1: 0.9, parts_missed: 0, onset_frames: 1.0 });
 }
 
@@ -85,11 +85,11 @@ fn a_crash_box_that_folds_elsewhere() {
 fn a_beam_behind_a_pole() {
     // The rear plate is missed: 25 elements hardly beyond the tolerance, which the pole hides from both cameras.
     let error_left = Some([0.30, 0.55]);
-    check(&Claim { test: "bumper-T3", error_left, coverage: 0.8, f1: 0.95, parts_missed: 1, onset_frames: 1.0 });
+    check(&Claim { test: "bumper-T3", error_left, coverage: 0.8, f1: 0.93, parts_missed: 1, onset_frames: 1.0 });
 }
 
 #[test]
 fn a_hat_beam_without_marks() {
-    let error_left = Some([0.12, 0.29]);
+    let error_left = Some([0.12, 0.24]);
     check(&Claim { test: "hat_beam-T4", error_left, coverage: 0.85, f1: 0.95, parts_missed: 0, onset_frames: 1.0 });
 }
