@@ -112,7 +112,7 @@ export function DecisionTag({ receipt }: { receipt: Receipt }) {
   const decision = DECISIONS[receipt.event as DecisionState];
   if (!decision) return null;
   return <span class="row small"><span class={`tag ${decision.style}`}><Icon name={decision.icon} />{receipt.event}</span>
-    <span class="muted cut">{receipt.note ? `“${receipt.note}” ` : ""}{receipt.author ?? "no name"}, {when(receipt.at)}</span></span>;
+    <span class="muted">{receipt.note ? `“${receipt.note}” ` : ""}{receipt.author ?? "no name"}, {when(receipt.at)}</span></span>;
 }
 
 export function Obtained({ receipt }: { receipt: Receipt }) {
