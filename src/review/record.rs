@@ -41,6 +41,58 @@ pub(super) fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
     at.depth_mm as f32 <= farthest * 1.005 + 1.5
 }
 
+/// How a camera sees a node that is known with some covariance.
+#[derive(Clone, Copy)]
+struct Sight {
+    /// From the camera to the node, unit length.
+    ray: Vector3<f64>,
+    /// Sigma of its place across the ray, mm.
+    sigma_mm: f64,
+    mm_per_px: f64,
+}
+
+impl Sight {
+    fn of(view: &PinholeView, at_mm: Vector3<f64>, covariance_mm2: &Matrix3<f64>) -> Self {
+        let camera = &view.camera;
+        let j = camera.pixel_per_world(at_mm.into());
+        let mm_per_px = camera.pinhole_pixel_from_world(at_mm.into()).depth_mm / camera.intrinsics.fx;
+        let across = (j * covariance_mm2 * j.transpose()).trace().max(0.0).sqrt();
+        Self { ray: (at_mm - camera.centre_mm()).normalize(), sigma_mm: across * mm_per_px, mm_per_px }
+    }
+}
+
+/// A deviation, and the cameras whose view of it is judged.
+struct Known<'a> {
+    deviation_mm: Vector3<f64>,
+    sights: &'a [Sight],
+}
+
+impl<'a> Known<'a> {
+    /// `all` is how every camera would see the node, `seeing` how those do that show it. Of one camera only, what lies
+    /// along its ray is the neighbours' guess: it is left out, unless it is as good as what is reported. What no camera
+    /// shows is known from its surroundings: as any camera would see it.
+    fn of(deviation_mm: Vector3<f64>, all: &'a [Sight], seeing: &'a [Sight]) -> Self {
+        let whole = Self { deviation_mm, sights: if seeing.len() > 1 { seeing } else { all } };
+        match seeing {
+            [only] if !whole.is_reported() => {
+                let across = deviation_mm - only.ray * only.ray.dot(&deviation_mm);
+                Self { deviation_mm: across, sights: seeing }
+            }
+            _ => whole,
+        }
+    }
+
+    fn sigma_mm(&self) -> f64 {
+        self.sights.iter().map(|s| s.sigma_mm).fold(0.0, f64::max)
+    }
+
+    fn is_reported(&self) -> bool {
+        let (mm, px, share) = LARGEST_REPORTED_SIGMA;
+        let mm_per_px = self.sights.iter().map(|s| s.mm_per_px).fold(0.0, f64::max);
+        self.sigma_mm() <= mm.max(px * mm_per_px).max(share * self.deviation_mm.norm())
+    }
+}
+
 /// Beyond this sigma nothing is reported of a node, seen or not: in mm (a fifth of the usual tolerance), in px of the
 /// camera, and as a share of its deviation, whichever is largest. Of twelve limits that were tried on seven pairs
 /// of `scripts/pairs.txt` it leaves less unsaid than those with the same error of what is reported.
@@ -72,43 +124,23 @@ pub(super) fn record_step(
         let clock = speed[node] * offset_sigma_s;
         let covariance: Matrix3<f64> = step.covariance_mm2(node) + clock * clock.transpose();
         let deviation = step.deviation_mm(node);
-        let mut worst: Option<f64> = None;
-        let mut rays = Vec::new();
-        let mut mm_per_px = 0.0f64;
         in_view[node] = seen.iter().any(|s| s[node]);
         if !on_skin[node] {
             continue;
         }
-        for (track, seen) in tracks.iter().zip(seen) {
-            // What no camera should see is known from its surroundings: as any camera would see it.
-            if !seen[node] && in_view[node] {
-                continue;
-            }
-            let p = vector(simulated[node]) + deviation;
-            let j = track.view.camera.pixel_per_world(p.into());
-            let depth = track.view.camera.pinhole_pixel_from_world(p.into()).depth_mm;
-            let mm = depth / track.view.camera.intrinsics.fx;
-            mm_per_px = mm_per_px.max(mm);
-            let plane = j * covariance * j.transpose() * mm * mm;
-            let sigma = plane.trace().max(0.0).sqrt();
-            rays.push((p - track.view.camera.centre_mm()).normalize());
-            worst = Some(worst.map_or(sigma, |w: f64| w.max(sigma)));
-        }
-        let Some(sigma) = worst else { continue };
-        let mut d = deviation;
-        if let [ray] = rays[..] {
-            // One camera: what lies along its ray is the neighbours' guess, not a measurement.
-            d -= ray * ray.dot(&d);
-        }
+        let at = vector(simulated[node]) + deviation;
+        let all: Vec<Sight> = tracks.iter().map(|t| Sight::of(&t.view, at, &covariance)).collect();
+        let seeing: Vec<Sight> = all.iter().zip(seen).filter(|(_, s)| s[node]).map(|(s, _)| *s).collect();
+        let known = Known::of(deviation, &all, &seeing);
+        let d = known.deviation_mm;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
         if in_view[node] {
             size[node] = d.norm() as f32;
             along[node] = unit.dot(&(covariance * unit)).max(0.0).sqrt() as f32;
         }
-        let (mm, px, share) = LARGEST_REPORTED_SIGMA;
-        if sigma <= mm.max(px * mm_per_px).max(share * d.norm()) {
+        if known.is_reported() {
             field.deviation_mm[node] = [d.x as f32, d.y as f32, d.z as f32];
-            field.sigma_mm[node] = sigma as f32;
+            field.sigma_mm[node] = known.sigma_mm() as f32;
         }
     }
     measured.fields.push(field);
