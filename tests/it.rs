@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a file.
 
 mod accuracy;
+mod arriving;
 mod bad_input;
 mod cli_help;
 mod end_to_end;

@@ -20,7 +20,7 @@ use ndarray::Array2;
 use super::error::ReviewError;
 use super::live_room::{Room, summaries};
 use super::review_pair::new_flag;
-use super::review_test::Findings;
+use super::review_test::{Findings, striker};
 use super::service_error::ServiceError;
 use super::tolerances::ToleranceRequest;
 use super::views;
@@ -94,10 +94,10 @@ pub(super) fn review_live(
         node_count: simulation.mesh().node_count,
         state_times_s: simulation.times_s(),
         cameras: &room.film.cameras,
-        // It is found by looking at the whole film, which is not there yet.
-        impactor: None,
+        impactor: striker(&simulation),
         estimator: estimator.as_ref(),
     };
+    let moments = crate::review::moments(&room.film.cameras);
     let mut watch = Watch {
         shop,
         room,
@@ -107,7 +107,8 @@ pub(super) fn review_live(
         simulation: &simulation,
         tolerances: &tolerances,
         folder: &folder,
-        coming: crate::review::moments(&room.film.cameras).into(),
+        coming: moments.iter().cloned().collect(),
+        moments: &moments,
         begun: None,
         measured_moments: 0,
         failed: None,
@@ -142,7 +143,9 @@ struct Watch<'a> {
     simulation: &'a SimulationFile,
     tolerances: &'a Tolerances,
     folder: &'a Path,
-    /// Moments that were not asked for yet.
+    /// The moments of the film.
+    moments: &'a [Moment],
+    /// Those that were not asked for yet.
     coming: VecDeque<Moment>,
     begun: Option<Instant>,
     measured_moments: usize,
@@ -150,21 +153,23 @@ struct Watch<'a> {
 }
 
 impl FilmWatch for Watch<'_> {
+    fn arrived(&self) -> usize {
+        let state = self.room.lock();
+        self.moments.iter().take_while(|m| state.has_all_of(m)).count()
+    }
+
     fn skips(&mut self, moment: &Moment) -> bool {
         self.coming.retain(|m| m.time_s > moment.time_s);
-        let here = |state: &super::live_room::RoomState, m: &Moment| {
-            m.frames.iter().all(|(camera, frame)| state.arrivals[*camera][*frame].is_some())
-        };
         let mut state = self.room.lock();
         loop {
-            let newer = self.coming.iter().any(|m| here(&state, m));
+            let newer = self.coming.iter().any(|m| state.has_all_of(m));
             // Frame 0 is where everything begins; of the others only the newest is worth the time.
             if newer && self.measured_moments > 0 {
                 state.behind += moment.frames.len();
                 metrics::counter!(names::LIVE_FRAMES, "became" => "behind").increment(moment.frames.len() as u64);
                 return true;
             }
-            if here(&state, moment) {
+            if state.has_all_of(moment) {
                 return false;
             }
             if state.ended || self.room.is_stopped() {
@@ -174,12 +179,12 @@ impl FilmWatch for Watch<'_> {
         }
     }
 
-    fn measured(&mut self, so_far: &Measured) {
+    fn measured(&mut self, so_far: &Measured, again: bool) {
         self.begun.get_or_insert_with(Instant::now);
-        self.measured_moments += 1;
+        self.measured_moments += usize::from(!again);
         let newest = so_far.fields.last().map_or(f64::NEG_INFINITY, |f| f.time_s);
         self.coming.retain(|m| m.time_s > newest);
-        if let Err(e) = self.tell(so_far) {
+        if let Err(e) = self.tell(so_far, again) {
             tracing::warn!(live = %self.room.row.id, error = %e.told(), "a live frame's flags could not be told");
             self.failed = Some(e);
         }
@@ -187,14 +192,14 @@ impl FilmWatch for Watch<'_> {
 }
 
 impl Watch<'_> {
-    fn tell(&mut self, so_far: &Measured) -> Result<(), ServiceError> {
+    fn tell(&mut self, so_far: &Measured, again: bool) -> Result<(), ServiceError> {
         let index = so_far.fields.len() - 1;
         let moment = &so_far.moments[index];
         let judged = judge(self.simulation.mesh(), self.setup, self.source, so_far, self.tolerances)?;
         let flags: Vec<NewFlag> = judged.flags.iter().map(new_flag).collect();
         let arrived = {
             let mut state = self.room.lock();
-            state.reviewed += moment.frames.len();
+            state.reviewed += if again { 0 } else { moment.frames.len() };
             state.flagged = judged.flags.iter().filter(|f| f.verdict == Verdict::Mismatch).count();
             state.last_time_s = Some(moment.time_s);
             state.rate_note = (state.behind > 0).then(|| self.rate_note(state.behind));
@@ -209,6 +214,9 @@ impl Watch<'_> {
             .expect("cameras are JSON, else a bug");
         let total: usize = self.room.film.cameras.iter().map(|c| c.times_s.len()).sum();
         self.runtime.block_on(self.shop.store.live_progressed(&live, &cameras, total as i64, Some(&flags)))?;
+        if again {
+            return Ok(());
+        }
         metrics::counter!(names::LIVE_FRAMES, "became" => "reviewed").increment(moment.frames.len() as u64);
         // What came before the trigger was known waited for a motion, not for this machine.
         if let Some(arrived) = arrived.filter(|a| self.begun.is_some_and(|begun| *a >= begun)) {

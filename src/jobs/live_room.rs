@@ -13,6 +13,7 @@ use super::read_upload::CameraSummary;
 use super::service_error::ServiceError;
 use super::workshop::Workshop;
 use crate::domain::CameraRecord;
+use crate::review::Moment;
 use crate::store::{Live, NewLive};
 
 /// A frame belongs to the announced time that is nearer than this, s.
@@ -435,6 +436,11 @@ impl Room {
 }
 
 impl RoomState {
+    /// True when every frame of the moment has arrived.
+    pub(super) fn has_all_of(&self, moment: &Moment) -> bool {
+        moment.frames.iter().all(|(camera, frame)| self.arrivals[*camera][*frame].is_some())
+    }
+
     pub(super) fn note_latency(&mut self, seconds: f64) {
         if self.latencies_s.len() >= KEPT_LATENCIES {
             self.latencies_s.remove(0);

@@ -260,7 +260,7 @@ impl StageClock {
 }
 
 /// What hits the structure, where the simulation tells of it.
-fn striker(simulation: &SimulationFile) -> Option<Striker<'_>> {
+pub(super) fn striker(simulation: &SimulationFile) -> Option<Striker<'_>> {
     simulation.impactor().map(Striker::Cylinder).or_else(|| simulation.wall().map(Striker::Wall))
 }
 

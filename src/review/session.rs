@@ -14,7 +14,7 @@ use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
-use super::track::{StepPicture, TrackError};
+use super::track::{StepPicture, TrackError, TrackedStep, Tracker};
 use super::trigger::TriggerFit;
 use crate::domain::{CameraAlignment, CameraRecord, FrameField};
 use crate::geom::{Camera, PinholeView, Skin};
@@ -142,6 +142,7 @@ pub fn measure_deviation(
 }
 
 /// As [`measure_deviation`], for a film that is still arriving: `watch` chooses the moments and sees each one measured.
+/// When the impactor shows itself only after some moments were measured without it, these are measured again.
 ///
 /// # Errors
 /// As [`measure_deviation`].
@@ -153,82 +154,197 @@ pub fn measure_deviation_watched(
 ) -> Result<Measured, SessionError> {
     let undeformed = source.simulated_mm(setup.state_times_s[0]).map_err(SessionError::Source)?;
     let moments = moments(setup.cameras);
-    let total: usize = moments.iter().map(|m| m.frames.len()).sum();
-    let mut report = |stage, done| match progress(Progress { stage, done, total }) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(SessionError::Cancelled),
-    };
-    report("align", 0)?;
-    let (mut alignment, mut tracks) = align_all(setup, source, &undeformed)?;
-    report("trigger", 0)?;
-    let mut early = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
-    let offset_of = |t: Option<TriggerFit>| t.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s));
-    let quiet = quiet_moments(source, &moments, &undeformed, offset_of(early.fit).0, &alignment)?;
-    let moved = distrust_what_moves(setup, source, &moments, &quiet, &mut tracks)?;
-    report("impactor", 0)?;
-    let impactor = FilmedImpactor::find(setup, source, &undeformed, &moments, &tracks, offset_of(early.fit).0)?;
-    let hidden = match &impactor {
-        Some(impactor) => distrust_image(impactor, &mut tracks),
-        None => distrust_impactor(setup, source, &moments, &quiet, &mut tracks)?,
-    };
-    if hidden || moved {
-        drop(early);
-        report("trigger", 0)?;
-        early = find_trigger(setup, source, &undeformed, &moments, &tracks)?;
-    }
-    let trigger = early.fit;
-    let (offset_s, offset_sigma_s) = offset_of(trigger);
-    let (mut tracked, mut tracker) = early.still_true(setup, source, &undeformed, offset_s, tracks)?;
-    for a in &mut alignment {
-        (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
-    }
-    let mut measured = Measured {
-        quiet: quiet_moments(source, &moments, &undeformed, offset_s, &alignment)?,
-        moments,
-        alignment,
-        trigger,
-        fields: Vec::new(),
-        size_mm: Vec::new(),
-        along_sigma_mm: Vec::new(),
-        in_view: Vec::new(),
-        residuals_px: Vec::new(),
-        impactor_moments: impactor.as_ref().map(FilmedImpactor::moments_seen),
-        undeformed_areas_mm2: setup.skin.areas_mm2(&undeformed),
-    };
-    let mut done = 0;
-    for (index, moment) in measured.moments.clone().into_iter().enumerate() {
-        report("measure", done)?;
-        // What was tracked for the trigger is there already.
-        if tracked.len() == 0 && watch.skips(&moment) {
-            let left_out = measured.fields.len();
-            measured.moments.remove(left_out);
-            measured.quiet.remove(left_out);
-            continue;
+    let film = Film { setup, source, undeformed: &undeformed, moments: &moments };
+    let mut decided = Vec::new();
+    loop {
+        if let Some(measured) = film.measure(progress, watch, &mut decided)? {
+            return Ok(measured);
         }
-        let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
-        let step = match tracked.next() {
-            Some(step) => step,
-            None => {
-                let mut pictures = load_pictures(source, tracker.cameras(), &moment)?;
-                let mut contacts = Vec::new();
-                if let Some(impactor) = &impactor {
-                    for p in &mut pictures {
-                        p.hidden = impactor.hides(index, &tracker.cameras()[p.camera]);
-                    }
-                    let expected = tracker.expected_mm(&simulated);
-                    contacts = impactor.contacts(&measured.moments, index, offset_s, &simulated, &expected);
-                }
-                tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
-            }
-        };
-        let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
-        let seen = nodes_in_view(setup, tracker.cameras(), &step.positions_mm(&simulated));
-        record_step(&mut measured, moment.time_s, &step, &seen, &simulated, &speed, offset_sigma_s, tracker.cameras());
-        done += moment.frames.len();
-        watch.measured(&measured);
     }
-    report("measure", done)?;
-    Ok(measured)
+}
+
+/// A film and what it is compared with.
+struct Film<'s, 'a> {
+    setup: &'s ReviewSetup<'a>,
+    source: &'s dyn ReviewSource,
+    undeformed: &'s [[f32; 3]],
+    moments: &'s [Moment],
+}
+
+/// What is known before the first moment is measured.
+struct Begun<'a> {
+    alignment: Vec<CameraAlignment>,
+    trigger: Option<TriggerFit>,
+    search: ImpactorSearch<'a>,
+    /// Moments that were measured for the trigger and need not be measured again.
+    tracked: std::vec::IntoIter<TrackedStep>,
+    tracker: Tracker<'a>,
+}
+
+impl<'a> Film<'_, 'a> {
+    /// Measures the film from its first moment on; `None` when the impactor came into view after moments were measured
+    /// without it. `decided` says of each moment that was come to whether it was measured or left out; what is decided
+    /// already is not asked again.
+    fn measure(
+        &self,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+        watch: &mut dyn FilmWatch,
+        decided: &mut Vec<bool>,
+    ) -> Result<Option<Measured>, SessionError> {
+        let (setup, source) = (self.setup, self.source);
+        let total: usize = self.moments.iter().map(|m| m.frames.len()).sum();
+        let mut report = |stage, done| match progress(Progress { stage, done, total }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(SessionError::Cancelled),
+        };
+        let Begun { alignment, trigger, mut search, mut tracked, mut tracker } = self.begin(&mut report, watch)?;
+        let (offset_s, offset_sigma_s) = offset_of(trigger);
+        let quiet = quiet_moments(source, self.moments, self.undeformed, offset_s, &alignment)?;
+        let mut measured = Measured {
+            quiet,
+            moments: self.moments.to_vec(),
+            alignment,
+            trigger,
+            fields: Vec::new(),
+            size_mm: Vec::new(),
+            along_sigma_mm: Vec::new(),
+            in_view: Vec::new(),
+            residuals_px: Vec::new(),
+            impactor_moments: None,
+            undeformed_areas_mm2: setup.skin.areas_mm2(self.undeformed),
+        };
+        let mut done = 0;
+        for (index, moment) in self.moments.iter().enumerate() {
+            report("measure", done)?;
+            let before = decided.get(index).copied();
+            // What was tracked for the trigger is there already.
+            let left_out = tracked.len() == 0 && before.map_or_else(|| watch.skips(moment), |measured| !measured);
+            if before.is_none() {
+                decided.push(!left_out);
+            }
+            if left_out {
+                let place = measured.fields.len();
+                measured.moments.remove(place);
+                measured.quiet.remove(place);
+                continue;
+            }
+            if search.finds_it_now(self, tracker.cameras(), offset_s, watch.arrived())? {
+                return Ok(None);
+            }
+            let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
+            let step = match tracked.next() {
+                Some(step) => step,
+                None => {
+                    let mut pictures = load_pictures(source, tracker.cameras(), moment)?;
+                    let mut contacts = Vec::new();
+                    if let Some(impactor) = &mut search.found {
+                        impactor.follow_to(source, self.moments, tracker.cameras(), index)?;
+                        for p in &mut pictures {
+                            p.hidden = impactor.hides(index, &tracker.cameras()[p.camera]);
+                        }
+                        let expected = tracker.expected_mm(&simulated);
+                        contacts = impactor.contacts(self.moments, index, offset_s, &simulated, &expected);
+                    }
+                    tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
+                }
+            };
+            let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
+            let seen = nodes_in_view(setup, tracker.cameras(), &step.positions_mm(&simulated));
+            record_step(
+                &mut measured,
+                moment.time_s,
+                &step,
+                &seen,
+                &simulated,
+                &speed,
+                offset_sigma_s,
+                tracker.cameras(),
+            );
+            measured.impactor_moments = search.found.as_ref().map(FilmedImpactor::moments_seen);
+            done += moment.frames.len();
+            watch.measured(&measured, before.is_some());
+        }
+        report("measure", done)?;
+        Ok(Some(measured))
+    }
+
+    /// Places the cameras, fits the trigger, looks for what stands in front of the mesh.
+    fn begin(
+        &self,
+        report: &mut dyn FnMut(&'static str, usize) -> Result<(), SessionError>,
+        watch: &dyn FilmWatch,
+    ) -> Result<Begun<'a>, SessionError> {
+        let Self { setup, source, undeformed, moments } = *self;
+        report("align", 0)?;
+        let (mut alignment, mut tracks) = align_all(setup, source, undeformed)?;
+        report("trigger", 0)?;
+        let mut early = find_trigger(setup, source, undeformed, moments, &tracks)?;
+        let quiet = quiet_moments(source, moments, undeformed, offset_of(early.fit).0, &alignment)?;
+        let moved = distrust_what_moves(setup, source, moments, &quiet, &mut tracks)?;
+        report("impactor", 0)?;
+        let mut search = ImpactorSearch { found: None, looked_at: 0 };
+        search.look(self, &tracks, offset_of(early.fit).0, watch.arrived())?;
+        let hidden = match &search.found {
+            Some(impactor) => distrust_image(impactor, &mut tracks),
+            None => distrust_impactor(setup, source, moments, &quiet, &mut tracks)?,
+        };
+        if hidden || moved {
+            drop(early);
+            report("trigger", 0)?;
+            early = find_trigger(setup, source, undeformed, moments, &tracks)?;
+        }
+        let trigger = early.fit;
+        let (offset_s, offset_sigma_s) = offset_of(trigger);
+        let (tracked, tracker) = early.still_true(setup, source, undeformed, offset_s, tracks)?;
+        for a in &mut alignment {
+            (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
+        }
+        Ok(Begun { alignment, trigger, search, tracked, tracker })
+    }
+}
+
+/// The search for the impactor in a film that may still be arriving.
+struct ImpactorSearch<'a> {
+    found: Option<FilmedImpactor<'a>>,
+    /// So many moments were there when it was looked for.
+    looked_at: usize,
+}
+
+impl<'a> ImpactorSearch<'a> {
+    /// Looks for it in the first `arrived` moments.
+    fn look(
+        &mut self,
+        film: &Film<'_, 'a>,
+        tracks: &[CameraTrack],
+        offset_s: f64,
+        arrived: usize,
+    ) -> Result<(), SessionError> {
+        self.looked_at = arrived.clamp(1, film.moments.len());
+        let there = &film.moments[..self.looked_at];
+        self.found = FilmedImpactor::find(film.setup, film.source, film.undeformed, there, tracks, offset_s)?;
+        Ok(())
+    }
+
+    /// Looks again when a quarter more of the film is there than last time; true when it was not found before and is now.
+    fn finds_it_now(
+        &mut self,
+        film: &Film<'_, 'a>,
+        tracks: &[CameraTrack],
+        offset_s: f64,
+        arrived: usize,
+    ) -> Result<bool, SessionError> {
+        let more = self.looked_at + (self.looked_at / 4).max(2);
+        if self.found.is_some() || film.setup.impactor.is_none() || arrived.min(film.moments.len()) < more {
+            return Ok(false);
+        }
+        self.look(film, tracks, offset_s, arrived)?;
+        Ok(self.found.is_some())
+    }
+}
+
+/// Offset of the trigger and its sigma, s; zero when nothing moves.
+fn offset_of(trigger: Option<TriggerFit>) -> (f64, f64) {
+    trigger.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s))
 }
 
 fn align_all(

@@ -27,7 +27,7 @@ use self::fit::fit_to_motion;
 use self::line::{Line, Pace};
 use self::outline::fit_to_outline;
 use self::ram::{RamApproach, RamPlace};
-use self::travel::{Travel, follow};
+use self::travel::{Follower, Travel};
 use super::lift::Sighting;
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError};
@@ -67,7 +67,8 @@ impl Body for Block {
 /// The simulation's impactor, found again in the film.
 pub(super) struct FilmedImpactor<'a> {
     found: Found<'a>,
-    /// Its way at each moment; `None` where it was not seen well enough.
+    follower: Follower<'a>,
+    /// Its way at each moment so far; `None` where it was not seen well enough.
     travel: Vec<Option<Travel>>,
     /// Its way in frame 0, seen or not, mm.
     first_mm: f64,
@@ -96,8 +97,8 @@ impl<'a> Found<'a> {
 }
 
 impl<'a> FilmedImpactor<'a> {
-    /// Looks for the impactor that the simulation tells of; `None` where it tells of none, or where the film does not
-    /// show it clearly.
+    /// Looks for the impactor that the simulation tells of in `moments`, the film as far as it is there; `None` where
+    /// the simulation tells of none, or where they do not show it clearly.
     ///
     /// # Errors
     /// When a picture cannot be read or worked on, or the caller stops.
@@ -127,14 +128,15 @@ impl<'a> FilmedImpactor<'a> {
         let Some(found) = found else { return Ok(None) };
         let (line, pace) = (found.line(), found.pace());
         let shots = BaseShot::at(setup, source, pace.base, moments, tracks, offset_s)?;
-        let travel = match &found {
+        let mut follower = match &found {
             Found::Cylinder(approach, place) => {
-                follow(source, moments, tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
+                Follower::new(tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
             }
             Found::Ram(approach, place) => {
-                follow(source, moments, tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
+                Follower::new(tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
             }
         };
+        let travel = follower.whole_way(source, moments, tracks)?;
         let first_mm = pace.rate
             * line.simulated_way_between_mm(
                 pace.before,
@@ -143,7 +145,26 @@ impl<'a> FilmedImpactor<'a> {
             );
         let first_mm = travel[0].map_or(first_mm, |t| t.way_mm);
         tracing::info!(seen = travel.iter().flatten().count(), "the impactor is in the film");
-        Ok(Some(Self { found, travel, first_mm }))
+        Ok(Some(Self { found, follower, travel, first_mm }))
+    }
+
+    /// Follows it to the moment `index` of a film that was still arriving when it was found.
+    ///
+    /// # Errors
+    /// When a picture cannot be read or worked on.
+    pub(super) fn follow_to(
+        &mut self,
+        source: &dyn ReviewSource,
+        moments: &[Moment],
+        tracks: &[CameraTrack],
+        index: usize,
+    ) -> Result<(), SessionError> {
+        if index >= self.travel.len() {
+            // What was left out in between was not looked at.
+            self.travel.resize(index, None);
+            self.travel.push(self.follower.next(source, moments, tracks, index)?);
+        }
+        Ok(())
     }
 
     /// At how many moments it was seen well enough.
@@ -334,17 +355,29 @@ mod tests {
             estimator: &DisFlow,
         };
         let moments = moments(&records);
-        let found = FilmedImpactor::find(&setup, &film, &film.wall, &moments, &tracks, 0.0)
-            .expect("pictures are there")
-            .expect("a pole in two pictures");
-        let Found::Cylinder(approach, place) = &found.found else { panic!("a cylinder was looked for") };
-        assert!((place.lateral_mm - LATERAL_MM).abs() < 1.5, "{place:?}");
-        for (moment, travel) in moments.iter().zip(&found.travel) {
-            let travel = travel.expect("clearly seen");
-            let true_mm = RATE * approach.line().simulated_way_mm(moment.time_s);
-            let error = (travel.way_mm - true_mm).abs();
-            assert!(error < 0.3 && error < 3.0 * travel.sigma_mm, "{travel:?}, true {true_mm} mm");
+        let find_in = |there: &[Moment]| {
+            let found = FilmedImpactor::find(&setup, &film, &film.wall, there, &tracks, 0.0);
+            found.expect("pictures are there").expect("a pole in two pictures")
+        };
+        let is_followed = |found: &FilmedImpactor<'_>| {
+            let Found::Cylinder(approach, place) = &found.found else { panic!("a cylinder was looked for") };
+            assert!((place.lateral_mm - LATERAL_MM).abs() < 1.5, "{place:?}");
+            assert_eq!(found.travel.len(), moments.len());
+            for (moment, travel) in moments.iter().zip(&found.travel) {
+                let travel = travel.expect("clearly seen");
+                let true_mm = RATE * approach.line().simulated_way_mm(moment.time_s);
+                let error = (travel.way_mm - true_mm).abs();
+                assert!(error < 0.3 && error < 3.0 * travel.sigma_mm, "{travel:?}, true {true_mm} mm");
+            }
+        };
+        let found = find_in(&moments);
+        is_followed(&found);
+        // The last frames have not arrived when it is looked for.
+        let mut early = find_in(&moments[..5]);
+        for index in 5..moments.len() {
+            early.follow_to(&film, &moments, &tracks, index).expect("pictures are there");
         }
+        is_followed(&early);
         let hidden = found.hides_at_first(&tracks[0]);
         let shown = film.pole_at(0.0).moved(Vector3::zeros());
         let seen = |r: usize, c: usize| shown.seen_at(&film.cameras[0], r as f64, c as f64).is_some();

@@ -44,64 +44,106 @@ struct Patch {
     at_mm: Vector3<f64>,
 }
 
-/// The way of `body`, which `shots` show, at each moment; `None` where it was not seen well enough.
-#[expect(clippy::too_many_arguments, reason = "a film, a body and its way, each used once")]
-pub(super) fn follow(
-    source: &dyn ReviewSource,
-    moments: &[Moment],
-    tracks: &[CameraTrack],
-    shots: &[Option<BaseShot>],
-    body: &impl Body,
-    line: Line<'_>,
+/// Follows a body from one moment of a film to the next.
+pub(super) struct Follower<'a> {
+    line: Line<'a>,
     pace: Pace,
     offset_s: f64,
-) -> Result<Vec<Option<Travel>>, SessionError> {
-    let images: Vec<_> = tracks.iter().map(|t| image_of(body, &t.view)).collect();
-    let paint = |shot: &Option<BaseShot>| shot.as_ref().map(|s| local_contrast(&s.picture)).transpose();
-    let paints = shots.iter().map(paint).collect::<Result<Vec<_>, VisionError>>()?;
-    let patches: Vec<Vec<Patch>> = tracks
-        .iter()
-        .zip(&images)
-        .zip(shots)
-        .map(|((t, image), shot)| shot.as_ref().map_or_else(Vec::new, |shot| patches_of(body, t, image, shot)))
-        .collect();
-    let begin_s = moments[pace.base].time_s + offset_s;
-    let simulated = |m: &Moment| pace.rate * line.simulated_way_between_mm(pace.before, begin_s, m.time_s + offset_s);
-    let mut travel = vec![None; moments.len()];
-    let (on, back) = (pace.base..moments.len(), (0..pace.base).rev());
-    for order in [on.collect::<Vec<_>>(), back.collect()] {
-        let mut lead = 0.0;
-        for index in order {
-            let moment = &moments[index];
-            let mut seen = Some(Travel { way_mm: simulated(moment) + lead, sigma_mm: 0.0 });
-            if index == pace.base {
-                seen = Some(Travel { way_mm: 0.0, sigma_mm: SHARED.1 });
-            } else {
-                let pictures = load_pictures(source, tracks, moment)?;
-                let reals =
-                    pictures.iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
-                for _ in 0..2 {
-                    let Some(guess) = seen else { break };
-                    let mut votes = Vec::new();
-                    for (p, real) in pictures.iter().zip(&reals) {
-                        let Some(paint) = &paints[p.camera] else { continue };
-                        let matcher = PatchMatcher::new(paint, real);
-                        let camera = &tracks[p.camera].view.camera;
-                        let shown = &images[p.camera];
-                        let found =
-                            |patch: &Patch| vote(patch, &matcher, camera, line.direction, guess.way_mm, |at| shown[at]);
-                        votes.par_extend(patches[p.camera].par_iter().filter_map(found));
-                    }
-                    seen = agreed(&mut votes);
-                }
-            }
-            if let Some(t) = seen {
-                lead = t.way_mm - simulated(moment);
-            }
-            travel[index] = seen;
-        }
+    /// What shows it at the moment [`Pace::base`], one a camera; `None` where the camera has no picture of that moment.
+    shown: Vec<Option<Shown>>,
+    /// How far it is ahead of where it is expected, mm: by its pace, after the newest moment and before the first.
+    lead_mm: f64,
+}
+
+/// A body in one camera's picture of the moment [`Pace::base`].
+struct Shown {
+    paint: Array2<f32>,
+    image: Array2<bool>,
+    patches: Vec<Patch>,
+}
+
+impl<'a> Follower<'a> {
+    /// Follows `body`, which `shots` show.
+    ///
+    /// # Errors
+    /// When a picture cannot be worked on.
+    pub(super) fn new(
+        tracks: &[CameraTrack],
+        shots: &[Option<BaseShot>],
+        body: &impl Body,
+        line: Line<'a>,
+        pace: Pace,
+        offset_s: f64,
+    ) -> Result<Self, SessionError> {
+        let shown = tracks.iter().zip(shots).map(|(track, shot)| {
+            let Some(shot) = shot else { return Ok(None) };
+            let image = image_of(body, &track.view);
+            let patches = patches_of(body, track, &image, shot);
+            Ok(Some(Shown { paint: local_contrast(&shot.picture)?, image, patches }))
+        });
+        let shown = shown.collect::<Result<_, VisionError>>()?;
+        Ok(Self { line, pace, offset_s, shown, lead_mm: 0.0 })
     }
-    Ok(travel)
+
+    /// Its way up to the last of `moments`, from the moment [`Pace::base`] to both sides; `None` where it was not seen
+    /// well enough.
+    ///
+    /// # Errors
+    /// When a picture cannot be read or worked on.
+    pub(super) fn whole_way(
+        &mut self,
+        source: &dyn ReviewSource,
+        moments: &[Moment],
+        tracks: &[CameraTrack],
+    ) -> Result<Vec<Option<Travel>>, SessionError> {
+        let base = self.pace.base;
+        let mut travel = vec![None; moments.len()];
+        travel[base] = Some(Travel { way_mm: 0.0, sigma_mm: SHARED.1 });
+        for index in (0..base).rev() {
+            travel[index] = self.next(source, moments, tracks, index)?;
+        }
+        self.lead_mm = 0.0;
+        for index in base + 1..moments.len() {
+            travel[index] = self.next(source, moments, tracks, index)?;
+        }
+        Ok(travel)
+    }
+
+    /// Its way at the moment `index`, which must come after the one that was asked for before (or, backwards, before it).
+    ///
+    /// # Errors
+    /// When a picture cannot be read or worked on.
+    pub(super) fn next(
+        &mut self,
+        source: &dyn ReviewSource,
+        moments: &[Moment],
+        tracks: &[CameraTrack],
+        index: usize,
+    ) -> Result<Option<Travel>, SessionError> {
+        let (base_s, time_s) = (moments[self.pace.base].time_s + self.offset_s, moments[index].time_s + self.offset_s);
+        let expected_mm = self.pace.rate * self.line.simulated_way_between_mm(self.pace.before, base_s, time_s);
+        let pictures = load_pictures(source, tracks, &moments[index])?;
+        let reals = pictures.iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
+        let mut seen = Some(Travel { way_mm: expected_mm + self.lead_mm, sigma_mm: 0.0 });
+        for _ in 0..2 {
+            let Some(guess) = seen else { break };
+            let mut votes = Vec::new();
+            for (p, real) in pictures.iter().zip(&reals) {
+                let Some(shown) = &self.shown[p.camera] else { continue };
+                let matcher = PatchMatcher::new(&shown.paint, real);
+                let camera = &tracks[p.camera].view.camera;
+                let found = |patch: &Patch| {
+                    vote(patch, &matcher, camera, self.line.direction, guess.way_mm, |at| shown.image[at])
+                };
+                votes.par_extend(shown.patches.par_iter().filter_map(found));
+            }
+            seen = agreed(&mut votes);
+        }
+        if let Some(t) = seen {
+            self.lead_mm = t.way_mm - expected_mm;
+        }
+        Ok(seen)
+    }
 }
 
 /// The patches of the body that a picture shows: where the structure stands in front of it, it shows the structure.
