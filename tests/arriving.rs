@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use crumple::domain::{FrameField, Tolerances};
+use crumple::domain::{FrameField, PartId, Tolerances};
 use crumple::geom::Skin;
 use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
 use crumple::jobs::FileSource;
@@ -66,6 +66,6 @@ fn a_pole_that_moves_late_is_found_late_and_no_flag_outlives_it() {
 
     let tolerances = Tolerances { default_mm: 5.0, per_part_mm: std::collections::BTreeMap::default() };
     let judged = judge(simulation.mesh(), &setup, &source, &measured, &tolerances).expect("states are there");
-    assert!(!judged.flags.is_empty() && judged.flags.iter().all(|f| f.part_id == 1), "{:?}", judged.flags);
+    assert!(!judged.flags.is_empty() && judged.flags.iter().all(|f| f.part_id == PartId(1)), "{:?}", judged.flags);
     assert!(judged.flags.iter().all(|f| f.onset_s > 0.015), "{:?}", judged.flags);
 }

@@ -1,6 +1,7 @@
 //! One test against one simulation: align, track the deviation on the mesh, judge it.
 
 mod align;
+mod begin;
 mod controls;
 mod distrust;
 mod early;

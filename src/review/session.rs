@@ -6,19 +6,18 @@ use nalgebra::Vector3;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::align::{AlignError, align_camera};
-use super::distrust::{distrust_image, distrust_impactor, distrust_what_moves};
-use super::early::find_trigger;
+use super::align::AlignError;
+use super::begin::{Begun, Film, offset_of, quiet_moments};
 use super::impactor::{FilmedImpactor, Striker};
 use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
-use super::track::{StepPicture, TrackError, TrackedStep, Tracker};
+use super::track::{StepPicture, TrackError};
 use super::trigger::TriggerFit;
 use crate::domain::{CameraAlignment, CameraRecord, FrameField};
-use crate::geom::{Camera, PinholeView, Skin};
-use crate::vision::{Appearance, ResidualEstimator, Tone, VisionError, canvas_picture};
+use crate::geom::Skin;
+use crate::vision::{ResidualEstimator, VisionError, canvas_picture};
 
 /// An error of whoever supplies states and pictures.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -163,25 +162,7 @@ pub fn measure_deviation_watched(
     }
 }
 
-/// A film and what it is compared with.
-struct Film<'s, 'a> {
-    setup: &'s ReviewSetup<'a>,
-    source: &'s dyn ReviewSource,
-    undeformed: &'s [[f32; 3]],
-    moments: &'s [Moment],
-}
-
-/// What is known before the first moment is measured.
-struct Begun<'a> {
-    alignment: Vec<CameraAlignment>,
-    trigger: Option<TriggerFit>,
-    search: ImpactorSearch<'a>,
-    /// Moments that were measured for the trigger and need not be measured again.
-    tracked: std::vec::IntoIter<TrackedStep>,
-    tracker: Tracker<'a>,
-}
-
-impl<'a> Film<'_, 'a> {
+impl Film<'_, '_> {
     /// Measures the film from its first moment on; `None` when the impactor came into view after moments were measured
     /// without it. `decided` says of each moment that was come to whether it was measured or left out; what is decided
     /// already is not asked again.
@@ -219,10 +200,10 @@ impl<'a> Film<'_, 'a> {
             let before = decided.get(index).copied();
             // What was tracked for the trigger is there already.
             let left_out = tracked.len() == 0 && before.map_or_else(|| watch.skips(moment), |measured| !measured);
-            if before.is_none() {
-                decided.push(!left_out);
-            }
             if left_out {
+                if before.is_none() {
+                    decided.push(false);
+                }
                 let place = measured.fields.len();
                 measured.moments.remove(place);
                 measured.quiet.remove(place);
@@ -230,6 +211,9 @@ impl<'a> Film<'_, 'a> {
             }
             if search.finds_it_now(self, tracker.cameras(), offset_s, watch.arrived())? {
                 return Ok(None);
+            }
+            if before.is_none() {
+                decided.push(true);
             }
             let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
             let step = match tracked.next() {
@@ -267,107 +251,6 @@ impl<'a> Film<'_, 'a> {
         report("measure", done)?;
         Ok(Some(measured))
     }
-
-    /// Places the cameras, fits the trigger, looks for what stands in front of the mesh.
-    fn begin(
-        &self,
-        report: &mut dyn FnMut(&'static str, usize) -> Result<(), SessionError>,
-        watch: &dyn FilmWatch,
-    ) -> Result<Begun<'a>, SessionError> {
-        let Self { setup, source, undeformed, moments } = *self;
-        report("align", 0)?;
-        let (mut alignment, mut tracks) = align_all(setup, source, undeformed)?;
-        report("trigger", 0)?;
-        let mut early = find_trigger(setup, source, undeformed, moments, &tracks)?;
-        let quiet = quiet_moments(source, moments, undeformed, offset_of(early.fit).0, &alignment)?;
-        let moved = distrust_what_moves(setup, source, moments, &quiet, &mut tracks)?;
-        report("impactor", 0)?;
-        let mut search = ImpactorSearch { found: None, looked_at: 0 };
-        search.look(self, &tracks, offset_of(early.fit).0, watch.arrived())?;
-        let hidden = match &search.found {
-            Some(impactor) => distrust_image(impactor, &mut tracks),
-            None => distrust_impactor(setup, source, moments, &quiet, &mut tracks)?,
-        };
-        if hidden || moved {
-            drop(early);
-            report("trigger", 0)?;
-            early = find_trigger(setup, source, undeformed, moments, &tracks)?;
-        }
-        let trigger = early.fit;
-        let (offset_s, offset_sigma_s) = offset_of(trigger);
-        let (tracked, tracker) = early.still_true(setup, source, undeformed, offset_s, tracks)?;
-        for a in &mut alignment {
-            (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
-        }
-        Ok(Begun { alignment, trigger, search, tracked, tracker })
-    }
-}
-
-/// The search for the impactor in a film that may still be arriving.
-struct ImpactorSearch<'a> {
-    found: Option<FilmedImpactor<'a>>,
-    /// So many moments were there when it was looked for.
-    looked_at: usize,
-}
-
-impl<'a> ImpactorSearch<'a> {
-    /// Looks for it in the first `arrived` moments.
-    fn look(
-        &mut self,
-        film: &Film<'_, 'a>,
-        tracks: &[CameraTrack],
-        offset_s: f64,
-        arrived: usize,
-    ) -> Result<(), SessionError> {
-        self.looked_at = arrived.clamp(1, film.moments.len());
-        let there = &film.moments[..self.looked_at];
-        self.found = FilmedImpactor::find(film.setup, film.source, film.undeformed, there, tracks, offset_s)?;
-        Ok(())
-    }
-
-    /// Looks again when a quarter more of the film is there than last time; true when it was not found before and is now.
-    fn finds_it_now(
-        &mut self,
-        film: &Film<'_, 'a>,
-        tracks: &[CameraTrack],
-        offset_s: f64,
-        arrived: usize,
-    ) -> Result<bool, SessionError> {
-        let more = self.looked_at + (self.looked_at / 4).max(2);
-        if self.found.is_some() || film.setup.impactor.is_none() || arrived.min(film.moments.len()) < more {
-            return Ok(false);
-        }
-        self.look(film, tracks, offset_s, arrived)?;
-        Ok(self.found.is_some())
-    }
-}
-
-/// Offset of the trigger and its sigma, s; zero when nothing moves.
-fn offset_of(trigger: Option<TriggerFit>) -> (f64, f64) {
-    trigger.map_or((0.0, 0.0), |t| (t.offset_s, t.sigma_s))
-}
-
-fn align_all(
-    setup: &ReviewSetup<'_>,
-    source: &dyn ReviewSource,
-    undeformed: &[[f32; 3]],
-) -> Result<(Vec<CameraAlignment>, Vec<CameraTrack>), SessionError> {
-    let both: Vec<(CameraAlignment, CameraTrack)> = setup
-        .cameras
-        .par_iter()
-        .enumerate()
-        .map(|(index, record)| {
-            let picture = source.picture(index, 0).map_err(SessionError::Source)?;
-            let tone = Tone::from_picture(&picture);
-            let picture = tone.apply(&picture);
-            let alignment = align_camera(record, setup.skin, undeformed, &picture)?;
-            let view = PinholeView::new(Camera::from_record(record, alignment.pose));
-            let picture = canvas_picture(&view, &picture)?;
-            let first = Appearance::new(&view.camera, setup.skin, undeformed.to_vec(), picture);
-            Ok((alignment, CameraTrack { view, tone, first, last: None }))
-        })
-        .collect::<Result<_, SessionError>>()?;
-    Ok(both.into_iter().unzip())
 }
 
 pub(super) fn load_pictures(
@@ -389,34 +272,6 @@ pub(super) fn load_pictures(
 /// A point as a vector, mm.
 pub(super) fn vector(p: [f32; 3]) -> Vector3<f64> {
     Vector3::from(p.map(f64::from))
-}
-
-/// Moments at which neither the simulation nor, by the offset, the test has begun to move.
-fn quiet_moments(
-    source: &dyn ReviewSource,
-    moments: &[Moment],
-    undeformed: &[[f32; 3]],
-    offset_s: f64,
-    alignment: &[CameraAlignment],
-) -> Result<Vec<bool>, SessionError> {
-    let mm_per_px = alignment.iter().map(|a| a.mm_per_px).fold(f64::INFINITY, f64::min);
-    let mut quiet = true;
-    let mut all: Vec<bool> = moments
-        .iter()
-        .map(|m| {
-            if quiet {
-                let x = source.simulated_mm(m.time_s + offset_s).map_err(SessionError::Source)?;
-                let most = x.iter().zip(undeformed).map(|(a, b)| (vector(*a) - vector(*b)).norm()).fold(0.0, f64::max);
-                quiet = most < 0.1 * mm_per_px;
-            }
-            Ok(quiet)
-        })
-        .collect::<Result<_, SessionError>>()?;
-    // A simulation that never moves does not say when the test begins: nothing but frame 0 is surely at rest.
-    if quiet {
-        all.iter_mut().skip(1).for_each(|q| *q = false);
-    }
-    Ok(all)
 }
 
 /// Velocity of every node in the simulation, mm/s: what an error of the clock costs.

@@ -15,6 +15,7 @@ mod line;
 mod look;
 mod outline;
 mod ram;
+mod search;
 mod travel;
 
 use nalgebra::Vector3;
@@ -36,6 +37,7 @@ use crate::domain::{Impactor, RigidWall};
 use crate::geom::{Block, Camera, Cylinder, PinholeView};
 
 pub(in crate::review) use look::trusted_beside_impactor;
+pub(in crate::review) use search::ImpactorSearch;
 
 /// The rigid body that hits the structure, as the simulation tells of it.
 #[derive(Debug, Clone, Copy)]
@@ -372,9 +374,9 @@ mod tests {
         };
         let found = find_in(&moments);
         is_followed(&found);
-        // The last frames have not arrived when it is looked for.
-        let mut early = find_in(&moments[..5]);
-        for index in 5..moments.len() {
+        // The last frame has not arrived when it is looked for.
+        let mut early = find_in(&moments[..6]);
+        for index in 6..moments.len() {
             early.follow_to(&film, &moments, &tracks, index).expect("pictures are there");
         }
         is_followed(&early);
