@@ -44,8 +44,9 @@ api: build ## hold the running service against its OpenAPI description (schemath
 train: build ## make the shipped model again from its recipe
 	RAYON_NUM_THREADS=1 nice -n 15 $(CRUMPLE) train residual --data $(STUDIES) --recipe models/residual.toml --out models/residual.onnx
 
-bench: setup ## run the benches
-	cargo bench
+bench: setup ## run the benches; installs the peers that they compare with
+	@bash scripts/setup.sh --benches
+	PATH="$(CURDIR)/.tools/checks/bin:$(PATH)" cargo bench
 
 lint: setup ## format check, clippy and documentation, all warnings are errors
 	cargo fmt --check

@@ -141,14 +141,15 @@ browser() {
     fi
 }
 
-# Programs of others that the tests compare with, at the versions of tests/python/requirements.txt.
-checkers() {
-    local venv=.tools/checks list=tests/python/requirements.txt
-    cmp -s "$list" "$venv/installed.txt" && return
-    say "installing what the tests compare with into $venv: $(grep -v '^#' "$list" | tr '\n' ' ')"
+# Programs of others that Crumple is compared with, at the versions that LIST names.
+checkers() { # LIST
+    local venv=.tools/checks list=$1 stamp
+    stamp="$venv/installed-$(tr / - <<<"$list")"
+    cmp -s "$list" "$stamp" && return
+    say "installing what $(dirname "$list") compares with into $venv: $(grep -v '^#' "$list" | tr '\n' ' ')"
     [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
     "$venv/bin/pip" install -q --disable-pip-version-check -r "$list"
-    cp "$list" "$venv/installed.txt"
+    cp "$list" "$stamp"
 }
 
 test_runner() {
@@ -158,18 +159,20 @@ test_runner() {
 }
 
 case "${1:-}" in
-    "" | --tests) ;;
-    *) fail "found \`$1\`, expected --tests or nothing" ;;
+    "" | --tests | --benches) ;;
+    *) fail "found \`$1\`, expected --tests, --benches or nothing" ;;
 esac
 system_packages "${BUILD_PACKAGES[@]}"
 rust
 cmake_tool
 node_tool
 onnx_runtime
-if [ "${1:-}" = --tests ]; then
+if [ -n "${1:-}" ]; then
     # VTK's wheel draws with the system's OpenGL.
     system_packages libegl1 libgl1 libxrender1
-    browser
-    checkers
-    test_runner
+    checkers tests/python/requirements.txt
 fi
+case "${1:-}" in
+    --tests) browser && test_runner ;;
+    --benches) checkers benches/python/requirements.txt ;;
+esac
