@@ -79,21 +79,7 @@ impl Cylinder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Distortion, Intrinsics, Pose};
-
-    /// Looks along z from 1 m before the origin.
-    fn camera() -> Camera {
-        Camera {
-            width: 640,
-            height: 480,
-            intrinsics: Intrinsics { fx: 800.0, fy: 800.0, cx: 320.0, cy: 240.0 },
-            distortion: Distortion::default(),
-            pose: Pose {
-                rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-                translation_mm: [0.0, 0.0, 1000.0],
-            },
-        }
-    }
+    use crate::geom::test_camera::camera;
 
     fn upright() -> Cylinder {
         Cylinder { centre_mm: Vector3::zeros(), axis: Vector3::y(), radius_mm: 50.0, span_mm: [-100.0, 80.0] }

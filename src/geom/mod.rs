@@ -7,6 +7,8 @@ mod interpolate;
 pub mod pose;
 mod raster;
 mod skin;
+#[cfg(test)]
+mod test_camera;
 mod view;
 
 pub use block::Block;

@@ -5,6 +5,7 @@ mod desk;
 mod error;
 mod file_source;
 mod film_test;
+mod leased_work;
 mod live_camera;
 mod live_film;
 mod live_review;

@@ -1,17 +1,16 @@
-//! One ordered review, from the queue to its results: the lease is prolonged and the progress told while it runs.
+//! One ordered review, from the queue to its results.
 //!
 //! It may be begun more than once – after a crash another attempt takes it – but takes effect once: results go to names
 //! of the review, and only the holder of the lease may say that they are finished.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::leased_work::{Failure, Held, Reins, Stopped};
 use super::review_test::{ReviewRequest, Reviewed, review_test_showing};
 use super::service_error::ServiceError;
 use super::tolerances::ToleranceRequest;
@@ -20,23 +19,8 @@ use super::workshop::{Workshop, simulation_options};
 use crate::blobs::BlobKey;
 use crate::domain::{Flag, Verdict};
 use crate::review::Progress;
-use crate::store::{NewFlag, ReviewRow, StoreError, Taken};
-use crate::tasks::run_on_thread;
+use crate::store::{NewFlag, ReviewRow, Taken};
 use crate::telemetry::names;
-
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(400);
-
-/// Why a running review was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stopped {
-    /// Somebody cancelled it.
-    Cancelled,
-    /// Somebody else has the lease.
-    LeaseLost,
-    /// The program ends.
-    Program,
-}
 
 /// Does the review of a job.
 ///
@@ -58,29 +42,13 @@ pub(super) async fn review_pair(
             shop.blobs.remove_results(&row.id).await?;
             Ok(shop.store.drop_review(&taken.lease, &row.id, "cancelled", None).await?)
         }
-        Err(Failure::Stopped(Stopped::LeaseLost)) => {
-            Err(StoreError::LeaseLost { job_id: taken.lease.job_id.clone() }.into())
-        }
-        Err(Failure::Stopped(Stopped::Program)) => {
-            Ok(shop.store.give_back(&taken.lease, Duration::ZERO, None, false).await?)
-        }
+        Err(Failure::Stopped(by)) => Held { shop, taken, end }.interrupted(by).await,
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {
             shop.blobs.remove_results(&row.id).await?;
             let why = e.told_without(&folder);
             Ok(shop.store.drop_review(&taken.lease, &row.id, "failed", Some(&why)).await?)
         }
         Err(Failure::Error(e)) => Err(e),
-    }
-}
-
-enum Failure {
-    Stopped(Stopped),
-    Error(ServiceError),
-}
-
-impl<E: Into<ServiceError>> From<E> for Failure {
-    fn from(e: E) -> Self {
-        Self::Error(e.into())
     }
 }
 
@@ -94,24 +62,17 @@ async fn attempt(
     std::fs::create_dir_all(folder).map_err(ServiceError::file("make the folder", folder))?;
     let request = request(shop, row, folder).await?;
     let out = request.out.clone();
-    let stop = Arc::new(AtomicBool::new(false));
-    let latest = Arc::new(Mutex::new(Progress { stage: "open", done: 0, total: 0 }));
     let work = {
-        let (shop, stop, latest) = (Arc::clone(shop), Arc::clone(&stop), Arc::clone(&latest));
-        run_on_thread("review", move || measure(&shop, &request, &stop, &latest))
+        let shop = Arc::clone(shop);
+        move |reins: &Reins<Progress>| measure(&shop, &request, reins)
     };
-    let (told, reviewed) = tokio::join!(tell(shop, taken, end, row, &stop, &latest), async {
-        let done = work.await;
-        // Ends the telling as well.
-        stop.store(true, Ordering::SeqCst);
-        done
-    });
-    let reviewed = match (told, reviewed?) {
-        // What was finished before the stop was seen is finished – but for a lost lease.
-        (Some(why), Err(_)) => return Err(Failure::Stopped(why)),
-        (Some(Stopped::LeaseLost), _) => return Err(Failure::Stopped(Stopped::LeaseLost)),
-        (_, reviewed) => reviewed?,
+    let mut rate = Rate::default();
+    let first = Progress { stage: "open", done: 0, total: 0 };
+    let tell = |now: Progress| {
+        let left_s = rate.seconds_left(now);
+        async move { shop.store.review_progressed(&row.id, now.stage, now.done as i64, now.total as i64, left_s).await }
     };
+    let reviewed = Held { shop, taken, end }.work("review", first, work, tell).await?;
     metrics::counter!(names::PICTURES).increment(reviewed.review.frames_reviewed as u64);
     metrics::gauge!(names::PICTURES_PER_S).set(reviewed.review.frames_per_s);
     keep_results(shop, row, &out).await?;
@@ -155,20 +116,11 @@ async fn request(shop: &Workshop, row: &ReviewRow, folder: &Path) -> Result<Revi
 }
 
 /// The review itself, with the page's views beside the findings.
-fn measure(
-    shop: &Workshop,
-    request: &ReviewRequest,
-    stop: &AtomicBool,
-    latest: &Mutex<Progress>,
-) -> Result<Reviewed, ServiceError> {
+fn measure(shop: &Workshop, request: &ReviewRequest, reins: &Reins<Progress>) -> Result<Reviewed, ServiceError> {
     let estimator = (shop.make_estimator)().map_err(ServiceError::Estimator)?;
-    let progress = |p: Progress| {
-        *latest.lock().unwrap_or_else(PoisonError::into_inner) = p;
-        if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
     let folder = request.out.parent().unwrap_or(&request.out).join("shown");
     let mut failed = None;
-    let reviewed = review_test_showing(request, estimator.as_ref(), &progress, &mut |findings, review| {
+    let reviewed = review_test_showing(request, estimator.as_ref(), &|p| reins.note(p), &mut |findings, review| {
         let written = views::write_views(&folder, findings).and_then(|()| {
             views::write_result(&folder, findings, &review.parts, &review.noise_floor, &review.warnings)
         });
@@ -182,61 +134,23 @@ fn measure(
     }
 }
 
-/// Prolongs the lease and tells the progress until the work has ended; says why it stopped it, if it did.
-async fn tell(
-    shop: &Workshop,
-    taken: &Taken,
-    end: &CancellationToken,
-    row: &ReviewRow,
-    stop: &AtomicBool,
-    latest: &Mutex<Progress>,
-) -> Option<Stopped> {
-    let lease = shop.settings.lease;
-    let (mut told, mut prolonged) = (None, Instant::now());
-    let mut why = None;
-    let mut begun: Option<(Instant, usize)> = None;
-    let mut ticks = tokio::time::interval(TELL_EVERY);
-    let halt = |reason, why: &mut Option<Stopped>| {
-        *why = Some(reason);
-        stop.store(true, Ordering::SeqCst);
-    };
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = end.cancelled(), if why.is_none() => halt(Stopped::Program, &mut why),
-        }
-        if stop.load(Ordering::SeqCst) {
-            return why;
-        }
-        // Cancelling asks through the lease, so it is prolonged more often than it must be.
-        if prolonged.elapsed() > lease / 10 || prolonged.elapsed() > Duration::from_secs(2) {
-            prolonged = Instant::now();
-            match shop.store.prolong(&taken.lease, lease).await {
-                Ok(false) => {}
-                Ok(true) => halt(Stopped::Cancelled, &mut why),
-                Err(StoreError::LeaseLost { .. }) => halt(Stopped::LeaseLost, &mut why),
-                Err(e) => tracing::warn!(error = %e, "a lease could not be prolonged"),
-            }
-        }
-        let now = *latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.stage == "measure" && begun.is_none() {
-            begun = Some((Instant::now(), now.done));
-        }
-        if told != Some(now) {
-            told = Some(now);
-            let left =
-                begun.and_then(|(since, first)| seconds_left(since.elapsed(), now.done - first.min(now.done), now));
-            let (done, total) = (now.done as i64, now.total as i64);
-            if let Err(e) = shop.store.review_progressed(&row.id, now.stage, done, total, left).await {
-                tracing::warn!(error = %e, "progress could not be told");
-            }
-        }
-    }
+/// How fast pictures are measured.
+#[derive(Default)]
+struct Rate {
+    /// When the first were there, and how many those were.
+    begun: Option<(Instant, usize)>,
 }
 
-/// By the rate so far; `None` before the first picture.
-fn seconds_left(elapsed: Duration, done: usize, now: Progress) -> Option<f64> {
-    (done > 0).then(|| elapsed.as_secs_f64() / done as f64 * now.total.saturating_sub(now.done) as f64)
+impl Rate {
+    /// By the rate so far; `None` before the first picture.
+    fn seconds_left(&mut self, now: Progress) -> Option<f64> {
+        if now.stage == "measure" {
+            self.begun.get_or_insert((Instant::now(), now.done));
+        }
+        let (since, first) = self.begun?;
+        let done = now.done.saturating_sub(first);
+        (done > 0).then(|| since.elapsed().as_secs_f64() / done as f64 * now.total.saturating_sub(now.done) as f64)
+    }
 }
 
 /// Moves the findings and the views into the blobs; what an earlier attempt left there goes first.

@@ -1,16 +1,14 @@
-//! One ordered suggestion, from the queue to its document: the lease is prolonged and the progress told while it runs.
+//! One ordered suggestion, from the queue to its document.
 //!
 //! As with a review, it may be begun more than once but takes effect once: the document goes to names of the
 //! suggestion, and only the holder of the lease may say that it is finished and append its receipt.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::leased_work::{Failure, Held, Reins, Stopped};
 use super::receipt::{now, suggested};
 use super::service_error::ServiceError;
 use super::study_folder::{lay_out_study, study_request};
@@ -20,33 +18,7 @@ use crate::blobs::BlobKey;
 use crate::domain::Suggestion;
 use crate::export::{REVIEW_JSON, REVIEW_VTKHDF, ReceiptEvent, ReceiptLine, SUGGESTION_JSON, write_suggestion_json};
 use crate::ingest::digest_sha256;
-use crate::store::{NewReceipt, Said, StoreError, SuggestionRow, Taken};
-use crate::tasks::run_on_thread;
-
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(400);
-
-/// Why a running suggestion was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stopped {
-    /// Somebody cancelled it.
-    Cancelled,
-    /// Somebody else has the lease.
-    LeaseLost,
-    /// The program ends.
-    Program,
-}
-
-enum Failure {
-    Stopped(Stopped),
-    Error(ServiceError),
-}
-
-impl<E: Into<ServiceError>> From<E> for Failure {
-    fn from(e: E) -> Self {
-        Self::Error(e.into())
-    }
-}
+use crate::store::{NewReceipt, Said, SuggestionRow, Taken};
 
 /// Makes the suggestion of a job.
 ///
@@ -67,12 +39,7 @@ pub(super) async fn suggest_review(
         Err(Failure::Stopped(Stopped::Cancelled)) => {
             Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "cancelled", None).await?)
         }
-        Err(Failure::Stopped(Stopped::LeaseLost)) => {
-            Err(StoreError::LeaseLost { job_id: taken.lease.job_id.clone() }.into())
-        }
-        Err(Failure::Stopped(Stopped::Program)) => {
-            Ok(shop.store.give_back(&taken.lease, Duration::ZERO, None, false).await?)
-        }
+        Err(Failure::Stopped(by)) => Held { shop, taken, end }.interrupted(by).await,
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {
             shop.blobs.remove_results(&row.id).await?;
             let why = e.told_without(&folder).replace(&format!("{}/", shop.folders.all("studies").display()), "");
@@ -101,23 +68,15 @@ async fn attempt(
         report: true,
         leave_one_out: false,
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let latest = Arc::new(Mutex::new(SuggestProgress { stage: "study", done: 0, total: 0 }));
     let work = {
-        let (stop, latest, request) = (Arc::clone(&stop), Arc::clone(&latest), request.clone());
-        run_on_thread("suggest", move || make(&request, &stop, &latest))
+        let request = request.clone();
+        move |reins: &Reins<SuggestProgress>| make(&request, reins)
     };
-    let (told, made) = tokio::join!(tell(shop, taken, end, row, &stop, &latest), async {
-        let done = work.await;
-        stop.store(true, Ordering::SeqCst);
-        done
-    });
-    let (suggestion, sha256) = match (told, made?) {
-        // What was finished before the stop was seen is finished – but for a lost lease.
-        (Some(why), Err(_)) => return Err(Failure::Stopped(why)),
-        (Some(Stopped::LeaseLost), _) => return Err(Failure::Stopped(Stopped::LeaseLost)),
-        (_, made) => made?,
+    let first = SuggestProgress { stage: "study", done: 0, total: 0 };
+    let tell = |now: SuggestProgress| async move {
+        shop.store.suggestion_progressed(&row.id, now.stage, now.done as i64, now.total as i64).await
     };
+    let (suggestion, sha256) = Held { shop, taken, end }.work("suggest", first, work, tell).await?;
     keep(shop, row, &request.out).await?;
     let said = Said {
         study,
@@ -171,16 +130,9 @@ pub(super) fn lay_out_review(shop: &Workshop, review_id: &str, folder: &Path) ->
 }
 
 /// The suggestion itself and the digest of its document.
-fn make(
-    request: &SuggestRequest,
-    stop: &AtomicBool,
-    latest: &Mutex<SuggestProgress>,
-) -> Result<(Suggestion, String), ServiceError> {
+fn make(request: &SuggestRequest, reins: &Reins<SuggestProgress>) -> Result<(Suggestion, String), ServiceError> {
     // Each run was tried in a process of its own when it was uploaded, and the review is ours.
-    let mut made = suggest_change(request, &|_| Ok(()), &mut |p| {
-        *latest.lock().unwrap_or_else(PoisonError::into_inner) = p;
-        if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
+    let mut made = suggest_change(request, &|_| Ok(()), &mut |p| reins.note(p))?;
     // Our folders are nobody's business.
     for input in &mut made.suggestion.inputs {
         if let Some(name) = Path::new(&input.path).file_name() {
@@ -200,48 +152,4 @@ async fn keep(shop: &Workshop, row: &SuggestionRow, out: &Path) -> Result<(), Se
         shop.blobs.put_file(&BlobKey::Result(row.id.clone(), name), &path).await?;
     }
     Ok(())
-}
-
-/// Prolongs the lease and tells the progress until the work has ended; says why it stopped it, if it did.
-async fn tell(
-    shop: &Workshop,
-    taken: &Taken,
-    end: &CancellationToken,
-    row: &SuggestionRow,
-    stop: &AtomicBool,
-    latest: &Mutex<SuggestProgress>,
-) -> Option<Stopped> {
-    let lease = shop.settings.lease;
-    let (mut told, mut prolonged, mut why) = (None, Instant::now(), None);
-    let mut ticks = tokio::time::interval(TELL_EVERY);
-    let halt = |reason, why: &mut Option<Stopped>| {
-        *why = Some(reason);
-        stop.store(true, Ordering::SeqCst);
-    };
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = end.cancelled(), if why.is_none() => halt(Stopped::Program, &mut why),
-        }
-        if stop.load(Ordering::SeqCst) {
-            return why;
-        }
-        if prolonged.elapsed() > lease / 10 || prolonged.elapsed() > Duration::from_secs(2) {
-            prolonged = Instant::now();
-            match shop.store.prolong(&taken.lease, lease).await {
-                Ok(false) => {}
-                Ok(true) => halt(Stopped::Cancelled, &mut why),
-                Err(StoreError::LeaseLost { .. }) => halt(Stopped::LeaseLost, &mut why),
-                Err(e) => tracing::warn!(error = %e, "a lease could not be prolonged"),
-            }
-        }
-        let now = *latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if told != Some(now) {
-            told = Some(now);
-            let (done, total) = (now.done as i64, now.total as i64);
-            if let Err(e) = shop.store.suggestion_progressed(&row.id, now.stage, done, total).await {
-                tracing::warn!(error = %e, "progress could not be told");
-            }
-        }
-    }
 }
