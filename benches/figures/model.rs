@@ -12,11 +12,18 @@ use ndarray::{Array2, Array3};
 use super::spread::{Spread, seconds};
 use super::{Plan, numbers, python, with_threads};
 
-/// Waves of several lengths, moved by `dx` px.
+/// A speckle without period, moved by `dx` px: waves of all directions, 5 to 30 px long. What repeats itself would have no
+/// one flow.
 pub(crate) fn picture(height: usize, width: usize, dx: f32) -> Array2<f32> {
+    const WAVES: usize = 40;
+    const CONTRAST: f32 = 0.15;
+    let wave = |i: usize, x: f32, y: f32| {
+        let (turn, length_px) = (i as f32 * 2.399_963, 5.0 + ((i * 7) % 26) as f32);
+        (std::f32::consts::TAU * (turn.cos() * x + turn.sin() * y) / length_px + 1.7 * i as f32).sin()
+    };
     Array2::from_shape_fn((height, width), |(y, x)| {
-        let (x, y) = (x as f32 - dx, y as f32);
-        0.5 + 0.15 * ((0.9 * x + 0.2 * y).sin() + (0.31 * x - 0.47 * y).sin() + (0.11 * x + 0.13 * y).cos())
+        let sum: f32 = (0..WAVES).map(|i| wave(i, x as f32 - dx, y as f32)).sum();
+        0.5 + CONTRAST * sum / (WAVES as f32 / 2.0).sqrt()
     })
 }
 
