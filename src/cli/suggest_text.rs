@@ -1,7 +1,7 @@
 //! A suggestion and its ledger on a terminal.
 
 use super::table::{Align, Table};
-use crate::domain::{Change, Suggestion};
+use crate::domain::{Change, Suggestion, written_unit};
 use crate::export::{ReceiptEvent, ReceiptLine};
 use crate::suggest::LeaveOneOut;
 
@@ -59,7 +59,7 @@ fn parameters(s: &Suggestion) -> Table {
     for p in &s.parameters {
         table.push([
             p.parameter.name.clone(),
-            p.parameter.unit.clone(),
+            written_unit(&p.parameter.unit).trim_start().to_owned(),
             p.simulated.map_or_else(|| "-".to_owned(), short),
             short(p.estimate.value),
             format!("{} to {}", short(p.estimate.lower), short(p.estimate.upper)),

@@ -28,7 +28,7 @@ pub use review::{
     InputDigest, NoiseFloor, PartSeries, PartSummary, Review, RigidMotion, SCHEMA_VERSION, StageTiming, Tolerances,
 };
 pub use simulation::{Curve, Parameter, SimulationRecord, State};
-pub use study::{RefusedRun, Study, StudyParameter, StudyRun};
+pub use study::{RefusedRun, Study, StudyParameter, StudyRun, written_unit};
 pub use suggestion::{
     Change, Direction, Hypothesis, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, Move, NextRun, ParameterEstimate,
     PartGain, SUGGESTION_SCHEMA_VERSION, Suggestion, SuggestionVerdict, SurrogateError, SurrogateReport,

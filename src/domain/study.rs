@@ -4,6 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::mesh::Part;
 
+/// The unit as it follows a number, a blank before it; nothing where the files say that there is none.
+#[must_use]
+pub fn written_unit(unit: &str) -> String {
+    match unit {
+        "" | "-" | "1" => String::new(),
+        unit => format!(" {unit}"),
+    }
+}
+
 /// A parameter that a study varies, with its bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudyParameter {

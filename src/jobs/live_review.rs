@@ -111,6 +111,8 @@ pub(super) fn review_live(
         moments: &moments,
         begun: None,
         measured_moments: 0,
+        working_since: None,
+        worked: (0, 0.0),
         failed: None,
     };
     watch.show_mesh()?;
@@ -149,6 +151,10 @@ struct Watch<'a> {
     coming: VecDeque<Moment>,
     begun: Option<Instant>,
     measured_moments: usize,
+    /// Since when the moment is worked on that was not left out.
+    working_since: Option<Instant>,
+    /// Moments that were worked on as they arrived, and how long that took, s.
+    worked: (usize, f64),
     failed: Option<ServiceError>,
 }
 
@@ -170,6 +176,7 @@ impl FilmWatch for Watch<'_> {
                 return true;
             }
             if state.has_all_of(moment) {
+                self.working_since = Some(Instant::now());
                 return false;
             }
             if state.ended || self.room.is_stopped() {
@@ -187,6 +194,9 @@ impl FilmWatch for Watch<'_> {
         if let Err(e) = self.tell(so_far, again) {
             tracing::warn!(live = %self.room.row.id, error = %e.told(), "a live frame's flags could not be told");
             self.failed = Some(e);
+        }
+        if let Some(since) = self.working_since.take().filter(|_| !again) {
+            self.worked = (self.worked.0 + 1, self.worked.1 + since.elapsed().as_secs_f64());
         }
     }
 }
@@ -228,12 +238,14 @@ impl Watch<'_> {
     }
 
     fn rate_note(&self, behind: usize) -> String {
-        let seconds = self.begun.map_or(0.0, |b| b.elapsed().as_secs_f64()).max(1e-3);
-        format!(
-            "this machine reviews {:.1} moments a second as they arrive; {behind} frames were left out and are reviewed \
-             after the end",
-            self.measured_moments as f64 / seconds
-        )
+        let left_out = format!("{behind} frames came while others were measured; they are reviewed after the end");
+        match self.worked {
+            (0, _) => left_out,
+            (moments, seconds) => {
+                let rate = moments as f64 / seconds.max(1e-3);
+                format!("this machine measures {rate:.1} moments a second as they arrive; {left_out}")
+            }
+        }
     }
 
     fn show_mesh(&self) -> Result<(), ServiceError> {

@@ -65,11 +65,23 @@ pub(super) fn rank_changes(input: &ChangeInput<'_>) -> Vec<Change> {
         let cost = |c: &Change| c.after_mm.value * (1.0 / WORTH).powi(c.moves.len().min(3) as i32);
         cost(a).total_cmp(&cost(b))
     });
+    tell_once(&mut changes);
     changes.truncate(TOLD);
     for (index, c) in changes.iter_mut().enumerate() {
         c.rank = index + 1;
     }
     changes
+}
+
+/// Keeps the best of the changes that move the same parameters: a pair whose second one stays where it is moves one.
+fn tell_once(changes: &mut Vec<Change>) {
+    let mut told = Vec::new();
+    changes.retain(|c| {
+        let moved: Vec<String> = c.moves.iter().map(|m| m.name.clone()).collect();
+        let is_new = !told.contains(&moved);
+        told.push(moved);
+        is_new
+    });
 }
 
 /// Mean and 90 % interval of a density given at evenly spread shares, widened.
@@ -211,4 +223,30 @@ fn why(moves: &[Move], parts: &[PartGain], explains: &[FlagId], leaves: &[FlagId
         text.push_str(&format!("; leaves flag {}", number(leaves)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_that_moves_one_parameter_is_not_told_beside_that_one_alone() {
+        let moves = |names: &[&str]| {
+            let to = Interval { value: 2.0, lower: 1.5, upper: 2.5 };
+            names.iter().map(|n| Move { name: (*n).to_owned(), unit: "mm".to_owned(), from: 1.0, to }).collect()
+        };
+        let change = |names: &[&str], after: f64| Change {
+            rank: 0,
+            moves: moves(names),
+            before_mm: 9.0,
+            after_mm: Interval { value: after, lower: 0.0, upper: 8.0 },
+            parts: Vec::new(),
+            explains: Vec::new(),
+            leaves: Vec::new(),
+            why: String::new(),
+        };
+        let mut changes = vec![change(&["speed"], 2.0), change(&["speed"], 2.1), change(&["speed", "angle"], 2.2)];
+        tell_once(&mut changes);
+        assert_eq!(changes.iter().map(|c| c.after_mm.value).collect::<Vec<_>>(), [2.0, 2.2]);
+    }
 }

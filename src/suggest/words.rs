@@ -1,6 +1,6 @@
 //! Sentences of the answer.
 
-use crate::domain::{Interval, StudyParameter};
+use crate::domain::{Interval, StudyParameter, written_unit};
 
 /// A number with as many digits as its range deserves.
 pub(super) fn number(value: f64, range: f64) -> String {
@@ -13,16 +13,8 @@ pub(super) fn number(value: f64, range: f64) -> String {
 pub(super) fn moved(parameter: &StudyParameter, from: f64, to: &Interval) -> String {
     let range = parameter.upper - parameter.lower;
     let n = |v| number(v, range);
-    let unit = unit_of(parameter);
+    let unit = written_unit(&parameter.unit);
     format!("{} {} \u{2192} {}{unit} ({} to {})", parameter.name, n(from), n(to.value), n(to.lower), n(to.upper))
-}
-
-/// The unit with a blank before it; nothing for numbers without one.
-pub(super) fn unit_of(parameter: &StudyParameter) -> String {
-    match parameter.unit.as_str() {
-        "" | "-" | "1" => String::new(),
-        unit => format!(" {unit}"),
-    }
 }
 
 /// `a, b and c`.

@@ -1,7 +1,7 @@
 //! Each parameter's range with what the simulation has and what the film says.
 
 use super::{failed, short};
-use crate::domain::Suggestion;
+use crate::domain::{Suggestion, written_unit};
 use crate::report::ReportError;
 use crate::report::lettering::{
     Anchor, MARGIN, SMALL, Swatch, WIDE, bold, filled, fitted, legend, line, style, title, write,
@@ -53,8 +53,7 @@ fn row(area: &Area<'_>, s: &Suggestion, index: usize, y: i32) -> Result<(), Draw
     let p = &s.parameters[index];
     let x =
         |value: f64| LEFT + (p.parameter.share_of(value).clamp(-0.02, 1.02) * f64::from(RIGHT - LEFT)).round() as i32;
-    let unit =
-        if matches!(p.parameter.unit.as_str(), "" | "-") { String::new() } else { format!(" {}", p.parameter.unit) };
+    let unit = written_unit(&p.parameter.unit);
     let name = fitted(area, &p.parameter.name, &bold(SMALL, INK), LEFT - MARGIN - 30)?;
     write(area, &name, &bold(SMALL, INK), (MARGIN, y))?;
     filled(area, (LEFT, y - 5), (RIGHT, y + 5), GRID)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::short;
-use crate::domain::{Suggestion, SuggestionVerdict};
+use crate::domain::{Suggestion, SuggestionVerdict, written_unit};
 use crate::report::Written;
 use crate::report::escape::escaped;
 use crate::report::page::{Figure, STYLE, push_figures};
@@ -109,7 +109,7 @@ fn changes(html: &mut String, s: &Suggestion) {
                 .iter()
                 .map(|m| {
                     let (to, low, high) = (short(m.to.value), short(m.to.lower), short(m.to.upper));
-                    format!("{} {} → {to} {} ({low} to {high})", m.name, short(m.from), m.unit)
+                    format!("{} {} → {to}{} ({low} to {high})", m.name, short(m.from), written_unit(&m.unit))
                 })
                 .collect();
             vec![
@@ -133,7 +133,7 @@ fn parameters(html: &mut String, s: &Suggestion) {
         .map(|p| {
             vec![
                 p.parameter.name.clone(),
-                p.parameter.unit.clone(),
+                written_unit(&p.parameter.unit).trim_start().to_owned(),
                 p.simulated.map_or_else(String::new, short),
                 short(p.estimate.value),
                 format!("{} to {}", short(p.estimate.lower), short(p.estimate.upper)),
