@@ -97,14 +97,13 @@ impl<'a> Follower<'a> {
         tracks: &[CameraTrack],
     ) -> Result<Vec<Option<Travel>>, SessionError> {
         let base = self.pace.base;
-        let mut travel = vec![None; moments.len()];
-        travel[base] = Some(Travel { way_mm: 0.0, sigma_mm: SHARED.1 });
-        for index in (0..base).rev() {
-            travel[index] = self.next(source, moments, tracks, index)?;
-        }
+        let back = (0..base).rev().map(|index| self.next(source, moments, tracks, index));
+        let mut travel = back.collect::<Result<Vec<_>, _>>()?;
+        travel.reverse();
+        travel.push(Some(Travel { way_mm: 0.0, sigma_mm: SHARED.1 }));
         self.lead_mm = 0.0;
         for index in base + 1..moments.len() {
-            travel[index] = self.next(source, moments, tracks, index)?;
+            travel.push(self.next(source, moments, tracks, index)?);
         }
         Ok(travel)
     }
