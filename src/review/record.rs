@@ -46,8 +46,10 @@ pub(super) fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
 struct Sight {
     /// From the camera to the node, unit length.
     ray: Vector3<f64>,
-    /// Sigma of its place across the ray, mm.
+    /// Sigma of its place across the ray, mm …
     sigma_mm: f64,
+    /// … and along it.
+    along_mm: f64,
     mm_per_px: f64,
 }
 
@@ -57,7 +59,9 @@ impl Sight {
         let j = camera.pixel_per_world(at_mm.into());
         let mm_per_px = camera.pinhole_pixel_from_world(at_mm.into()).depth_mm / camera.intrinsics.fx;
         let across = (j * covariance_mm2 * j.transpose()).trace().max(0.0).sqrt();
-        Self { ray: (at_mm - camera.centre_mm()).normalize(), sigma_mm: across * mm_per_px, mm_per_px }
+        let ray = (at_mm - camera.centre_mm()).normalize();
+        let along_mm = ray.dot(&(covariance_mm2 * ray)).max(0.0).sqrt();
+        Self { ray, sigma_mm: across * mm_per_px, along_mm, mm_per_px }
     }
 }
 
@@ -69,27 +73,29 @@ struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// `all` is how every camera would see the node, `seeing` how those do that show it. Of one camera only, what lies
-    /// along its ray is the neighbours' guess: it is left out, unless it is as good as what is reported. What no camera
-    /// shows is known from its surroundings: as any camera would see it.
+    /// along its ray is the neighbours' guess: it is left out, unless there is another camera that sees the neighbours, and
+    /// it is as sure as what is reported. What no camera shows is known from its surroundings: as any camera would see it.
     fn of(deviation_mm: Vector3<f64>, all: &'a [Sight], seeing: &'a [Sight]) -> Self {
         let whole = Self { deviation_mm, sights: if seeing.len() > 1 { seeing } else { all } };
-        match seeing {
-            [only] if !whole.is_reported() => {
-                let across = deviation_mm - only.ray * only.ray.dot(&deviation_mm);
-                Self { deviation_mm: across, sights: seeing }
-            }
-            _ => whole,
+        let [only] = seeing else { return whole };
+        if all.len() > 1 && whole.is_reported() && only.along_mm <= whole.limit_mm() {
+            return whole;
         }
+        Self { deviation_mm: deviation_mm - only.ray * only.ray.dot(&deviation_mm), sights: seeing }
     }
 
     fn sigma_mm(&self) -> f64 {
         self.sights.iter().map(|s| s.sigma_mm).fold(0.0, f64::max)
     }
 
-    fn is_reported(&self) -> bool {
+    fn limit_mm(&self) -> f64 {
         let (mm, px, share) = LARGEST_REPORTED_SIGMA;
         let mm_per_px = self.sights.iter().map(|s| s.mm_per_px).fold(0.0, f64::max);
-        self.sigma_mm() <= mm.max(px * mm_per_px).max(share * self.deviation_mm.norm())
+        mm.max(px * mm_per_px).max(share * self.deviation_mm.norm())
+    }
+
+    fn is_reported(&self) -> bool {
+        self.sigma_mm() <= self.limit_mm()
     }
 }
 
