@@ -15,7 +15,7 @@ train() { # NAME FEATURES COARSE_RADIUS HIDDEN CORRECTS
     -e "s/^fall_steps = .*/fall_steps = $((steps / 2))/" models/residual.toml >"$out/$1.toml"
   "$crumple" train residual --data "${studies[@]}" --recipe "$out/$1.toml" --out "$out/$1.onnx" >"$out/$1.log" 2>&1
   echo "== $1"
-  grep -E '"(parameters|mean_px|median_px|p90_px|within_one_sigma|within_two_sigma)"' "$out/$1.training.json" | head -6
+  grep -E "parameters|mean px|^start|^$1 " "$out/$1.log"
   "$crumple" train evaluate --data "${studies[@]}" --recipe "$out/$1.toml" --model "$out/$1.onnx" --pairs 16
 }
 train judge "[10, 20]" 4 "[32, 24]" false

@@ -173,6 +173,9 @@ if [ -n "${1:-}" ]; then
     checkers tests/python/requirements.txt
 fi
 case "${1:-}" in
-    --tests) browser && test_runner ;;
+    --tests)
+        browser
+        test_runner
+        ;;
     --benches) checkers benches/python/requirements.txt ;;
 esac

@@ -35,7 +35,7 @@ impl FilmWatch for Arriving {
     }
 }
 
-/// Without its pole the flags on bumper-T3 begin four frames before the contact, on a part that is where it should be.
+/// Without its pole bumper-T3 is flagged eight frames early, and on a part that is where it should be.
 #[test]
 fn a_pole_that_moves_late_is_found_late_and_no_flag_outlives_it() {
     let simulation = shared("simulations/bumper/run_000.vtkhdf");

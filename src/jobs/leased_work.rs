@@ -151,17 +151,21 @@ impl Held<'_> {
         }
     }
 
-    /// What the queue is told of work that nobody cancelled: the job goes back when the program ends.
+    /// What becomes of a job whose work was stopped: what was cancelled is dropped by `drop_it`; when the program ends the
+    /// job goes back.
     ///
     /// # Errors
     /// When the lease is lost, or the queue cannot be told.
-    pub(super) async fn interrupted(self, by: Stopped) -> Result<(), ServiceError> {
+    pub(super) async fn settle(
+        self,
+        by: Stopped,
+        drop_it: impl Future<Output = Result<(), ServiceError>>,
+    ) -> Result<(), ServiceError> {
         let lease = &self.taken.lease;
         match by {
+            Stopped::Cancelled => drop_it.await,
             Stopped::LeaseLost => Err(StoreError::LeaseLost { job_id: lease.job_id.clone() }.into()),
-            Stopped::Program | Stopped::Cancelled => {
-                Ok(self.shop.store.give_back(lease, Duration::ZERO, None, false).await?)
-            }
+            Stopped::Program => Ok(self.shop.store.give_back(lease, Duration::ZERO, None, false).await?),
         }
     }
 }

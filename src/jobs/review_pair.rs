@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::leased_work::{Failure, Held, Reins, Stopped};
+use super::leased_work::{Failure, Held, Reins};
 use super::review_test::{ReviewRequest, Reviewed, review_test_showing};
 use super::service_error::ServiceError;
 use super::tolerances::ToleranceRequest;
@@ -38,11 +38,13 @@ pub(super) async fn review_pair(
     let _ = tokio::fs::remove_dir_all(&folder).await;
     match outcome {
         Ok(()) => Ok(()),
-        Err(Failure::Stopped(Stopped::Cancelled)) => {
-            shop.blobs.remove_results(&row.id).await?;
-            Ok(shop.store.drop_review(&taken.lease, &row.id, "cancelled", None).await?)
+        Err(Failure::Stopped(by)) => {
+            let drop_it = async {
+                shop.blobs.remove_results(&row.id).await?;
+                Ok(shop.store.drop_review(&taken.lease, &row.id, "cancelled", None).await?)
+            };
+            Held { shop, taken, end }.settle(by, drop_it).await
         }
-        Err(Failure::Stopped(by)) => Held { shop, taken, end }.interrupted(by).await,
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {
             shop.blobs.remove_results(&row.id).await?;
             let why = e.told_without(&folder);

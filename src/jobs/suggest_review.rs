@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::leased_work::{Failure, Held, Reins, Stopped};
+use super::leased_work::{Failure, Held, Reins};
 use super::receipt::{now, suggested};
 use super::service_error::ServiceError;
 use super::study_folder::{lay_out_study, study_request};
@@ -36,10 +36,10 @@ pub(super) async fn suggest_review(
     let _ = tokio::fs::remove_dir_all(&folder).await;
     match outcome {
         Ok(()) => Ok(()),
-        Err(Failure::Stopped(Stopped::Cancelled)) => {
-            Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "cancelled", None).await?)
+        Err(Failure::Stopped(by)) => {
+            let drop_it = async { Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "cancelled", None).await?) };
+            Held { shop, taken, end }.settle(by, drop_it).await
         }
-        Err(Failure::Stopped(by)) => Held { shop, taken, end }.interrupted(by).await,
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {
             shop.blobs.remove_results(&row.id).await?;
             let why = e.told_without(&folder).replace(&format!("{}/", shop.folders.all("studies").display()), "");
