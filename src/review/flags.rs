@@ -65,6 +65,7 @@ pub fn judge(
     let moments = measured.fields.len();
     let lasting = mismatch
         .into_iter()
+        .filter(|r| r.is_sure(&states))
         .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
         .collect();
     let mut chosen: Vec<(Region, Verdict)> = join_nearby(lasting, &neighbours, GAP_ELEMENTS)
@@ -190,7 +191,7 @@ fn flag_of(
         .expect("a region has a moment, else a bug");
     let (peak_mm, peak_sigma_mm) = sizes[&peak].unwrap_or((0.0, f64::from(f32::MAX)));
     let probability = match verdict {
-        Verdict::Mismatch => median_probability(&states[peak], &region.elements[&peak]),
+        Verdict::Mismatch => median_probability(states, region),
         Verdict::CannotTell => 0.5,
     };
     let part_index = mesh.parts.iter().position(|p| p.id == region.part);
@@ -243,14 +244,12 @@ fn peak_size(mesh: &Mesh, measured: &Measured, moment: usize, elements: &[u32]) 
     Some((size, sigmas[sigmas.len() / 2]))
 }
 
-fn median_probability(states: &[ElementState], elements: &[u32]) -> f64 {
-    let mut p: Vec<f32> = elements
-        .iter()
-        .filter_map(|e| match states[*e as usize] {
-            ElementState::Mismatch(p) => Some(p),
-            _ => None,
-        })
-        .collect();
+/// Median over the region's sure elements at the moment that has most of them.
+fn median_probability(states: &[Vec<ElementState>], region: &Region) -> f64 {
+    let sure = |(moment, elements): (&usize, &Vec<u32>)| -> Vec<f32> {
+        elements.iter().filter_map(|e| states[*moment][*e as usize].sure()).collect()
+    };
+    let mut p = region.elements.iter().map(sure).max_by_key(Vec::len).unwrap_or_default();
     p.sort_unstable_by(f32::total_cmp);
     p.get(p.len() / 2).map_or(0.0, |p| f64::from(*p))
 }

@@ -1,14 +1,20 @@
 //! Which elements are in mismatch, and which of them belong together over space and time.
 //!
-//! An element is in mismatch when its nodes' mean deviation exceeds the part's tolerance with [`CONFIDENCE`]. It is
-//! undecided when a camera should see it but the doubt is as large as the tolerance. Connected elements of one part
+//! An element is in mismatch when its nodes' mean deviation more likely exceeds the part's tolerance than not. It is
+//! undecided when a camera should see it but the doubt is as large as the tolerance and leaves that open. Connected elements of one part
 //! form a region; regions that overlap in consecutive moments are one finding.
+//!
+//! Two thresholds, as in hysteresis thresholding (Canny 1986): a finding must somewhere be sure ([`CONFIDENCE`]), and
+//! reaches as far as the mismatch is likely ([`LIKELY`]). With the sure elements alone it would begin too late and be
+//! too small; with the likely ones alone doubt could pass for a finding.
 
 use super::session::Measured;
 use crate::domain::{Mesh, PartId, Tolerances};
 
-/// Probability from which a deviation beyond the tolerance counts as mismatch.
+/// Probability of a deviation beyond the tolerance that a finding must reach somewhere.
 pub const CONFIDENCE: f64 = 0.8;
+/// Probability from which an element belongs to a finding: more likely than not.
+pub const LIKELY: f64 = 0.5;
 /// A region of fewer elements is not a finding.
 const FEWEST_ELEMENTS: usize = 3;
 
@@ -19,10 +25,20 @@ pub(super) enum ElementState {
     Hidden,
     /// It should be seen, but the film cannot decide.
     Undecided,
-    /// The probability that it exceeds the tolerance is below [`CONFIDENCE`].
+    /// The probability that it exceeds the tolerance is below [`LIKELY`].
     Agrees,
     /// It exceeds the tolerance, with this probability.
     Mismatch(f32),
+}
+
+impl ElementState {
+    /// The probability that it exceeds the tolerance, where that is sure.
+    pub(super) fn sure(self) -> Option<f32> {
+        match self {
+            Self::Mismatch(p) if f64::from(p) >= CONFIDENCE => Some(p),
+            _ => None,
+        }
+    }
 }
 
 /// The standard normal distribution function, by the complementary error function's rational approximation
@@ -60,9 +76,10 @@ pub(super) fn element_states(
                 return ElementState::Undecided;
             }
             let probability = normal_cdf((size - tolerance) / sigma.max(1e-6));
-            if probability >= CONFIDENCE {
+            let vague = sigma > tolerance;
+            if probability >= if vague { CONFIDENCE } else { LIKELY } {
                 ElementState::Mismatch(probability as f32)
-            } else if sigma > tolerance {
+            } else if vague {
                 ElementState::Undecided
             } else {
                 ElementState::Agrees
@@ -111,6 +128,18 @@ pub(super) struct Region {
     pub part: PartId,
     /// Moment → elements, both rising.
     pub elements: std::collections::BTreeMap<usize, Vec<u32>>,
+}
+
+impl Region {
+    /// True when at some moment enough of its elements for a finding are sure.
+    ///
+    /// `states[moment][element]`.
+    #[must_use]
+    pub(super) fn is_sure(&self, states: &[Vec<ElementState>]) -> bool {
+        self.elements.iter().any(|(moment, elements)| {
+            elements.iter().filter(|e| states[*moment][**e as usize].sure().is_some()).count() >= FEWEST_ELEMENTS
+        })
+    }
 }
 
 /// Groups the elements that `chosen` names at each moment.
@@ -246,6 +275,20 @@ mod tests {
         let found = regions(&mesh, &near, &[mask(40, &[0..4, 8..12]), mask(40, &[1..11]), mask(40, &[0..3, 9..12])]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].elements[&0].len(), 8);
+    }
+
+    #[test]
+    fn a_finding_is_sure_somewhere() {
+        let mesh = strip(20);
+        let near = element_neighbours(&mesh);
+        let sure_ones = |sure: usize| -> Vec<Vec<ElementState>> {
+            let state = |e: usize| ElementState::Mismatch(if (4..4 + sure).contains(&e) { 0.9 } else { 0.6 });
+            vec![(0..20).map(state).collect()]
+        };
+        let found = regions(&mesh, &near, &[mask(20, &[2..9])]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].is_sure(&sure_ones(3)));
+        assert!(!found[0].is_sure(&sure_ones(2)), "two elements are no finding");
     }
 
     #[test]

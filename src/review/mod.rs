@@ -26,7 +26,7 @@ mod trigger;
 pub use align::{AlignError, align_camera};
 pub use flags::{Judged, judge};
 pub use impactor::Striker;
-pub use judge::{CONFIDENCE, normal_cdf};
+pub use judge::{CONFIDENCE, LIKELY, normal_cdf};
 pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
 pub use live::FilmWatch;
 pub use measure::{CameraTrack, Candidate, Look, RealPicture, measure};
