@@ -2,11 +2,12 @@
 //!
 //! A camera's frame is read once, predicted and measured twice (with the look of the frame before and with that of
 //! frame 0), and drawn twice more (for the next frame's look and for visibility); the paint is taken of the frame and
-//! of both predictions; a moment is lifted twice. The parts are timed at one late moment, where the structure is
+//! of both predictions, there only around the specimen; a moment is lifted twice. The parts are timed at one late moment, where the structure is
 //! folded and the deviation large.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use crumple::domain::{ExecutionProvider, ModelDigest};
 use crumple::geom::{Camera, PinholeView, Skin, node_neighbours, rasterise};
@@ -17,8 +18,8 @@ use crumple::review::{
     measure_deviation,
 };
 use crumple::vision::{
-    Appearance, DenseResidual, DisFlow, Paint, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
-    canvas_picture, local_contrast, predict,
+    Appearance, DenseResidual, DisFlow, Paint, PicturePair, ResidualEstimator, Tone, VisionError, canvas_picture,
+    local_contrast, predict,
 };
 use nalgebra::Vector3;
 use ndarray::Array2;
@@ -26,12 +27,63 @@ use ndarray::Array2;
 use super::spread::{Spread, seconds};
 use super::{Plan, example, with_threads};
 
-/// An estimator that answers at once with what was computed before.
-struct Canned(DenseResidual);
+/// What an estimator was once shown, and what it said: as an estimator it answers at once.
+#[derive(Default)]
+struct Canned {
+    shown: OnceLock<Shown>,
+}
+
+/// A pair of pictures around the specimen with their paint.
+struct Shown {
+    predicted: Array2<f32>,
+    real: Array2<f32>,
+    visible: Array2<f32>,
+    paint: Paint,
+    real_paint: Paint,
+    said: DenseResidual,
+}
+
+impl Shown {
+    fn pair(&self) -> PicturePair<'_> {
+        PicturePair { predicted: &self.predicted, real: &self.real, visible: &self.visible }
+    }
+
+    /// The dense estimate, everything before it being at hand.
+    fn flow(&self) -> DenseResidual {
+        DisFlow.estimate_painted(self.pair(), &self.paint, &self.real_paint).unwrap_or_else(|e| panic!("{e}"))
+    }
+}
+
+impl Canned {
+    fn of(setup: &ReviewSetup<'_>, m: &Moment) -> Self {
+        let canned = Self::default();
+        drop(candidates(setup, m, &canned));
+        canned
+    }
+
+    fn shown(&self) -> &Shown {
+        self.shown.get().expect("the example shows the specimen, else a bug")
+    }
+}
 
 impl ResidualEstimator for Canned {
-    fn estimate(&self, _: PicturePair<'_>) -> Result<DenseResidual, VisionError> {
-        Ok(self.0.clone())
+    fn estimate(&self, pair: PicturePair<'_>) -> Result<DenseResidual, VisionError> {
+        self.estimate_painted(pair, &local_contrast(pair.predicted)?, &local_contrast(pair.real)?)
+    }
+
+    fn estimate_painted(
+        &self,
+        pair: PicturePair<'_>,
+        paint: &Paint,
+        real_paint: &Paint,
+    ) -> Result<DenseResidual, VisionError> {
+        if let Some(shown) = self.shown.get() {
+            return Ok(shown.said.clone());
+        }
+        let said = DisFlow.estimate_painted(pair, paint, real_paint)?;
+        let (predicted, real, visible) = (pair.predicted.clone(), pair.real.clone(), pair.visible.clone());
+        let shown = Shown { predicted, real, visible, paint: paint.clone(), real_paint: real_paint.clone(), said };
+        Ok(self.shown.get_or_init(|| shown).said.clone())
     }
 
     fn digest(&self) -> ModelDigest {
@@ -125,19 +177,20 @@ fn parts(plan: Plan, setup: &ReviewSetup<'_>, source: &dyn ReviewSource) -> Vec<
     });
     let draw = each(&|m| drop(rasterise(&m.track.view.camera, skin, &m.positions_mm)));
     let predicted = each(&|m| drop(predict(&m.track.view.camera, skin, &m.positions_mm, &m.track.first)));
-    let canned: Vec<Canned> = all.iter().map(|m| Canned(flow(m, &prediction(setup, m)))).collect();
-    let painted = each(&|m| drop(local_contrast(&m.real).unwrap_or_else(|e| panic!("{e}"))));
-    let drawn: Vec<(Predicted, Paint)> = all.iter().map(|m| prediction(setup, m)).collect();
-    let flow = each(&|m| drop(flow(m, &drawn[m.camera])));
+    let canned: Vec<Canned> = all.iter().map(|m| Canned::of(setup, m)).collect();
+    let painted = |picture: &Array2<f32>| drop(local_contrast(picture).unwrap_or_else(|e| panic!("{e}")));
+    let painted_real = each(&|m| painted(&m.real));
+    let painted_window = each(&|m| painted(&canned[m.camera].shown().predicted));
+    let flow = each(&|m| drop(canned[m.camera].shown().flow()));
     let measured = each(&|m| drop(candidates(setup, m, &canned[m.camera])));
-    let refined = measured.less(predicted).less(painted);
+    let refined = measured.less(predicted).less(painted_window);
     let sightings: Vec<Sighting> = all.iter().flat_map(|m| candidates(setup, m, &canned[m.camera])).collect();
     let lifted = lifting(plan, setup, &all[0].positions_mm, &sightings).times(1.0 / cameras);
     vec![
         ("read and decode", read),
         ("tone and undistort", straighten),
         ("predict, twice", predicted.times(2.0)),
-        ("paint, of the frame and of both predictions", painted.times(3.0)),
+        ("paint, of the frame and of both predictions", painted_real.plus(painted_window.times(2.0))),
         ("DIS, two looks in both directions", flow.times(2.0)),
         ("refine patches, twice", refined.times(2.0)),
         ("lift, twice a moment", lifted.times(2.0)),
@@ -161,19 +214,6 @@ fn late_moment(setup: &ReviewSetup<'_>, source: &dyn ReviewSource, camera: usize
     let paint = local_contrast(&real).unwrap_or_else(|e| panic!("{e}"));
     let track = CameraTrack { view, tone, first: look, last: None };
     Moment { camera, frame, track, positions_mm: at(record.times_s[frame]), real, paint }
-}
-
-fn prediction(setup: &ReviewSetup<'_>, m: &Moment) -> (Predicted, Paint) {
-    let predicted = predict(&m.track.view.camera, setup.skin, &m.positions_mm, &m.track.first);
-    let paint = local_contrast(&predicted.picture).unwrap_or_else(|e| panic!("{e}"));
-    (predicted, paint)
-}
-
-/// The dense estimate, everything before it being at hand.
-fn flow(m: &Moment, (predicted, paint): &(Predicted, Paint)) -> DenseResidual {
-    let visible = predicted.support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
-    let pair = PicturePair { predicted: &predicted.picture, real: &m.real, visible: &visible };
-    DisFlow.estimate_painted(pair, paint, &m.paint).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Predicts and refines patches, starting from a flow that is there.

@@ -28,6 +28,11 @@ impl Spread {
         Self { least: minus(self.least), median: minus(self.median), most: minus(self.most) }
     }
 
+    /// Two measurements, one after the other.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self { least: self.least + other.least, median: self.median + other.median, most: self.most + other.most }
+    }
+
     pub(crate) fn times(self, factor: f64) -> Self {
         Self { least: self.least * factor, median: self.median * factor, most: self.most * factor }
     }

@@ -8,9 +8,12 @@ use super::lift::Sighting;
 use crate::geom::{PinholeView, Skin, SurfacePoint};
 use crate::vision::{
     Appearance, Paint, PatchMatch, PatchMatcher, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
-    local_contrast, predict,
+    Window, local_contrast, predict,
 };
 
+/// Pixels around the specimen that are looked at, too: room for the largest residual that a model is trained for (40 px)
+/// with half a patch.
+const MARGIN_PX: usize = 48;
 /// Distance between measured pixels, px.
 const STRIDE: usize = 4;
 /// A patch of 15×15 px is shared by this many neighbours at [`STRIDE`]: each may only claim its share of precision.
@@ -97,31 +100,13 @@ pub fn measure(
         Look::Last => track.last.as_ref().unwrap_or(&track.first),
     };
     let predicted = predict(&track.view.camera, skin, positions_mm, from);
-    let visible = predicted.support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
-    let paint = local_contrast(&predicted.picture)?;
-    let pair = PicturePair { predicted: &predicted.picture, real: real.picture, visible: &visible };
-    let dense = estimator.estimate_painted(pair, &paint, real.paint)?;
-    let matcher = PatchMatcher::new(&paint, real.paint);
-    let (h, w) = real.picture.dim();
-    let rows: Vec<usize> = (STRIDE..h.saturating_sub(STRIDE)).step_by(STRIDE).collect();
-    let candidates = rows
+    let known = predicted.support.mapv(|s| s == Support::Known);
+    let Some(window) = Window::around(&known, MARGIN_PX) else { return Ok((predicted, Vec::new())) };
+    let found = match_patches(&window, &predicted, real, estimator)?;
+    let candidates = found
         .into_par_iter()
-        .flat_map_iter(|row| (STRIDE..w.saturating_sub(STRIDE)).step_by(STRIDE).map(move |column| (row, column)))
-        .filter(|at| predicted.support[*at] == Support::Known)
-        .filter_map(|(row, column)| {
-            let depth = predicted.raster.depth_mm[(row, column)];
-            let same = |r: usize, c: usize| {
-                predicted.support[(r, c)] == Support::Known
-                    && (predicted.raster.depth_mm[(r, c)] - depth).abs() < SAME_SURFACE * depth
-            };
-            let matched = |start: [f32; 2], agree: f32, lowest: f32| {
-                let patch = matcher.refine(row, column, start, same)?;
-                let moved = (patch.shift[0] - start[0]).hypot(patch.shift[1] - start[1]);
-                (patch.zncc >= lowest && patch.contrast >= LOWEST_CONTRAST && moved <= agree).then_some(patch)
-            };
-            let flow = [dense.flow[(0, row, column)], dense.flow[(1, row, column)]];
-            let by_flow = if dense.present[(row, column)] > 0.5 { matched(flow, AGREE_PX, LOWEST_ZNCC) } else { None };
-            let patch = by_flow.or_else(|| matched([0.0; 2], NEAR_PX, NEAR_ZNCC))?;
+        .filter_map(|((row, column), patch)| {
+            let (h, w) = real.picture.dim();
             let seen_at = [column as f32 + patch.shift[0], row as f32 + patch.shift[1]];
             if !track.view.is_inside((seen_at[1] as usize).min(h - 1), (seen_at[0] as usize).min(w - 1)) {
                 return None;
@@ -132,6 +117,50 @@ pub fn measure(
         })
         .collect();
     Ok((predicted, candidates))
+}
+
+/// The patches of `window` that are found again in the real picture, by row and column of the whole picture.
+fn match_patches(
+    window: &Window,
+    predicted: &Predicted,
+    real: RealPicture<'_>,
+    estimator: &dyn ResidualEstimator,
+) -> Result<Vec<((usize, usize), PatchMatch)>, VisionError> {
+    let (picture, seen, support) =
+        (window.cut(&predicted.picture), window.cut(real.picture), window.cut(&predicted.support));
+    let (paint, real_paint) = (local_contrast(&picture)?, window.cut(real.paint));
+    let visible = support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
+    let pair = PicturePair { predicted: &picture, real: &seen, visible: &visible };
+    let dense = estimator.estimate_painted(pair, &paint, &real_paint)?;
+    let matcher = PatchMatcher::new(&paint, &real_paint);
+    let depths = window.cut(&predicted.raster.depth_mm);
+    let matched = |(row, column): (usize, usize)| {
+        let depth = depths[(row, column)];
+        let same = |r: usize, c: usize| {
+            support[(r, c)] == Support::Known && (depths[(r, c)] - depth).abs() < SAME_SURFACE * depth
+        };
+        let from = |start: [f32; 2], agree: f32, lowest: f32| {
+            let patch = matcher.refine(row, column, start, same)?;
+            let moved = (patch.shift[0] - start[0]).hypot(patch.shift[1] - start[1]);
+            (patch.zncc >= lowest && patch.contrast >= LOWEST_CONTRAST && moved <= agree).then_some(patch)
+        };
+        let flow = [dense.flow[(0, row, column)], dense.flow[(1, row, column)]];
+        let by_flow = if dense.present[(row, column)] > 0.5 { from(flow, AGREE_PX, LOWEST_ZNCC) } else { None };
+        by_flow.or_else(|| from([0.0; 2], NEAR_PX, NEAR_ZNCC))
+    };
+    let (h, w) = real.picture.dim();
+    let on_grid = |range: &std::ops::Range<usize>, length: usize| -> Vec<usize> {
+        (STRIDE..length.saturating_sub(STRIDE)).step_by(STRIDE).filter(|at| range.contains(at)).collect()
+    };
+    let (rows, columns) = (on_grid(&window.rows, h), on_grid(&window.columns, w));
+    Ok(rows
+        .into_par_iter()
+        .flat_map_iter(|row| columns.iter().map(move |column| (row, *column)))
+        .filter_map(|(row, column)| {
+            let within = (row - window.rows.start, column - window.columns.start);
+            (support[within] == Support::Known).then(|| matched(within)).flatten().map(|patch| ((row, column), patch))
+        })
+        .collect())
 }
 
 fn sighting(

@@ -6,6 +6,7 @@ mod outline;
 mod patch;
 mod picture;
 mod predict;
+mod window;
 
 pub use error::VisionError;
 pub use flow::{DenseResidual, DenseStart, DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads};
@@ -13,3 +14,4 @@ pub use outline::{OutlineOptions, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};
 pub use predict::{Appearance, Predicted, Support, blend, is_visible, predict};
+pub use window::Window;
