@@ -1,7 +1,7 @@
 //! One camera, one moment: how far each surface point is from where the mesh expects it.
 
 use nalgebra::{Matrix2, Vector2};
-use ndarray::Array2;
+use ndarray::{Array2, Zip};
 use rayon::prelude::*;
 
 use super::lift::Sighting;
@@ -128,6 +128,7 @@ fn match_patches(
 ) -> Result<Vec<((usize, usize), PatchMatch)>, VisionError> {
     let (picture, seen, support) =
         (window.cut(&predicted.picture), window.cut(real.picture), window.cut(&predicted.support));
+    let picture = with_unknown_from(&seen, &picture, &support);
     let (paint, real_paint) = (local_contrast(&picture)?, window.cut(real.paint));
     let visible = support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
     let pair = PicturePair { predicted: &picture, real: &seen, visible: &visible };
@@ -161,6 +162,15 @@ fn match_patches(
             (support[within] == Support::Known).then(|| matched(within)).flatten().map(|patch| ((row, column), patch))
         })
         .collect())
+}
+
+/// `predicted` with the real picture where the mesh has a surface whose look is not known: what stood there in the frame
+/// that lent the look would leave its halo in the paint of the surfaces around.
+fn with_unknown_from(real: &Array2<f32>, predicted: &Array2<f32>, support: &Array2<Support>) -> Array2<f32> {
+    Zip::from(real).and(predicted).and(support).map_collect(|real, predicted, support| match support {
+        Support::Unseen | Support::Foreign => *real,
+        Support::Known | Support::Background => *predicted,
+    })
 }
 
 fn sighting(

@@ -25,6 +25,12 @@ const FEWEST_PIXELS: usize = 60;
 /// Grey-value noise below which a perfect match would claim infinite precision (share of the toned scale).
 const NOISE_FLOOR: f32 = 0.004;
 
+/// What the noise of a picture adds to the square of its gradient, as a share of the variance by which two pictures
+/// differ: a central difference halves the variance, and each picture has half of it.
+const GRADIENT_NOISE: f32 = 0.1;
+/// Of the information that noise seems to explain alone, this share is kept.
+const LEAST_INFORMATION: f32 = 0.05;
+
 /// A refined match.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PatchMatch {
@@ -126,7 +132,7 @@ impl<'a> PatchMatcher<'a> {
         let variance = (error / (n - 4.0)).max(NOISE_FLOOR * NOISE_FLOOR);
         Some(PatchMatch {
             shift: [x, y],
-            covariance: inverse.map(|v| v * variance),
+            covariance: without_noise(hessian, GRADIENT_NOISE * variance * n).map(|v| v * variance),
             zncc: 1.0 - 0.5 * error / (template.norm * template.norm),
             contrast: template.norm / n.sqrt(),
         })
@@ -226,6 +232,17 @@ impl Template {
         let (gx, gy) = (&self.gradient_x, &self.gradient_y);
         [sum(|i| gx[i] * gx[i]), sum(|i| gx[i] * gy[i]), sum(|i| gy[i] * gy[i])]
     }
+}
+
+/// The inverse of a patch's information (xx, xy, yy) after `noise` is taken from it in every direction. Noise has
+/// gradients, too: along an edge or on plain paint they alone would seem to fix a match.
+fn without_noise([xx, xy, yy]: [f32; 3], noise: f32) -> [f32; 3] {
+    let (middle, spread) = (0.5 * (xx + yy), (0.5 * (xx - yy)).hypot(xy));
+    let [most, least] = [middle + spread, middle - spread].map(|v| (v - noise).max(LEAST_INFORMATION * v));
+    // The projector on the stronger direction; any direction will do where both are as strong.
+    let across = if spread > 0.0 { [0.5 + 0.25 * (xx - yy) / spread, 0.5 * xy / spread] } else { [1.0, 0.0] };
+    let (p, q) = (across[0], across[1]);
+    [p / most + (1.0 - p) / least, q / most - q / least, (1.0 - p) / most + p / least]
 }
 
 /// Right-hand side of the normal equations and the squared error, after bringing the real patch to the template's
