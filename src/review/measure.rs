@@ -128,7 +128,7 @@ fn match_patches(
 ) -> Result<Vec<((usize, usize), PatchMatch)>, VisionError> {
     let (picture, seen, support) =
         (window.cut(&predicted.picture), window.cut(real.picture), window.cut(&predicted.support));
-    let picture = with_unknown_from(&seen, &picture, &support);
+    let picture = with_unseen_from(&seen, &picture, &support);
     let (paint, real_paint) = (local_contrast(&picture)?, window.cut(real.paint));
     let visible = support.mapv(|s| if s == Support::Known { 1.0 } else { 0.0 });
     let pair = PicturePair { predicted: &picture, real: &seen, visible: &visible };
@@ -164,12 +164,12 @@ fn match_patches(
         .collect())
 }
 
-/// `predicted` with the real picture where the mesh has a surface whose look is not known: what stood there in the frame
-/// that lent the look would leave its halo in the paint of the surfaces around.
-fn with_unknown_from(real: &Array2<f32>, predicted: &Array2<f32>, support: &Array2<Support>) -> Array2<f32> {
+/// `predicted` with the real picture where the mesh has a surface that the frame which lent the look did not show: what
+/// stood there then would leave its halo in the paint of the surfaces around.
+fn with_unseen_from(real: &Array2<f32>, predicted: &Array2<f32>, support: &Array2<Support>) -> Array2<f32> {
     Zip::from(real).and(predicted).and(support).map_collect(|real, predicted, support| match support {
-        Support::Unseen | Support::Foreign => *real,
-        Support::Known | Support::Background => *predicted,
+        Support::Unseen => *real,
+        Support::Known | Support::Foreign | Support::Background => *predicted,
     })
 }
 
