@@ -105,7 +105,7 @@ pub fn measure(
     let found = match_patches(&window, &predicted, real, estimator)?;
     let candidates = found
         .into_par_iter()
-        .filter_map(|((row, column), patch)| {
+        .filter_map(|Found { row, column, patch }| {
             let (h, w) = real.picture.dim();
             let seen_at = [column as f32 + patch.shift[0], row as f32 + patch.shift[1]];
             if !track.view.is_inside((seen_at[1] as usize).min(h - 1), (seen_at[0] as usize).min(w - 1)) {
@@ -119,13 +119,22 @@ pub fn measure(
     Ok((predicted, candidates))
 }
 
-/// The patches of `window` that are found again in the real picture, by row and column of the whole picture.
+/// A patch that was found again in the real picture.
+struct Found {
+    /// Row in the whole predicted picture.
+    row: usize,
+    /// Column.
+    column: usize,
+    patch: PatchMatch,
+}
+
+/// The patches of `window` that are found again in the real picture.
 fn match_patches(
     window: &Window,
     predicted: &Predicted,
     real: RealPicture<'_>,
     estimator: &dyn ResidualEstimator,
-) -> Result<Vec<((usize, usize), PatchMatch)>, VisionError> {
+) -> Result<Vec<Found>, VisionError> {
     let (picture, seen, support) =
         (window.cut(&predicted.picture), window.cut(real.picture), window.cut(&predicted.support));
     let picture = with_unseen_from(&seen, &picture, &support);
@@ -159,7 +168,11 @@ fn match_patches(
         .flat_map_iter(|row| columns.iter().map(move |column| (row, *column)))
         .filter_map(|(row, column)| {
             let within = (row - window.rows.start, column - window.columns.start);
-            (support[within] == Support::Known).then(|| matched(within)).flatten().map(|patch| ((row, column), patch))
+            (support[within] == Support::Known).then(|| matched(within)).flatten().map(|patch| Found {
+                row,
+                column,
+                patch,
+            })
         })
         .collect())
 }
