@@ -2,8 +2,8 @@
 //!
 //! A camera's frame is read once, predicted and measured twice (with the look of the frame before and with that of
 //! frame 0), and drawn twice more (for the next frame's look and for visibility); the paint is taken of the frame and
-//! of both predictions, there only around the specimen; a moment is lifted twice. The parts are timed at one late moment, where the structure is
-//! folded and the deviation large.
+//! of both predictions, there only around the specimen; a moment is lifted twice. The parts are timed at one late
+//! moment, where the structure is folded and the deviation large.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
