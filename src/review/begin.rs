@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::align::align_camera;
 use super::distrust::{distrust_image, distrust_impactor, distrust_what_moves};
-use super::early::find_trigger;
+use super::early::{Early, find_trigger};
 use super::impactor::ImpactorSearch;
 use super::live::FilmWatch;
 use super::measure::CameraTrack;
@@ -45,12 +45,11 @@ impl<'a> Film<'_, 'a> {
         report("align", 0)?;
         let (mut alignment, mut tracks) = align_all(setup, source, undeformed)?;
         report("trigger", 0)?;
-        let mut early = find_trigger(setup, source, undeformed, moments, &tracks)?;
+        let mut early = find_trigger(setup, source, undeformed, moments, &tracks, None)?;
+        report("impactor", 0)?;
+        let search = self.find_impactor(&mut early, &tracks, watch.arrived())?;
         let quiet = quiet_moments(source, moments, undeformed, offset_of(early.fit).0, &alignment)?;
         let moved = distrust_what_moves(setup, source, moments, &quiet, &mut tracks)?;
-        report("impactor", 0)?;
-        let mut search = ImpactorSearch::default();
-        search.look(self, &tracks, offset_of(early.fit).0, watch.arrived())?;
         let hidden = match &search.found {
             Some(impactor) => distrust_image(impactor, &mut tracks),
             None => distrust_impactor(setup, source, moments, &quiet, &mut tracks)?,
@@ -58,7 +57,8 @@ impl<'a> Film<'_, 'a> {
         if hidden || moved {
             drop(early);
             report("trigger", 0)?;
-            early = find_trigger(setup, source, undeformed, moments, &tracks)?;
+            let way = search.found.as_ref().map(|impactor| impactor.way(moments));
+            early = find_trigger(setup, source, undeformed, moments, &tracks, way.as_ref())?;
         }
         let trigger = early.fit;
         let (offset_s, offset_sigma_s) = offset_of(trigger);
@@ -67,6 +67,29 @@ impl<'a> Film<'_, 'a> {
             (a.time_offset_s, a.time_offset_sigma_s) = (offset_s, offset_sigma_s);
         }
         Ok(Begun { alignment, trigger, search, tracked, tracker })
+    }
+
+    /// Looks for the impactor in the first `arrived` moments and fits the trigger again to its way. When that shows that
+    /// it was looked for at a wrong time, it is looked for once more.
+    fn find_impactor(
+        &self,
+        early: &mut Early<'a>,
+        tracks: &[CameraTrack],
+        arrived: usize,
+    ) -> Result<ImpactorSearch<'a>, SessionError> {
+        /// An error of the clock that puts the impactor a mm from its place, s.
+        const WRONG_S: f64 = 1.5e-4;
+        let mut search = ImpactorSearch::default();
+        for _ in 0..2 {
+            let looked_at_s = offset_of(early.fit).0;
+            search.look(self, tracks, looked_at_s, arrived)?;
+            let Some(impactor) = &search.found else { break };
+            early.refit(Some(&impactor.way(self.moments)));
+            if (offset_of(early.fit).0 - looked_at_s).abs() < WRONG_S {
+                break;
+            }
+        }
+        Ok(search)
     }
 }
 

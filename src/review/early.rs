@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::impactor::ImpactorWay;
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError, load_pictures, vector};
 use super::timeline::Moment;
@@ -15,6 +16,8 @@ pub(super) struct Early<'a> {
     tracker: Tracker<'a>,
     /// One a moment, from the first on.
     steps: Vec<EarlyTracked>,
+    /// What the simulation and the film say of the nodes that move most.
+    compared: Option<(NodeHistory, Vec<EarlyStep>)>,
     /// The tracker after the last few moments at which the simulation was still at rest, with how many those were. No
     /// more of them are kept, since each holds a picture a camera.
     at_rest: VecDeque<(usize, TrackerState)>,
@@ -27,6 +30,22 @@ struct EarlyTracked {
 }
 
 impl<'a> Early<'a> {
+    /// Fits the trigger again with what is known now of the impactor's way.
+    pub(super) fn refit(&mut self, way: Option<&ImpactorWay<'_>>) {
+        let Some((history, seen)) = &self.compared else { return };
+        // The moment after the last one that was tracked still belongs to the first contact.
+        let until_s = match &self.steps[..] {
+            [.., before, last] => 2.0 * last.time_s - before.time_s,
+            _ => f64::INFINITY,
+        };
+        let way = way.map(|w| ImpactorWay {
+            seen: w.seen.iter().copied().filter(|(time_s, _)| *time_s <= until_s).collect(),
+            ..w.clone()
+        });
+        self.fit = fit_trigger(history, seen, way.as_ref());
+        tracing::debug!(fit = ?self.fit, way = way.map_or(0, |w| w.seen.len()), "the trigger");
+    }
+
     /// The steps that would be the same if they were tracked again with the trigger off by `offset_s` and with the
     /// looks of `tracks`, and the tracker as it was after them: the frames before the first motion, mostly.
     pub(super) fn still_true(
@@ -64,13 +83,15 @@ impl<'a> Early<'a> {
     }
 }
 
-/// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen.
+/// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen, there and of the
+/// impactor.
 pub(super) fn find_trigger<'a>(
     setup: &ReviewSetup<'a>,
     source: &dyn ReviewSource,
     undeformed: &[[f32; 3]],
     moments: &[Moment],
     tracks: &[CameraTrack],
+    way: Option<&ImpactorWay<'_>>,
 ) -> Result<Early<'a>, SessionError> {
     /// Moving frames that are looked at; later ones differ for other reasons than the clock.
     const EARLY: usize = 3;
@@ -79,7 +100,7 @@ pub(super) fn find_trigger<'a>(
     /// Kept states of the tracker: an offset of as many frames less one costs nothing.
     const STATES: usize = 3;
     let tracker = Tracker::new(setup.skin, undeformed, tracks.to_vec());
-    let mut early = Early { fit: None, tracker, steps: Vec::new(), at_rest: VecDeque::new() };
+    let mut early = Early { fit: None, tracker, steps: Vec::new(), compared: None, at_rest: VecDeque::new() };
     if setup.state_times_s.len() < 2 {
         return Ok(early);
     }
@@ -103,7 +124,8 @@ pub(super) fn find_trigger<'a>(
     let history = node_history(setup, source, &nodes, 1.6 * (last + LARGEST_OFFSET_S))?;
     let seen: Vec<EarlyStep> =
         early.steps.iter().map(|s| early_step(s.time_s, &s.simulated, &s.step, &nodes)).collect();
-    early.fit = fit_trigger(&history, &seen);
+    early.compared = Some((history, seen));
+    early.refit(way);
     Ok(early)
 }
 

@@ -37,4 +37,4 @@ pub use session::{
 };
 pub use timeline::{Moment, moments};
 pub use track::{StepPicture, TrackError, TrackedStep, Tracker};
-pub use trigger::{EarlyStep, LARGEST_OFFSET_S, NodeHistory, TriggerFit, fit_trigger};
+pub use trigger::{LARGEST_OFFSET_S, TriggerFit};

@@ -4,28 +4,33 @@
 //! the offset whatever the structure does later. The measured positions of the early frames are compared with the
 //! simulation at `rate * (film time + offset)`: the rate is a nuisance that stands for another impact speed, and the
 //! error allowed grows with the motion, so that the first moving frames decide and a real mismatch does not.
+//!
+//! An impactor that was followed in the film is the better clock. It is so heavy that it hardly minds what the structure
+//! does: one that waits for the shot shows to a hundredth of a frame when it starts, and one that comes shows at least
+//! the rate, without which a test that is faster than its simulation passes for one that began earlier.
 
 use nalgebra::{Matrix3, Vector3};
 
+use super::impactor::{Before, ImpactorWay};
 use crate::geom::bracket;
 
 /// The measured positions of some nodes at one film time.
 #[derive(Debug, Clone)]
-pub struct EarlyStep {
+pub(super) struct EarlyStep {
     /// Film time, s.
-    pub time_s: f64,
+    pub(super) time_s: f64,
     /// One entry a node of the [`NodeHistory`]: measured position and its covariance, mm and mm²; `None` where it was
     /// not measured.
-    pub measured: Vec<Option<(Vector3<f64>, Matrix3<f64>)>>,
+    pub(super) measured: Vec<Option<(Vector3<f64>, Matrix3<f64>)>>,
 }
 
 /// What the simulation says of the same nodes.
 #[derive(Debug, Clone)]
-pub struct NodeHistory {
+pub(super) struct NodeHistory {
     /// Times of the states, s, rising.
-    pub times_s: Vec<f64>,
+    pub(super) times_s: Vec<f64>,
     /// `[state][node]`, mm.
-    pub positions_mm: Vec<Vec<Vector3<f64>>>,
+    pub(super) positions_mm: Vec<Vec<Vector3<f64>>>,
 }
 
 /// The solved offset.
@@ -48,17 +53,36 @@ const COMMON_MM: f64 = 0.1;
 /// Prior of the rate: 1-sigma about 1.
 const RATE_SIGMA: f64 = 0.15;
 /// Nodes of one region err together; a frame counts as so many independent ones.
-const REGIONS_A_FRAME: f64 = 6.0;
+const REGIONS_A_FRAME: f64 = 3.0;
+/// Error of the impactor's way from one frame to the next, 1-sigma, mm, and how much otherwise it may be slowed down than
+/// the simulation's, as a share of its way since the contact.
+const WAY_MM: f64 = 0.05;
+const SHARE_OF_WAY: f64 = 0.02;
+/// How sure it is that the contact comes before the first motion, 1-sigma, s.
+const CONTACT_SIGMA_S: f64 = 5e-5;
+/// The impactor's way is told from so many moments at least.
+const LEAST_OF_WAY: usize = 3;
 
-/// Finds the offset; `None` when nothing that was measured moves in the simulation.
-#[must_use]
-pub fn fit_trigger(history: &NodeHistory, steps: &[EarlyStep]) -> Option<TriggerFit> {
+/// Finds the offset, with the `way` of the impactor where it was followed; `None` when nothing that was measured moves
+/// in the simulation.
+pub(super) fn fit_trigger(
+    history: &NodeHistory,
+    steps: &[EarlyStep],
+    way: Option<&ImpactorWay<'_>>,
+) -> Option<TriggerFit> {
     let measured: usize = steps.iter().map(|s| s.measured.iter().flatten().count()).sum();
     if measured == 0 || !something_moves(history) {
         return None;
     }
     let weighed = weigh(history, steps);
-    let cost = |offset: f64, rate: f64| total_cost(history, &weighed, offset, rate, measured);
+    let way = way.filter(|w| w.seen.len() >= LEAST_OF_WAY);
+    let begun_s = first_motion_s(history, steps);
+    let cost = |offset: f64, rate: f64| {
+        let too_late_s = begun_s.map_or(0.0, |t| (-t - offset).max(0.0));
+        total_cost(history, &weighed, offset, rate, measured)
+            + way.map_or(0.0, |w| way_cost(w, offset, rate))
+            + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
+    };
     let (mut best, mut span) = ([0.0, 1.0], [LARGEST_OFFSET_S, 0.3]);
     let mut least = cost(best[0], best[1]);
     for level in 0..6 {
@@ -87,6 +111,31 @@ pub fn fit_trigger(history: &NodeHistory, steps: &[EarlyStep]) -> Option<Trigger
 fn something_moves(history: &NodeHistory) -> bool {
     let Some((first, rest)) = history.positions_mm.split_first() else { return false };
     rest.iter().any(|state| state.iter().zip(first).any(|(a, b)| (a - b).norm() > 0.5))
+}
+
+/// Film time of the first step at which most nodes have moved: the contact came before, whatever came after.
+fn first_motion_s(history: &NodeHistory, steps: &[EarlyStep]) -> Option<f64> {
+    /// Three of four nodes have moved so many times farther than they had before, and than this, mm.
+    const FARTHER: f64 = 2.5;
+    const LEAST_MM: f64 = 0.2;
+    let mut before_mm = LEAST_MM;
+    for step in steps {
+        let moved = step.measured.iter().enumerate().filter_map(|(node, seen)| {
+            let (position, _) = (*seen)?;
+            Some((position - history.positions_mm[0][node]).norm())
+        });
+        let mut moved: Vec<f64> = moved.collect();
+        if moved.is_empty() {
+            continue;
+        }
+        let quarter = moved.len() / 4;
+        let moved_mm = *moved.select_nth_unstable_by(quarter, f64::total_cmp).1;
+        if moved_mm > FARTHER * before_mm {
+            return Some(step.time_s);
+        }
+        before_mm = before_mm.max(moved_mm);
+    }
+    None
 }
 
 /// What of a step does not depend on offset and rate.
@@ -138,6 +187,22 @@ fn total_cost(history: &NodeHistory, steps: &[Weighed], offset: f64, rate: f64, 
     0.5 * sum * (REGIONS_A_FRAME * frames / measured as f64).min(1.0) + 0.5 * ((rate - 1.0) / RATE_SIGMA).powi(2)
 }
 
+/// Negative log-likelihood of the impactor's way, whatever it did before it touched.
+fn way_cost(way: &ImpactorWay<'_>, offset: f64, rate: f64) -> f64 {
+    let if_it = |before: Before| {
+        let of = |(time_s, seen_mm): &(f64, f64)| {
+            let expected_mm = rate * way.line.since_contact_mm(before, time_s + offset);
+            let variance = WAY_MM.powi(2) + (SHARE_OF_WAY * expected_mm.max(0.0)).powi(2);
+            (seen_mm - expected_mm, variance)
+        };
+        let left: Vec<(f64, f64)> = way.seen.iter().map(of).collect();
+        // From where the way is counted is not known.
+        let start_mm = left.iter().map(|(l, v)| l / v).sum::<f64>() / left.iter().map(|(_, v)| 1.0 / v).sum::<f64>();
+        left.iter().map(|(l, v)| 0.5 * ((l - start_mm).powi(2) / v + v.ln())).sum::<f64>()
+    };
+    if_it(Before::Waits).min(if_it(Before::Comes))
+}
+
 /// What the best fit leaves of the motion, as a share of it: the median over the moving nodes. A test that equals its
 /// simulation leaves next to nothing, and its clock is then known much better than that of a test that differs.
 fn share_left(history: &NodeHistory, steps: &[EarlyStep], [offset, rate]: [f64; 2]) -> f64 {
@@ -174,6 +239,7 @@ fn profile_sigma(cost: &impl Fn(f64, f64) -> f64, best: [f64; 2], least: f64) ->
 
 #[cfg(test)]
 mod tests {
+    use super::super::impactor::Line;
     use super::*;
 
     /// Forty nodes of a column that is crushed from the top at `speed` mm/s from time zero on.
@@ -207,20 +273,72 @@ mod tests {
 
     #[test]
     fn offset_is_found_for_an_identical_test() {
-        let fit = fit_trigger(&history(7600.0), &early(7600.0, 0.53e-3)).expect("it moves");
+        let fit = fit_trigger(&history(7600.0), &early(7600.0, 0.53e-3), None).expect("it moves");
         assert!((fit.offset_s - 0.53e-3).abs() < 0.03e-3, "{fit:?}");
         assert!(fit.sigma_s > 0.0 && fit.sigma_s < 0.3e-3, "{fit:?}");
     }
 
     #[test]
     fn another_impact_speed_does_not_pass_for_a_late_trigger() {
-        let fit = fit_trigger(&history(7600.0), &early(6800.0, -0.4e-3)).expect("it moves");
+        let fit = fit_trigger(&history(7600.0), &early(6800.0, -0.4e-3), None).expect("it moves");
         assert!((fit.offset_s + 0.4e-3).abs() < 0.08e-3, "{fit:?}");
         assert!((fit.rate - 6800.0 / 7600.0).abs() < 0.05, "{fit:?}");
     }
 
+    /// A test that is faster than the simulation, and whose structure gives in only half as much.
+    fn stiffer_and_faster(offset: f64) -> Vec<EarlyStep> {
+        early(0.5 * 1.15 * 7600.0, offset)
+    }
+
+    fn way<'a>(times_s: &'a [f64], travel_mm: &'a [f64], before: Before, offset: f64) -> ImpactorWay<'a> {
+        let line = Line { direction: Vector3::z(), times_s, travel_mm };
+        let seen = |i: i32| {
+            let time_s = f64::from(i) * 1.3e-3;
+            (time_s, 40.0 + 1.15 * line.since_contact_mm(before, time_s + offset))
+        };
+        ImpactorWay { seen: (-2..6).map(seen).collect(), line }
+    }
+
+    #[test]
+    fn an_impactor_that_waits_is_a_clock_whatever_the_structure_does() {
+        let (times_s, travel_mm) = ([0.0, 0.02], [0.0, 152.0]);
+        let seen = way(&times_s, &travel_mm, Before::Waits, -0.4e-3);
+        let alone = fit_trigger(&history(7600.0), &stiffer_and_faster(-0.4e-3), None).expect("it moves");
+        let fit = fit_trigger(&history(7600.0), &stiffer_and_faster(-0.4e-3), Some(&seen)).expect("it moves");
+        assert!((fit.offset_s + 0.4e-3).abs() < 0.02e-3 && (fit.rate - 1.15).abs() < 0.02, "{fit:?}");
+        assert!(fit.sigma_s < 0.1e-3 && alone.rate < 0.7, "{fit:?}, without it {alone:?}");
+    }
+
+    #[test]
+    fn an_impactor_that_comes_tells_how_fast_the_test_is() {
+        let (times_s, travel_mm) = ([0.0, 0.02], [0.0, 152.0]);
+        let seen = way(&times_s, &travel_mm, Before::Comes, 0.3e-3);
+        let fit = fit_trigger(&history(7600.0), &early(1.15 * 7600.0, 0.3e-3), Some(&seen)).expect("it moves");
+        assert!((fit.offset_s - 0.3e-3).abs() < 0.05e-3 && (fit.rate - 1.15).abs() < 0.01, "{fit:?}");
+    }
+
+    #[test]
+    fn the_contact_comes_before_the_first_motion() {
+        // A plate that gives in by 5 mm in the simulation and by 2 mm in the test, and some nodes of what was hit.
+        let gives_in = |by: f64| move |t: f64| -by * (7.0 * t.max(0.0) * 1e3 / by).min(1.0);
+        let at = |way: f64, n: i32| Vector3::new(f64::from(n), 0.0, way);
+        let place = |by: f64, t: f64, n: i32| at(if n < 36 { gives_in(by)(t) } else { -7600.0 * t.max(0.0) }, n);
+        let times_s: Vec<f64> = (0..20).map(|i| f64::from(i) * 1e-3).collect();
+        let positions_mm = times_s.iter().map(|t| (0..40).map(|n| place(5.0, *t, n)).collect()).collect();
+        let seen = |i: i32| {
+            let time_s = f64::from(i) * 1.35e-3;
+            let one = |n: i32| Some((place(2.0, time_s + 0.35e-3, n), Matrix3::identity() * 0.1));
+            EarlyStep { time_s, measured: (0..40).map(one).collect() }
+        };
+        let steps: Vec<EarlyStep> = (-2..3).map(seen).collect();
+        let history = NodeHistory { times_s, positions_mm };
+        assert_eq!(first_motion_s(&history, &steps), Some(0.0));
+        let fit = fit_trigger(&history, &steps, None).expect("it moves");
+        assert!(fit.offset_s > -0.1e-3, "{fit:?}");
+    }
+
     #[test]
     fn nothing_that_moves_gives_no_offset() {
-        assert!(fit_trigger(&history(0.0), &early(0.0, 0.0)).is_none());
+        assert!(fit_trigger(&history(0.0), &early(0.0, 0.0), None).is_none());
     }
 }

@@ -6,7 +6,7 @@ use crate::geom::bracket;
 
 /// What the impactor of a film does before it touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
+pub(in crate::review) enum Before {
     /// It rests where it is going to touch: a press, or a film that was drawn.
     Waits,
     /// It comes with the speed that it has when it touches.
@@ -26,13 +26,21 @@ pub(super) struct Pace {
 
 /// The way of the simulation's impactor.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
+pub(in crate::review) struct Line<'a> {
     /// Where it goes, unit length.
-    pub(super) direction: Vector3<f64>,
+    pub(in crate::review) direction: Vector3<f64>,
     /// Simulation times, s.
-    pub(super) times_s: &'a [f64],
+    pub(in crate::review) times_s: &'a [f64],
     /// Way since time 0, mm.
-    pub(super) travel_mm: &'a [f64],
+    pub(in crate::review) travel_mm: &'a [f64],
+}
+
+/// How far the film's impactor had come at some film times, and the way of the simulation's.
+#[derive(Debug, Clone)]
+pub(in crate::review) struct ImpactorWay<'a> {
+    /// Film times, s, and the way since one of them, mm.
+    pub(in crate::review) seen: Vec<(f64, f64)>,
+    pub(in crate::review) line: Line<'a>,
 }
 
 impl Line<'_> {
@@ -48,7 +56,7 @@ impl Line<'_> {
     }
 
     /// How far it is beyond where it touches, mm; negative before.
-    pub(super) fn since_contact_mm(&self, before: Before, time_s: f64) -> f64 {
+    pub(in crate::review) fn since_contact_mm(&self, before: Before, time_s: f64) -> f64 {
         match before {
             Before::Comes if time_s < 0.0 => self.first_speed_mm_per_s() * time_s,
             _ => self.simulated_way_mm(time_s),

@@ -25,7 +25,7 @@ use self::approach::{Approach, Place};
 use self::base::BaseShot;
 use self::contact::{cylinder_contacts, plane_contacts};
 use self::fit::fit_to_motion;
-use self::line::{Line, Pace};
+use self::line::Pace;
 use self::outline::fit_to_outline;
 use self::ram::{RamApproach, RamPlace};
 use self::travel::{Follower, Travel};
@@ -36,6 +36,7 @@ use super::timeline::Moment;
 use crate::domain::{Impactor, RigidWall};
 use crate::geom::{Block, Camera, Cylinder, PinholeView};
 
+pub(in crate::review) use line::{Before, ImpactorWay, Line};
 pub(in crate::review) use look::trusted_beside_impactor;
 pub(in crate::review) use search::ImpactorSearch;
 
@@ -172,6 +173,12 @@ impl<'a> FilmedImpactor<'a> {
     /// At how many moments it was seen well enough.
     pub(super) fn moments_seen(&self) -> usize {
         self.travel.iter().flatten().count()
+    }
+
+    /// Its way as far as it was followed in `moments`, beside the simulation's.
+    pub(super) fn way(&self, moments: &[Moment]) -> ImpactorWay<'a> {
+        let seen = moments.iter().zip(&self.travel).filter_map(|(m, t)| Some((m.time_s, (*t)?.way_mm))).collect();
+        ImpactorWay { seen, line: self.found.line() }
     }
 
     /// Its image in frame 0, a few pixels larger: that look is not the specimen's.
