@@ -209,3 +209,16 @@ fn sighting(
         information: covariance.try_inverse()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_frame_0_did_not_show_of_the_mesh_is_filled_from_the_real_picture() {
+        let support = ndarray::arr2(&[[Support::Known, Support::Unseen], [Support::Foreign, Support::Background]]);
+        let (real, predicted) = (Array2::from_elem((2, 2), 0.9), Array2::from_elem((2, 2), 0.2));
+        let filled = with_unseen_from(&real, &predicted, &support);
+        assert_eq!(filled, ndarray::arr2(&[[0.2, 0.9], [0.2, 0.2]]));
+    }
+}
