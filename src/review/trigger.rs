@@ -78,11 +78,19 @@ pub(super) fn fit_trigger(
     let way = way.filter(|w| w.seen.len() >= LEAST_OF_WAY);
     let begun_s = first_motion_s(history, steps);
     let cost = |offset: f64, rate: f64| {
-        let too_late_s = begun_s.map_or(0.0, |t| (-t - offset).max(0.0));
+        let too_late_s = begun_s.map_or(0.0, |t| (history.times_s[0] - t - offset).max(0.0));
         total_cost(history, &weighed, offset, rate, measured)
             + way.map_or(0.0, |w| way_cost(w, offset, rate))
             + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
     };
+    let (best, least) = cheapest(&cost);
+    let share = share_left(history, steps, best);
+    let sigma_s = profile_sigma(&cost, best, least) * (share / SHARE_OF_MOTION).clamp(0.25, 3.0);
+    Some(TriggerFit { offset_s: best[0], sigma_s, rate: best[1] })
+}
+
+/// Offset and rate of the least cost, and that cost: by a grid that closes in.
+fn cheapest(cost: &impl Fn(f64, f64) -> f64) -> ([f64; 2], f64) {
     let (mut best, mut span) = ([0.0, 1.0], [LARGEST_OFFSET_S, 0.3]);
     let mut least = cost(best[0], best[1]);
     for level in 0..6 {
@@ -103,9 +111,7 @@ pub(super) fn fit_trigger(
         }
         span = [span[0] * 1.5 / f64::from(n), span[1] * 1.5 / f64::from(m)];
     }
-    let share = share_left(history, steps, best);
-    let sigma_s = profile_sigma(&cost, best, least) * (share / SHARE_OF_MOTION).clamp(0.25, 3.0);
-    Some(TriggerFit { offset_s: best[0], sigma_s, rate: best[1] })
+    (best, least)
 }
 
 fn something_moves(history: &NodeHistory) -> bool {
