@@ -84,12 +84,12 @@ fn a_crash_box_that_folds_elsewhere() {
 #[test]
 fn a_beam_behind_a_pole() {
     // The rear plate is missed: 25 elements hardly beyond the tolerance, which the pole hides from both cameras.
-    let error_left = Some([0.30, 0.60]);
+    let error_left = Some([0.30, 0.57]);
     check(&Claim { test: "bumper-T3", error_left, coverage: 0.8, f1: 0.95, parts_missed: 1, onset_frames: 1.0 });
 }
 
 #[test]
 fn a_hat_beam_without_marks() {
     let error_left = Some([0.12, 0.24]);
-    check(&Claim { test: "hat_beam-T4", error_left, coverage: 0.84, f1: 0.95, parts_missed: 0, onset_frames: 1.0 });
+    check(&Claim { test: "hat_beam-T4", error_left, coverage: 0.85, f1: 0.95, parts_missed: 0, onset_frames: 1.0 });
 }

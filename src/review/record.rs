@@ -106,7 +106,7 @@ const LARGEST_REPORTED_SIGMA: (f64, f64, f64) = (1.0, 0.5, 0.15);
 
 /// What no camera measured may be ahead of its simulation or behind it, 1-sigma, s: it is told from its surroundings, as
 /// if it had deformed as far as in the simulation.
-const UNSEEN_CLOCK_S: f64 = 2e-4;
+const UNSEEN_CLOCK_S: f64 = 1.5e-4;
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, used once")]
 pub(super) fn record_step(
