@@ -82,8 +82,12 @@ impl<'a> Film<'_, 'a> {
         let mut search = ImpactorSearch::default();
         for _ in 0..2 {
             let looked_at_s = offset_of(early.fit).0;
+            let before = search.found.take();
             search.look(self, tracks, looked_at_s, arrived)?;
-            let Some(impactor) = &search.found else { break };
+            let Some(impactor) = &search.found else {
+                search.found = before;
+                break;
+            };
             early.refit(Some(&impactor.way(self.moments)));
             if (offset_of(early.fit).0 - looked_at_s).abs() < WRONG_S {
                 break;
