@@ -6,8 +6,8 @@
 //! error allowed grows with the motion, so that the first moving frames decide and a real mismatch does not.
 //!
 //! An impactor that was followed in the film is the better clock. It is so heavy that it hardly minds what the structure
-//! does: one that waits for the shot shows to a hundredth of a frame when it starts, and one that comes shows at least
-//! the rate, without which a test that is faster than its simulation passes for one that began earlier.
+//! does: one that waits for the shot shows to a few hundredths of a frame when it starts, and one that comes shows at
+//! least the rate, without which a test that is faster than its simulation passes for one that began earlier.
 
 use nalgebra::{Matrix3, Vector3};
 
