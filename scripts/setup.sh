@@ -119,7 +119,7 @@ onnx_runtime() {
     else
         "${pip[@]}" --no-deps "$package==$version"
     fi
-    # The libraries find each other by $ORIGIN, so all lie in one folder (hard links: no second copy of CUDA).
+    # All lie in one folder: CUDA's find each other there, and Crumple loads them before the provider asks for them.
     find .ort.tmp/wheel \( -path '*/onnxruntime/capi/*' -o -path '*/nvidia/*/lib/*' \) \
         -name 'lib*.so*' -type f -exec cp -ln {} .ort.tmp/ \;
     rm -rf .ort.tmp/wheel

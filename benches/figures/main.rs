@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
 mod files;
+mod gpu;
 mod ingest;
 mod memory;
 mod model;
@@ -43,11 +44,12 @@ fn main() {
     let small = !arguments.iter().any(|a| a == "--bench") || cfg!(debug_assertions);
     let only: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
     let plan = Plan { repeats: if small { 1 } else { 5 }, small };
-    let parts: [(&str, Table); 7] = [
+    let parts: [(&str, Table); 8] = [
         ("ingest", ingest::table),
         ("raster", raster::table),
         ("pipeline", pipeline::table),
         ("model", model::table),
+        ("gpu", gpu::table),
         ("memory", memory::table),
         ("size", size::table),
         ("size-review", size::review_table),

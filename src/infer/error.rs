@@ -85,7 +85,7 @@ pub enum InferError {
     #[error("the model's output {output} is {found}, expected {expected}")]
     Output {
         /// Which output.
-        output: &'static str,
+        output: String,
         /// What came.
         found: String,
         /// What the contract says.

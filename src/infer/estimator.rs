@@ -6,6 +6,7 @@ use super::backend::ResidualRequest;
 use super::engine::{Engine, EngineOptions};
 use super::error::InferError;
 use super::onnx::OnnxBackend;
+use super::stats::EngineStats;
 use crate::domain::{ExecutionProvider, ModelDigest};
 use crate::vision::{DenseResidual, DisFlow, Paint, PicturePair, ResidualEstimator, VisionError, local_contrast};
 
@@ -39,6 +40,12 @@ impl OnnxEstimator {
         let queue = rayon::current_num_threads().max(LEAST_QUEUE);
         let engine = Engine::start(backend, EngineOptions { queue, ..EngineOptions::default() })?;
         Ok(Self { engine, digest, provider })
+    }
+
+    /// How long the model's answers took and how many there were.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        self.engine.stats()
     }
 }
 

@@ -25,6 +25,7 @@ mod estimator;
 mod onnx;
 mod padding;
 mod provider;
+mod resident;
 mod stats;
 
 pub use backend::{Backend, ResidualOutput, ResidualRequest};

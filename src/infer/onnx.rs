@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use ndarray::{Array4, ArrayView4, Axis, Ix4};
+use ndarray::{Array2, Array4, ArrayView2, ArrayView4, ArrayViewD, ArrayViewMut4, Ix4};
 use ort::environment::Environment;
 use ort::session::{Session, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
@@ -11,14 +12,19 @@ use sha2::{Digest, Sha256};
 
 use super::backend::{Backend, ResidualOutput, ResidualRequest};
 use super::error::InferError;
-use super::padding::{Fill, crop_plane, crop_planes, padded_length, stack};
-use super::provider::{ProviderRequest, missing_for, registrations};
+use super::padding::{Fill, crop_plane, crop_planes, lay, padded_length, stack};
+use super::provider::{ProviderRequest, load_companions, missing_for, registrations};
+use super::resident::{Home, Options, Resident};
 use crate::domain::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
 
 /// How many requests go into one run; more only cost memory, on the processor they gain nothing.
 const MAX_BATCH_CPU: usize = 4;
 /// The same on a GPU, which wants to be filled.
 const MAX_BATCH_GPU: usize = 16;
+
+/// Sides of what a GPU is given are multiples of this, px: the first run of a new shape is slow there, and a review looks at
+/// windows of many sizes. A multiple of the contract's own.
+const GPU_MULTIPLE: usize = 128;
 
 /// The library of this process and its environment: ONNX Runtime can be loaded once only.
 static RUNTIME: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
@@ -30,6 +36,9 @@ pub struct OnnxBackend {
     spec: ModelSpec,
     digest: ModelDigest,
     provider: ExecutionProvider,
+    /// On a GPU: what stays there.
+    pub(super) resident: Option<Resident>,
+    unrecorded: Options,
 }
 
 impl OnnxBackend {
@@ -54,7 +63,77 @@ impl OnnxBackend {
         let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         tracing::info!(model = %name, %version, provider = %used, "model loaded");
         drop(metadata);
-        Ok(Self { session, spec, digest: ModelDigest { name, version, sha256 }, provider: used })
+        let digest = ModelDigest { name, version, sha256 };
+        let backend =
+            Self { session, spec, digest, provider: used, resident: None, unrecorded: Options::unrecorded()? };
+        if used != ExecutionProvider::Cuda {
+            return Ok(backend);
+        }
+        backend.recording(&environment, &bytes)
+    }
+
+    /// The same on CUDA with tensors that stay there and runs that are recorded, if this model's can be.
+    fn recording(self, environment: &Environment, bytes: &[u8]) -> Result<Self, InferError> {
+        let unrecorded = Options::unrecorded()?;
+        let session = match commit(environment, bytes, self.provider, true) {
+            Ok(session) => session,
+            Err(error) => return Ok(self.told_why_not(&error)),
+        };
+        let resident = Some(Resident::new(Home::Gpu));
+        let (spec, digest) = (self.spec.clone(), self.digest.clone());
+        let mut recording = Self { session, spec, digest, provider: self.provider, resident, unrecorded };
+        // Some nodes refuse only while they are recorded; after that a session is of no use any more.
+        match recording.try_recording() {
+            Ok(()) => Ok(recording),
+            Err(error) => Ok(self.told_why_not(&error)),
+        }
+    }
+
+    fn try_recording(&mut self) -> Result<(), InferError> {
+        if let Some(resident) = &mut self.resident {
+            resident.bind(&self.session, &self.spec, (1, GPU_MULTIPLE, GPU_MULTIPLE));
+        }
+        self.health()
+    }
+
+    fn told_why_not(self, error: &dyn std::error::Error) -> Self {
+        tracing::warn!(%error, "runs of this model are not recorded as CUDA graphs");
+        self
+    }
+
+    /// Keeps tensors at `home`, as a GPU does.
+    #[cfg(test)]
+    pub(super) fn keeping(mut self, home: Home) -> Self {
+        self.resident = Some(Resident::new(home));
+        self
+    }
+
+    /// Height and width that the model accepts, at least `size`; on a GPU of few kinds only.
+    fn padded(&self, size: (usize, usize)) -> (usize, usize) {
+        let multiple = if self.resident.is_some() { GPU_MULTIPLE } else { self.spec.size_multiple };
+        (padded_length(size.0, multiple), padded_length(size.1, multiple))
+    }
+
+    /// Runs the model `times` times on what lies on the GPU already: what it costs there without any transfer, for
+    /// benches. `None` where tensors do not stay on a device.
+    ///
+    /// # Errors
+    /// As [`Backend::run`].
+    pub fn time_resident(
+        &mut self,
+        batch: usize,
+        size: (usize, usize),
+        times: usize,
+    ) -> Result<Option<Duration>, InferError> {
+        let (height, width) = self.padded(size);
+        let shape = (batch.next_power_of_two(), height, width);
+        let Some(resident) = &mut self.resident else { return Ok(None) };
+        if !resident.bind(&self.session, &self.spec, shape) {
+            return Ok(None);
+        }
+        let begun = Instant::now();
+        resident.replay(&mut self.session, shape, times)?;
+        Ok(Some(begun.elapsed()))
     }
 
     /// Name, version and SHA-256 of the model file.
@@ -88,42 +167,60 @@ impl Backend for OnnxBackend {
         }
     }
 
+    fn warm_up(&mut self, size: (usize, usize)) -> Result<(), InferError> {
+        let blank = ResidualRequest::blank(size.0, size.1);
+        let (height, width) = self.padded(size);
+        // On a GPU the shapes of all batches are bound and recorded now, not while somebody waits.
+        let mut batch = if self.resident.is_some() { self.max_batch() } else { 1 };
+        while batch > 0 {
+            if let Some(resident) = &mut self.resident {
+                resident.bind(&self.session, &self.spec, (batch, height, width));
+            }
+            self.run(&vec![blank.clone(); batch])?;
+            batch /= 2;
+        }
+        Ok(())
+    }
+
     fn run(&mut self, batch: &[ResidualRequest]) -> Result<Vec<ResidualOutput>, InferError> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let size = first.size();
-        let multiple = self.spec.size_multiple;
-        let (height, width) = (padded_length(size.0, multiple), padded_length(size.1, multiple));
-        let plane = |of: fn(&ResidualRequest) -> &ndarray::Array2<f32>, fill| {
-            stack(&batch.iter().map(|r| vec![of(r).view()]).collect::<Vec<_>>(), height, width, fill)
-        };
-        let predicted = plane(|r| &r.predicted, Fill::Edge);
-        let real = plane(|r| &r.real, Fill::Edge);
-        let visible = plane(|r| &r.visible, Fill::Zero);
-        let start: Vec<_> =
-            batch.iter().map(|r| vec![r.start.index_axis(Axis(0), 0), r.start.index_axis(Axis(0), 1)]).collect();
-        let start = stack(&start, height, width, Fill::Edge);
-        let doubt = plane(|r| &r.doubt, Fill::Edge);
-        let outputs = self.session.run(ort::inputs! {
-            "predicted" => view(&predicted)?,
-            "real" => view(&real)?,
-            "visible" => view(&visible)?,
-            "start" => view(&start)?,
-            "doubt" => view(&doubt)?,
-        })?;
+        let (height, width) = self.padded(size);
+        let answers = |outputs: [ArrayView4<'_, f32>; 3]| answers(&outputs, batch.len(), size);
+        if let Some(resident) = &mut self.resident {
+            let shape = (batch.len().next_power_of_two(), height, width);
+            if resident.takes(&self.session, &self.spec, shape) {
+                let fill = |place: usize, target: ArrayViewMut4<'_, f32>| {
+                    let (planes, fill) = planes(batch, place);
+                    lay(&planes, target, fill);
+                };
+                return resident.run(&mut self.session, shape, fill, answers);
+            }
+        }
+        let inputs: [Array4<f32>; 5] = std::array::from_fn(|place| {
+            let (planes, fill) = planes(batch, place);
+            stack(&planes, height, width, fill)
+        });
+        let [predicted, real, visible, start, doubt] = &inputs;
+        let outputs = self.session.run_with_options(
+            ort::inputs! {
+                "predicted" => view(predicted)?,
+                "real" => view(real)?,
+                "visible" => view(visible)?,
+                "start" => view(start)?,
+                "doubt" => view(doubt)?,
+            },
+            self.unrecorded.run(),
+        )?;
         let flow = output(&outputs, "flow", (batch.len(), 2, height, width))?;
         let log_var = output(&outputs, "log_var", (batch.len(), 1, height, width))?;
         let present = output(&outputs, "present", (batch.len(), 1, height, width))?;
-        let answers = (0..batch.len()).map(|b| ResidualOutput {
-            flow: crop_planes(&flow, b, size),
-            log_var: crop_plane(&log_var, b, 0, size),
-            present: crop_plane(&present, b, 0, size),
-        });
-        Ok(answers.collect())
+        Ok(answers([flow, log_var, present]))
     }
 
     fn health(&mut self) -> Result<(), InferError> {
         let side = self.spec.size_multiple;
-        self.warm_up((side, side))
+        self.run(&[ResidualRequest::blank(side, side)]).map(drop)
     }
 }
 
@@ -135,15 +232,54 @@ fn view(tensor: &Array4<f32>) -> Result<TensorRef<'_, f32>, InferError> {
     Ok(TensorRef::from_array_view(tensor.view())?)
 }
 
+/// The planes of input `place` of the contract, request by request, and how they are padded.
+fn planes(batch: &[ResidualRequest], place: usize) -> (Vec<Vec<ArrayView2<'_, f32>>>, Fill) {
+    let of = |plane: fn(&ResidualRequest) -> &Array2<f32>| batch.iter().map(|r| vec![plane(r).view()]).collect();
+    match place {
+        0 => (of(|r| &r.predicted), Fill::Edge),
+        1 => (of(|r| &r.real), Fill::Edge),
+        2 => (of(|r| &r.visible), Fill::Zero),
+        3 => (batch.iter().map(|r| r.start.outer_iter().collect()).collect(), Fill::Edge),
+        _ => (of(|r| &r.doubt), Fill::Edge),
+    }
+}
+
+/// The answers to the first `count` requests of a run, each of height and width `size`.
+fn answers(
+    [flow, log_var, present]: &[ArrayView4<'_, f32>; 3],
+    count: usize,
+    size: (usize, usize),
+) -> Vec<ResidualOutput> {
+    let one = |b| ResidualOutput {
+        flow: crop_planes(flow, b, size),
+        log_var: crop_plane(log_var, b, 0, size),
+        present: crop_plane(present, b, 0, size),
+    };
+    (0..count).map(one).collect()
+}
+
 /// Output `name` as an array, after its shape and its numbers were checked.
 fn output<'o>(
     outputs: &'o SessionOutputs<'_>,
     name: &'static str,
     expected: (usize, usize, usize, usize),
 ) -> Result<ArrayView4<'o, f32>, InferError> {
-    let fault = |found: String| InferError::Output { output: name, found, expected: format!("finite {expected:?}") };
-    let value = outputs.get(name).ok_or_else(|| fault("missing".to_owned()))?;
-    let array = value.try_extract_array::<f32>()?;
+    let missing = || InferError::Output {
+        output: name.to_owned(),
+        found: "missing".to_owned(),
+        expected: format!("{expected:?}"),
+    };
+    checked(name, outputs.get(name).ok_or_else(missing)?.try_extract_array::<f32>()?, expected)
+}
+
+/// `array`, output `name`, after its shape and its numbers were checked.
+pub(super) fn checked<'o>(
+    name: &str,
+    array: ArrayViewD<'o, f32>,
+    expected: (usize, usize, usize, usize),
+) -> Result<ArrayView4<'o, f32>, InferError> {
+    let fault =
+        |found: String| InferError::Output { output: name.to_owned(), found, expected: format!("finite {expected:?}") };
     let shape = format!("{:?}", array.shape());
     let array = array.into_dimensionality::<Ix4>().map_err(|_| fault(shape.clone()))?;
     if array.dim() != expected {
@@ -186,12 +322,13 @@ fn open_session(
         }
         // A provider that cannot start says so when it is registered or when the model is placed on it. A model that
         // is broken in itself is told from that by loading it on the processor.
-        let on_cpu = commit(environment, bytes, ExecutionProvider::Cpu)
+        let on_cpu = commit(environment, bytes, ExecutionProvider::Cpu, false)
             .map_err(|source| InferError::ModelRefused { path: path.to_path_buf(), source })?;
         if used == ExecutionProvider::Cpu {
             return Ok((on_cpu, used));
         }
-        commit(environment, bytes, used)
+        load_companions(library)
+            .and_then(|()| commit(environment, bytes, used, false))
             .map(|session| (session, used))
             .map_err(|e| InferError::Provider { wanted: request, found: format!("ONNX Runtime says: {e}") })
     };
@@ -209,13 +346,18 @@ fn open_session(
     }
 }
 
-fn commit(environment: &Environment, bytes: &[u8], provider: ExecutionProvider) -> Result<Session, ort::Error> {
-    let session = Session::builder(environment)?
+/// A session on `provider`; on CUDA with `graphs`, runs that ask for it are recorded.
+fn commit(
+    environment: &Environment,
+    bytes: &[u8],
+    provider: ExecutionProvider,
+    graphs: bool,
+) -> Result<Session, ort::Error> {
+    Session::builder(environment)?
         // Waiting threads that spin would take the cores from the rasteriser, which shares them.
         .with_intra_op_spinning(false)?
-        .with_execution_providers(registrations(provider))?
-        .commit_from_memory(bytes)?;
-    Ok(session)
+        .with_execution_providers(registrations(provider, graphs))?
+        .commit_from_memory(bytes)
 }
 
 /// Compares the graph's inputs and outputs with the contract.

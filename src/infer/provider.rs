@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use ort::ep::cuda::{CUDA_DYLIBS, CUDNN_DYLIBS, ConvAlgorithmSearch, preload_dylibs};
 use ort::ep::{CPU, CUDA, ExecutionProvider as _, ExecutionProviderDispatch, TensorRT};
 
 /// What the caller asks for.
@@ -57,10 +58,19 @@ impl FromStr for ProviderRequest {
 /// The provider registrations for a session that must run on `provider`; each fails loudly.
 ///
 /// TensorRT takes CUDA along for the nodes that it does not know. The processor is named, too, so that ONNX Runtime's
-/// own choice of a device never applies.
-pub(super) fn registrations(provider: crate::domain::ExecutionProvider) -> Vec<ExecutionProviderDispatch> {
+/// own choice of a device never applies. With `graphs`, CUDA records runs that ask for it.
+pub(super) fn registrations(
+    provider: crate::domain::ExecutionProvider,
+    graphs: bool,
+) -> Vec<ExecutionProviderDispatch> {
     use crate::domain::ExecutionProvider as Used;
-    let cuda = || CUDA::default().build().error_on_failure();
+    // Residuals are sub-pixel: 32 bits stay 32 bits (the 16-bit file is there for speed). Windows of a review have many
+    // sizes, for each of which an exhaustive search for the best convolution would take longer than the run.
+    let cuda = || {
+        let search = ConvAlgorithmSearch::Heuristic;
+        let cuda = CUDA::default().with_tf32(false).with_conv_algorithm_search(search).with_cuda_graph(graphs);
+        cuda.build().error_on_failure()
+    };
     match provider {
         Used::Cuda => vec![cuda()],
         Used::Tensorrt => vec![TensorRT::default().build().error_on_failure(), cuda()],
@@ -96,6 +106,17 @@ pub(super) fn missing_for(wanted: ProviderRequest, library: &Path) -> Option<Str
         missing.push(format!("{module} is not in {}", folder.display()));
     }
     if missing.is_empty() { None } else { Some(missing.join("; ")) }
+}
+
+/// Loads the CUDA libraries that lie beside `library`, where `make setup` puts them: the provider itself would look for
+/// them in the system's folders alone.
+///
+/// # Errors
+/// When one of them cannot be loaded.
+pub(super) fn load_companions(library: &Path) -> ort::Result<()> {
+    let Some(folder) = library.parent() else { return Ok(()) };
+    let there = |file: &str| folder.join(file).is_file().then_some(folder);
+    preload_dylibs(there(CUDA_DYLIBS[0]), there(CUDNN_DYLIBS[0]))
 }
 
 /// The providers that the loaded library was built with, among those that the product knows.
