@@ -10,16 +10,20 @@ pub(super) fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize
 }
 
 /// Mean over channels of `a(x) · b(x + d)` for each `d` of the window, rows first; zero outside.
+///
+/// A row of `a` times a row of `b` is one matrix product; the window is a band of it. That is more arithmetic than is
+/// needed and far fewer launches, which are what a GPU waits for here.
 pub(super) fn correlate(a: &Tensor, b: &Tensor, radius: usize) -> Result<Tensor> {
-    let (_, _, height, width) = a.dims4()?;
-    let padded = b.pad_with_zeros(2, radius, radius)?.pad_with_zeros(3, radius, radius)?;
+    let (batch, channels, height, width) = a.dims4()?;
     let side = 2 * radius + 1;
-    let one = |d: usize| {
-        let moved = padded.narrow(2, d / side, height)?.narrow(3, d % side, width)?;
-        (a * moved)?.mean_keepdim(1)
-    };
-    let window = (0..side * side).map(one).collect::<Result<Vec<_>>>()?;
-    Tensor::cat(&window, 1)
+    let padded = b.pad_with_zeros(2, radius, radius)?.pad_with_zeros(3, radius, radius)?;
+    let (rows, padded) = (a.permute((0, 2, 3, 1))?.contiguous()?, padded.transpose(1, 2)?.contiguous()?);
+    let band = (0..width * side).map(|i| (i / side + i % side) as u32).collect();
+    let band = Tensor::from_vec(band, (1, 1, width, side), a.device())?;
+    let band = band.broadcast_as((batch, height, width, side))?.contiguous()?;
+    let one = |dy: usize| rows.matmul(&padded.narrow(1, dy, height)?.contiguous()?)?.gather(&band, 3);
+    let window = (0..side).map(one).collect::<Result<Vec<_>>>()?;
+    Tensor::cat(&window, 3)?.permute((0, 3, 1, 2))? / channels as f64
 }
 
 /// `x` read at each pixel's position plus `flow`, bilinear, edges held; the flow gets no gradient.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
@@ -203,12 +204,24 @@ struct Run<'a> {
     state: Checkpoint,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     fn fit(
         &mut self,
         network: &mut ResidualNetwork,
         progress: &mut dyn FnMut(TrainProgress) -> ControlFlow<()>,
     ) -> Result<(), TrainError> {
+        std::thread::scope(|scope| self.fit_within(scope, network, progress))
+    }
+
+    fn fit_within<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        network: &mut ResidualNetwork,
+        progress: &mut dyn FnMut(TrainProgress) -> ControlFlow<()>,
+    ) -> Result<(), TrainError>
+    where
+        'a: 'scope,
+    {
         let training = &self.recipe.training;
         let crops = &self.recipe.crops;
         let plan = PoolPlan {
@@ -220,7 +233,7 @@ impl Run<'_> {
         if !network.weights.set(&self.state.weights)? {
             return Err(TrainError::Checkpoint { path: self.place.to_path_buf(), found: "of another network" });
         }
-        let mut pool = Pool::at_step(self.source, plan, self.state.step)?;
+        let mut pool = Pool::at_step(scope, self.source, plan, self.state.step)?;
         let mut clock = Clock::new(self.state.seconds);
         while self.state.step < training.steps && !self.is_done_early() {
             let batch = pool.batch(self.state.step)?;

@@ -1,6 +1,8 @@
 //! Films of several kinds mixed by their shares, and the pool of crops that a training draws its batches from.
 
 use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
 
 use super::error::TrainError;
 use super::pairs::{Batch, Cropping, FilmedPair, PairSource, Prepared, Stream, crops_of};
@@ -48,42 +50,75 @@ pub(super) struct PoolPlan {
     pub(super) batch: usize,
 }
 
+/// One film's crops, or why it could not be drawn.
+type Film = Result<Vec<Prepared>, TrainError>;
+
 /// The crops of the newest films. What a step gets depends on its number alone, so that a training can be taken up
-/// again at any step.
-pub(super) struct Pool<'s> {
-    source: &'s dyn PairSource,
+/// again at any step. The films to come are drawn ahead on all cores, while the network learns from those that are here.
+pub(super) struct Pool {
     plan: PoolPlan,
     /// Number of the oldest film in `crops`.
     oldest: usize,
     crops: VecDeque<Vec<Prepared>>,
+    /// Film `i` comes from the thread `i % threads`; each draws its films in order.
+    threads: Vec<Receiver<Film>>,
 }
 
-impl<'s> Pool<'s> {
-    /// Draws the films that step `step` needs.
-    pub(super) fn at_step(source: &'s dyn PairSource, plan: PoolPlan, step: usize) -> Result<Self, TrainError> {
-        use rayon::prelude::*;
+impl Pool {
+    /// Draws the films that step `step` needs, and those behind them on threads of `scope` until the pool is dropped.
+    pub(super) fn at_step<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        source: &'scope dyn PairSource,
+        plan: PoolPlan,
+        step: usize,
+    ) -> Result<Self, TrainError> {
         let oldest = step / plan.steps_per_film;
-        let numbers = oldest..oldest + plan.films;
-        let crops: Vec<_> = numbers
-            .into_par_iter()
-            .map(|i| crops_of(source, Stream::Training, i, plan.cropping))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { source, plan, oldest, crops: crops.into() })
+        let count = rayon::current_num_threads();
+        let thread = |k: usize| {
+            let first = oldest + (k + count - oldest % count) % count;
+            let (send, receive) = sync_channel(1);
+            let work = move || draw(source, plan.cropping, (first..).step_by(count), &send);
+            let started = std::thread::Builder::new().name(format!("films-{k}")).spawn_scoped(scope, work);
+            started.map(|_| receive).map_err(|source| TrainError::Thread { source })
+        };
+        let threads = (0..count).map(thread).collect::<Result<_, _>>()?;
+        let mut pool = Self { plan, oldest, crops: VecDeque::new(), threads };
+        while pool.crops.len() < plan.films {
+            pool.take_next()?;
+        }
+        Ok(pool)
+    }
+
+    fn take_next(&mut self) -> Result<(), TrainError> {
+        let film = self.oldest + self.crops.len();
+        let next = self.threads[film % self.threads.len()].recv();
+        self.crops.push_back(next.expect("films are drawn without end or end with an error: anything else is a bug")?);
+        Ok(())
     }
 
     /// The batch of `step`, which is not before the one asked for last.
     pub(super) fn batch(&mut self, step: usize) -> Result<Batch, TrainError> {
         while self.oldest < step / self.plan.steps_per_film {
             self.crops.pop_front();
-            let next = self.oldest + self.plan.films;
-            self.crops.push_back(crops_of(self.source, Stream::Training, next, self.plan.cropping)?);
             self.oldest += 1;
+            self.take_next()?;
         }
         let mut rng = Rng::for_name(self.plan.cropping.seed, &format!("batch/{step}"));
         let mut below = |n: usize| (rng.next() % n as u64) as usize;
         let picks: Vec<(usize, usize)> =
             (0..self.plan.batch).map(|_| (below(self.plan.films), below(self.plan.cropping.per_pair))).collect();
         Ok(Batch::from_items(picks.iter().map(|(pair, crop)| &self.crops[*pair][*crop]), self.plan.cropping.side))
+    }
+}
+
+/// Draws `films` in order and sends them, until nobody takes them or one fails.
+fn draw(source: &dyn PairSource, cropping: Cropping, films: impl Iterator<Item = usize>, send: &SyncSender<Film>) {
+    for film in films {
+        let drawn = crops_of(source, Stream::Training, film, cropping);
+        let failed = drawn.is_err();
+        if send.send(drawn).is_err() || failed {
+            return;
+        }
     }
 }
 
@@ -99,11 +134,14 @@ mod tests {
         let source = Mixed::new(vec![(1.0, Box::new(TexturePairs { settings, seed: 1 }))], 1);
         let cropping = Cropping { side: 32, per_pair: 2, seed: 5 };
         let plan = PoolPlan { cropping, films: 3, steps_per_film: 2, batch: 4 };
-        let mut from_start = Pool::at_step(&source, plan, 0).expect("pool");
-        let all: Vec<String> = (0..7).map(|s| from_start.batch(s).expect("batch").digest()).collect();
-        let mut later = Pool::at_step(&source, plan, 5).expect("pool");
-        assert_eq!(later.batch(5).expect("batch").digest(), all[5]);
-        assert_eq!(later.batch(6).expect("batch").digest(), all[6]);
+        let batches = |steps: std::ops::Range<usize>| -> Vec<String> {
+            std::thread::scope(|scope| {
+                let mut pool = Pool::at_step(scope, &source, plan, steps.start).expect("pool");
+                steps.map(|s| pool.batch(s).expect("batch").digest()).collect()
+            })
+        };
+        let all = batches(0..7);
+        assert_eq!(batches(5..7), all[5..7]);
         assert_ne!(all[0], all[1]);
     }
 }
