@@ -11,6 +11,9 @@ use super::net::{ConvSpec, LEAK, Ops};
 use super::network::Precision;
 use super::proto::{Attribute, AttributeKind, FLOAT, FLOAT16, INT64, Node, TensorData};
 
+/// Most parts that one node joins: ONNX Runtime's CUDA provider cannot record a longer one.
+const MOST_JOINED: usize = 32;
+
 /// How a value of the graph is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -152,6 +155,12 @@ impl GraphOps {
         result
     }
 
+    /// Joins channels, at most [`MOST_JOINED`] parts.
+    fn join(&mut self, parts: &[String]) -> String {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        self.node("Concat", &parts, vec![int("axis", 1)])
+    }
+
     /// The name of a constant vector of integers; equal ones are stored once.
     fn int_vector(&mut self, values: &[i64]) -> String {
         let words: Vec<String> = values.iter().map(|v| v.to_string().replace('-', "m")).collect();
@@ -185,17 +194,19 @@ impl GraphOps {
     }
 
     /// One coordinate of the grid for GridSample: `(2 (position + shift) + 1) / length - 1`.
-    fn grid_coordinate(&mut self, shift: &str, shape: &str, axis: i64) -> String {
-        let (axis_name, zero, one) = (self.int_scalar(axis), self.int_scalar(0), self.int_scalar(1));
-        let length = self.node("Gather", &[shape, &axis_name], vec![int("axis", 0)]);
-        let places = self.node("Range", &[&zero, &length, &one], vec![]);
-        let mut places = self.node("Cast", &[&places], vec![int("to", i64::from(FLOAT))]);
-        if axis == 2 {
-            let behind = self.int_vector(&[1]);
-            places = self.node("Unsqueeze", &[&places, &behind], vec![]);
-        }
-        let length = self.node("Cast", &[&length], vec![int("to", i64::from(FLOAT))]);
-        let (two, unit) = (self.float_scalar(2.0), self.float_scalar(1.0));
+    ///
+    /// Position and length are counted on one line of `shift`. Asking for its shape would be simpler, but shapes live on
+    /// the processor: a GPU would wait for them, and could not record the run as a graph.
+    fn grid_coordinate(&mut self, shift: &str, axis: i64) -> String {
+        let across = 5 - axis;
+        let line = self.slice(shift, &[0, 0], &[1, 1], &[0, across]);
+        let (none, two, unit) = (self.float_scalar(0.0), self.float_scalar(2.0), self.float_scalar(1.0));
+        let zeros = self.node("Mul", &[&line, &none], vec![]);
+        let ones = self.node("Add", &[&zeros, &unit], vec![]);
+        let along = self.int_scalar(axis);
+        let counted = self.node("CumSum", &[&ones, &along], vec![]);
+        let length = self.node("ReduceMax", &[&counted], vec![ints("axes", &[axis]), int("keepdims", 1)]);
+        let places = self.node("Sub", &[&counted, &unit], vec![]);
         let sum = self.node("Add", &[shift, &places], vec![]);
         let sum = self.node("Mul", &[&sum, &two], vec![]);
         let sum = self.node("Add", &[&sum, &unit], vec![]);
@@ -226,9 +237,11 @@ impl Ops for GraphOps {
 
     fn concat(&mut self, parts: &[&Named]) -> Result<Named, Infallible> {
         let kind = if parts.iter().any(|p| p.kind == Kind::Half) { Kind::Half } else { Kind::Single };
-        let parts: Vec<String> = parts.iter().map(|p| self.cast(p, kind)).collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        Ok(Named { name: self.node("Concat", &parts, vec![int("axis", 1)]), kind })
+        let mut parts: Vec<String> = parts.iter().map(|p| self.cast(p, kind)).collect();
+        while parts.len() > MOST_JOINED {
+            parts = parts.chunks(MOST_JOINED).map(|some| self.join(some)).collect();
+        }
+        Ok(Named { name: self.join(&parts), kind })
     }
 
     fn channels(&mut self, x: &Named, start: usize, length: usize) -> Result<Named, Infallible> {
@@ -271,9 +284,8 @@ impl Ops for GraphOps {
 
     fn warp(&mut self, x: &Named, flow: &Named) -> Result<Named, Infallible> {
         let (x, flow) = (self.single(x), self.single(flow));
-        let shape = self.node("Shape", &[&flow], vec![]);
         let (dx, dy) = (self.slice(&flow, &[0], &[1], &[1]), self.slice(&flow, &[1], &[2], &[1]));
-        let (gx, gy) = (self.grid_coordinate(&dx, &shape, 3), self.grid_coordinate(&dy, &shape, 2));
+        let (gx, gy) = (self.grid_coordinate(&dx, 3), self.grid_coordinate(&dy, 2));
         let grid = self.node("Concat", &[&gx, &gy], vec![int("axis", 1)]);
         let grid = self.node("Transpose", &[&grid], vec![ints("perm", &[0, 2, 3, 1])]);
         let attributes = vec![word("mode", "bilinear"), word("padding_mode", "border"), int("align_corners", 0)];

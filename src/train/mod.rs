@@ -10,6 +10,7 @@ mod adam;
 mod candle_ops;
 mod checkpoint;
 mod composed;
+mod cost;
 mod data;
 mod device;
 mod error;
@@ -33,6 +34,7 @@ mod texture;
 mod weights;
 
 pub use checkpoint::CurvePoint;
+pub use cost::Cost;
 pub use error::TrainError;
 pub use evaluate::{Evaluated, ZeroFlow, evaluate};
 pub use fit::{

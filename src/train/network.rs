@@ -66,6 +66,12 @@ impl ResidualNetwork {
         Ok(network)
     }
 
+    /// Sizes of its parts.
+    #[must_use]
+    pub fn shape(&self) -> &NetShape {
+        &self.shape
+    }
+
     /// How many parameters there are.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
