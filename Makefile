@@ -8,7 +8,7 @@ STUDIES ?= $(addprefix ../shared/data/simulations/,crash_box bumper hat_beam)
 LISTEN ?= 127.0.0.1:8080
 DATA ?= crumple-data
 
-.PHONY: help setup page build run review serve test api train bench lint nextest
+.PHONY: help setup page build run review serve test api train cuda bench lint nextest
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -43,6 +43,9 @@ api: build ## hold the running service against its OpenAPI description (schemath
 
 train: build ## make the shipped model again from its recipe
 	RAYON_NUM_THREADS=1 nice -n 15 $(CRUMPLE) train residual --data $(STUDIES) --recipe models/residual.toml --out models/residual.onnx
+
+cuda: page ## build the binary so that training runs on an NVIDIA GPU; neither GPU nor CUDA toolkit is needed for that
+	bash scripts/build_cuda.sh
 
 bench: setup ## run the benches; installs the peers that they compare with
 	@bash scripts/setup.sh --benches
