@@ -30,7 +30,7 @@ use crate::domain::{Tolerances, Verdict};
 use crate::geom::Skin;
 use crate::ingest::{SimulationFile, SimulationStates};
 use crate::review::{
-    FilmWatch, Judged, Measured, Moment, ReviewSetup, ReviewSource, SessionError, SourceError, judge,
+    FilmWatch, Judged, Measured, Moment, ReviewSetup, ReviewSource, SessionError, SourceError, judge_so_far,
     measure_deviation_watched,
 };
 use crate::store::NewFlag;
@@ -205,7 +205,7 @@ impl Watch<'_> {
     fn tell(&mut self, so_far: &Measured, again: bool) -> Result<(), ServiceError> {
         let index = so_far.fields.len() - 1;
         let moment = &so_far.moments[index];
-        let judged = judge(self.simulation.mesh(), self.setup, self.source, so_far, self.tolerances)?;
+        let judged = judge_so_far(self.simulation.mesh(), self.setup, self.source, so_far, self.tolerances)?;
         let flags: Vec<NewFlag> = judged.flags.iter().map(new_flag).collect();
         let arrived = {
             let mut state = self.room.lock();

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use super::judge::{ElementState, Region, element_neighbours, element_states, regions};
 use super::nearby::{GAP_ELEMENTS, join_nearby};
 use super::noise::noise_floor;
+use super::rims::Rims;
 use super::series::{empty_series, grow_series, nodes_of_parts};
 use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
 use crate::domain::{
-    BoundingBox, Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartSeries, PartSummary, Tolerances, Verdict,
+    BoundingBox, Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartId, PartSeries, PartSummary, Tolerances, Verdict,
 };
 use crate::geom::{Camera, carry_over};
 
@@ -22,6 +23,8 @@ pub struct Judged {
     pub flags: Vec<Flag>,
     /// For each moment the mismatch flag of each element, 0 for none.
     pub flag_ids: Vec<Vec<u32>>,
+    /// Parts whose finding the edges in the pictures contradict; it is among `flags` as "cannot tell".
+    pub contradicted: Vec<PartId>,
     /// By part.
     pub parts: Vec<PartSummary>,
     /// The measurement's own noise.
@@ -42,16 +45,42 @@ const UNDECIDED_MOMENTS: f64 = 0.25;
 /// Share of the squared deviation that rigid motion must explain to be called so, and below which it is not mentioned.
 const RIGID_SHARE: (f64, f64) = (0.85, 0.4);
 
-/// Judges a measurement.
+/// Judges the measurement of a whole film; what the edges in its pictures contradict is "cannot tell".
 ///
 /// # Errors
-/// When the simulation cannot be read again for the parts' positions.
+/// When the simulation or the film cannot be read again.
 pub fn judge(
     mesh: &Mesh,
     setup: &ReviewSetup<'_>,
     source: &dyn ReviewSource,
     measured: &Measured,
     tolerances: &Tolerances,
+) -> Result<Judged, SessionError> {
+    let rims = Rims::new(setup, source, measured);
+    judge_with(mesh, setup, source, measured, tolerances, &|region| rims.contradict(region))
+}
+
+/// Judges what there is of a film that is still arriving: as [`judge`], without another look at its pictures.
+///
+/// # Errors
+/// When the simulation cannot be read again for the parts' positions.
+pub fn judge_so_far(
+    mesh: &Mesh,
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    measured: &Measured,
+    tolerances: &Tolerances,
+) -> Result<Judged, SessionError> {
+    judge_with(mesh, setup, source, measured, tolerances, &|_| Ok(false))
+}
+
+fn judge_with(
+    mesh: &Mesh,
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    measured: &Measured,
+    tolerances: &Tolerances,
+    contradicted: &dyn Fn(&Region) -> Result<bool, SessionError>,
 ) -> Result<Judged, SessionError> {
     let states: Vec<Vec<ElementState>> =
         (0..measured.fields.len()).map(|i| element_states(mesh, measured, i, tolerances)).collect();
@@ -71,8 +100,11 @@ pub fn judge(
     let mut chosen: Vec<(Region, Verdict)> = join_nearby(lasting, &neighbours, GAP_ELEMENTS)
         .into_iter()
         .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
-        .map(|r| (r, Verdict::Mismatch))
-        .collect();
+        .map(|r| Ok((contradicted(&r)?, r)))
+        .map(|r| r.map(|(no, r)| (r, if no { Verdict::CannotTell } else { Verdict::Mismatch })))
+        .collect::<Result<_, SessionError>>()?;
+    let contradicted: Vec<PartId> =
+        chosen.iter().filter(|(_, v)| *v == Verdict::CannotTell).map(|(r, _)| r.part).collect();
     chosen.extend(
         undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
     );
@@ -104,11 +136,11 @@ pub fn judge(
     boxes.draw(mesh, source, &mut flags)?;
     let flags: Vec<Flag> = flags.into_iter().map(|(f, _)| f).collect();
     let parts = summaries(mesh, tolerances, &flags, series);
-    Ok(Judged { parts, flags, flag_ids, noise_floor: noise_floor(measured) })
+    Ok(Judged { parts, flags, flag_ids, contradicted, noise_floor: noise_floor(measured) })
 }
 
 /// How many elements of each part could be seen at each moment.
-struct VisibleCounts(Vec<BTreeMap<crate::domain::PartId, usize>>);
+struct VisibleCounts(Vec<BTreeMap<PartId, usize>>);
 
 impl VisibleCounts {
     fn new(mesh: &Mesh, states: &[Vec<ElementState>]) -> Self {
@@ -189,7 +221,7 @@ fn flag_of(
             ka.0.total_cmp(&kb.0).then(ka.1.cmp(&kb.1)).then(b.cmp(a))
         })
         .expect("a region has a moment, else a bug");
-    let (peak_mm, peak_sigma_mm) = sizes[&peak].unwrap_or((0.0, f64::from(f32::MAX)));
+    let (peak_mm, peak_sigma_mm) = sizes[&peak].unwrap_or_default();
     let probability = match verdict {
         Verdict::Mismatch => median_probability(states, region),
         Verdict::CannotTell => 0.5,
@@ -207,7 +239,7 @@ fn flag_of(
         onset_s: measured.fields[visible.onset(region)].time_s,
         peak_s: measured.fields[peak].time_s,
         peak_mm,
-        peak_sigma_mm: if verdict == Verdict::CannotTell { 0.0 } else { peak_sigma_mm },
+        peak_sigma_mm,
         area_mm2: area_mm2(setup, &region.elements[&peak], measured),
         kind: kind_of(verdict, rigid.map(|r| (r.rigid_rms_mm, r.deformation_rms_mm))),
         probability,

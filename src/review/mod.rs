@@ -17,6 +17,7 @@ mod noise;
 mod pace;
 mod record;
 mod rigid;
+mod rims;
 mod series;
 mod session;
 mod timeline;
@@ -24,7 +25,7 @@ mod track;
 mod trigger;
 
 pub use align::{AlignError, align_camera};
-pub use flags::{Judged, judge};
+pub use flags::{Judged, judge, judge_so_far};
 pub use impactor::Striker;
 pub use judge::{CONFIDENCE, LIKELY, normal_cdf};
 pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};

@@ -54,7 +54,7 @@ pub fn outline_sightings(
             let Some(point) = raster.surface_point(camera, skin, r, c) else { continue };
             // The rim's pixel centre lies half a pixel inside the outline.
             let rim = [c as f64 + 0.5 * normal[0], r as f64 + 0.5 * normal[1]];
-            let Some(distance) = strongest_edge(picture, rim, normal, options.reach_px) else { continue };
+            let Some(distance) = edge_across(picture, rim, normal, options.reach_px) else { continue };
             let world_mm = blend(positions_mm, skin.triangles[point.triangle as usize], point.barycentric);
             let expected = camera.pinhole_pixel_from_world(world_mm);
             found.push(Sighting {
@@ -86,8 +86,10 @@ fn outward_normal(covered: &impl Fn(i64, i64) -> bool, r: i64, c: i64) -> Option
     (length > 4.0).then(|| [x / length, y / length])
 }
 
-/// Signed distance along `normal` to the strongest edge; `None` when no edge stands out.
-fn strongest_edge(picture: &Array2<f32>, at: [f64; 2], normal: [f64; 2], reach_px: f64) -> Option<f64> {
+/// Signed distance in px along `normal` (unit length) from `at` to the strongest edge within `reach_px`; `None` when no
+/// edge stands out.
+#[must_use]
+pub fn edge_across(picture: &Array2<f32>, at: [f64; 2], normal: [f64; 2], reach_px: f64) -> Option<f64> {
     const STEP: f64 = 0.5;
     let steps = (reach_px / STEP).ceil() as i32;
     // Averaging along the edge keeps the surface's own texture from passing for its outline.
