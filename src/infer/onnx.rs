@@ -64,41 +64,28 @@ impl OnnxBackend {
         tracing::info!(model = %name, %version, provider = %used, "model loaded");
         drop(metadata);
         let digest = ModelDigest { name, version, sha256 };
-        let backend =
-            Self { session, spec, digest, provider: used, resident: None, unrecorded: Options::unrecorded()? };
-        if used != ExecutionProvider::Cuda {
-            return Ok(backend);
-        }
-        backend.recording(&environment, &bytes)
-    }
-
-    /// The same on CUDA with tensors that stay there and runs that are recorded, if this model's can be.
-    fn recording(self, environment: &Environment, bytes: &[u8]) -> Result<Self, InferError> {
         let unrecorded = Options::unrecorded()?;
-        let session = match commit(environment, bytes, self.provider, true) {
-            Ok(session) => session,
-            Err(error) => return Ok(self.told_why_not(&error)),
-        };
-        let resident = Some(Resident::new(Home::Gpu));
-        let (spec, digest) = (self.spec.clone(), self.digest.clone());
-        let mut recording = Self { session, spec, digest, provider: self.provider, resident, unrecorded };
+        let mut backend = Self { session, spec, digest, provider: used, resident: None, unrecorded };
+        if used == ExecutionProvider::Cuda
+            && let Err(error) = backend.begin_recording(&environment, &bytes)
+        {
+            tracing::warn!(%error, "runs of this model are not recorded as CUDA graphs");
+        }
+        Ok(backend)
+    }
+
+    /// From now on tensors stay on the GPU and runs are recorded; after an error everything is as before.
+    fn begin_recording(&mut self, environment: &Environment, bytes: &[u8]) -> Result<(), InferError> {
+        let recording = commit(environment, bytes, self.provider, true)?;
+        let plain = std::mem::replace(&mut self.session, recording);
+        let mut resident = Resident::new(Home::Gpu);
+        resident.bind(&self.session, &self.spec, (1, GPU_MULTIPLE, GPU_MULTIPLE));
+        self.resident = Some(resident);
         // Some nodes refuse only while they are recorded; after that a session is of no use any more.
-        match recording.try_recording() {
-            Ok(()) => Ok(recording),
-            Err(error) => Ok(self.told_why_not(&error)),
-        }
-    }
-
-    fn try_recording(&mut self) -> Result<(), InferError> {
-        if let Some(resident) = &mut self.resident {
-            resident.bind(&self.session, &self.spec, (1, GPU_MULTIPLE, GPU_MULTIPLE));
-        }
-        self.health()
-    }
-
-    fn told_why_not(self, error: &dyn std::error::Error) -> Self {
-        tracing::warn!(%error, "runs of this model are not recorded as CUDA graphs");
-        self
+        self.health().inspect_err(|_| {
+            self.resident = None;
+            self.session = plain;
+        })
     }
 
     /// Keeps tensors at `home`, as a GPU does.
@@ -327,8 +314,8 @@ fn open_session(
         if used == ExecutionProvider::Cpu {
             return Ok((on_cpu, used));
         }
-        load_companions(library)
-            .and_then(|()| commit(environment, bytes, used, false))
+        load_companions(library);
+        commit(environment, bytes, used, false)
             .map(|session| (session, used))
             .map_err(|e| InferError::Provider { wanted: request, found: format!("ONNX Runtime says: {e}") })
     };

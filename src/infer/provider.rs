@@ -109,14 +109,13 @@ pub(super) fn missing_for(wanted: ProviderRequest, library: &Path) -> Option<Str
 }
 
 /// Loads the CUDA libraries that lie beside `library`, where `make setup` puts them: the provider itself would look for
-/// them in the system's folders alone.
-///
-/// # Errors
-/// When one of them cannot be loaded.
-pub(super) fn load_companions(library: &Path) -> ort::Result<()> {
-    let Some(folder) = library.parent() else { return Ok(()) };
+/// them in the system's folders alone. Where one is missing it still may find that one there, or says what it lacks.
+pub(super) fn load_companions(library: &Path) {
+    let Some(folder) = library.parent() else { return };
     let there = |file: &str| folder.join(file).is_file().then_some(folder);
-    preload_dylibs(there(CUDA_DYLIBS[0]), there(CUDNN_DYLIBS[0]))
+    if let Err(error) = preload_dylibs(there(CUDA_DYLIBS[0]), there(CUDNN_DYLIBS[0])) {
+        tracing::warn!(%error, folder = %folder.display(), "CUDA's libraries beside ONNX Runtime are not complete");
+    }
 }
 
 /// The providers that the loaded library was built with, among those that the product knows.

@@ -5,7 +5,8 @@
 //! simulation has it. A finding whose edges nearly all lie where the simulation has them is contradicted.
 //!
 //! In 13 films with known truth, of the flags with enough edges to tell, one was false: 88 % of its edges lay at the
-//! simulation's place, of the others' at most 15 %.
+//! simulation's place, of the others' at most 15 % (by a prototype of this rule; the rule itself changed no flag of 37
+//! films, among them two false ones with too few edges to tell).
 
 use std::collections::HashMap;
 
