@@ -1,15 +1,19 @@
 //! Bad input through the binary: each case ends with exit code 2 and its own message – what was found, what was
 //! expected, where – and leaves nothing behind.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
+use crumple::jobs::{ReviewError, ReviewRequest, ToleranceRequest, review_test};
+use crumple::vision::DisFlow;
 use hdf5::File;
 use ndarray::Array3;
 
 use crate::support::plate::{Plate, pose_matrix};
 use crate::support::program::Desk;
+use crate::support::shared;
 
 /// A sound pair, made once; each test spoils a copy of its own.
 static SOUND: LazyLock<Plate> = LazyLock::new(|| Plate::new(0.0));
@@ -237,8 +241,30 @@ fn a_mesh_that_was_not_filmed() {
     };
     refused_record(
         smaller,
-        &["the mesh of run.vtkhdf is not what test.h5 shows", "expected at least 33 %", "--partial-mesh"],
+        &["the mesh of run.vtkhdf is not what test.h5 shows", "expected at least 62 %", "--partial-mesh"],
     );
+}
+
+#[test]
+fn the_meshes_of_other_structures_are_refused_on_the_shared_films() {
+    for (film, own) in [("crash_box-T1", "crash_box"), ("bumper-T3", "bumper"), ("hat_beam-T4", "hat_beam")] {
+        for other in ["crash_box", "bumper", "hat_beam"].into_iter().filter(|other| *other != own) {
+            let simulation = shared(&format!("simulations/{other}/run_000.vtkhdf"));
+            let (Some(simulation), Some(test)) = (simulation, shared(&format!("tests/{film}.h5"))) else { return };
+            let folder = tempfile::tempdir().expect("a folder");
+            let request = ReviewRequest {
+                simulation,
+                simulation_options: SimulationOptions::default(),
+                test,
+                out: folder.path().join("out"),
+                tolerances: ToleranceRequest::uniform(5.0),
+                partial_mesh: false,
+                report: false,
+            };
+            let refused = review_test(&request, &DisFlow, &|_| ControlFlow::Continue(())).err();
+            assert!(matches!(refused, Some(ReviewError::OtherMesh { .. })), "{film} against a {other}: {refused:?}");
+        }
+    }
 }
 
 #[test]

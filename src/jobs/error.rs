@@ -31,9 +31,10 @@ pub enum ReviewError {
     },
     /// The mesh is not what frame 0 shows.
     #[error(
-        "the mesh of {} is not what {} shows: of {edges} edges near its outline in frame 0 only {share_percent:.0} % lie \
-         within {close_px} px of it, expected at least {least_percent:.0} %; check that this structure was tested, its \
-         position and its unit, or say --partial-mesh where the mesh is only a part of what was filmed",
+        "the mesh of {} is not what {} shows: at {places} places of its outline in frame 0 the picture's edge is stronger \
+         than those beside it in {stronger_percent:.0} %, expected at least {least_percent:.0} % (by chance 50 %); check \
+         that this structure was tested, its position and its unit, or say --partial-mesh where the mesh is only a part of \
+         what was filmed",
         simulation.display(), test.display()
     )]
     OtherMesh {
@@ -41,13 +42,11 @@ pub enum ReviewError {
         simulation: PathBuf,
         /// The test.
         test: PathBuf,
-        /// How many edges the pictures show near the outline.
-        edges: usize,
-        /// How many of them lie on it, %.
-        share_percent: f64,
-        /// How near that is, px.
-        close_px: f64,
-        /// How many it should be, %.
+        /// At how many places of the outline that was asked.
+        places: usize,
+        /// How often the edge on the outline is stronger than one beside it, %.
+        stronger_percent: f64,
+        /// How often it should be, %.
         least_percent: f64,
     },
     /// The tolerances do not fit the simulation.

@@ -10,7 +10,7 @@ mod window;
 
 pub use error::VisionError;
 pub use flow::{DenseResidual, DenseStart, DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads};
-pub use outline::{OutlineOptions, edge_across, outline_sightings};
+pub use outline::{OutlineOptions, Prominence, edge_across, outline_prominence, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};
 pub use predict::{Appearance, Predicted, Support, blend, is_visible, predict};

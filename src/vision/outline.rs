@@ -32,43 +32,94 @@ pub fn outline_sightings(
     picture: &Array2<f32>,
     options: OutlineOptions,
 ) -> Vec<Sighting> {
-    let (h, w) = picture.dim();
+    let sighting = |rim: RimPoint| {
+        let RimPoint { pixel: [r, c], at, normal } = rim;
+        let point = raster.surface_point(camera, skin, r, c)?;
+        let distance = edge_across(picture, at, normal, options.reach_px)?;
+        let world_mm = blend(positions_mm, skin.triangles[point.triangle as usize], point.barycentric);
+        let expected = camera.pinhole_pixel_from_world(world_mm);
+        let pixel = [
+            expected.x + (at[0] + distance * normal[0] - c as f64) - 0.5 * normal[0],
+            expected.y + (at[1] + distance * normal[1] - r as f64) - 0.5 * normal[1],
+        ];
+        Some(Sighting { world_mm, pixel, across: Some(normal), sigma_px: options.sigma_px })
+    };
+    rim_points(raster, options.stride).into_iter().filter_map(sighting).collect()
+}
+
+/// How much an outline stands out from what lies to both sides of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Prominence {
+    /// Places of the outline that were looked at.
+    pub places: usize,
+    /// Over all of them: how often the picture's edge on the outline is stronger than one beside it, 0 to 1. By chance
+    /// it is one half.
+    pub stronger: f64,
+}
+
+impl Prominence {
+    /// What is seen of one outline in two pictures.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let places = self.places + other.places;
+        let sum = self.places as f64 * self.stronger + other.places as f64 * other.stronger;
+        Self { places, stronger: if places > 0 { sum / places as f64 } else { 0.0 } }
+    }
+}
+
+/// How much the outline of the mesh, drawn as `raster`, stands out in the picture from what lies up to `reach_px` to both
+/// sides. It ranks edges and does not ask how strong they are, so that a grey part on a grey floor counts like a white
+/// part on a black one.
+#[must_use]
+pub fn outline_prominence(raster: &Raster, picture: &Array2<f32>, reach_px: f64, stride: usize) -> Prominence {
+    /// An edge this close is the outline's, one that lies farther than this beside it is another one, px.
+    const ON_PX: f64 = 1.0;
+    const BESIDE_PX: f64 = 3.0;
+    let stronger = |rim: RimPoint| {
+        let strength = strength_across(picture, rim.at, rim.normal, reach_px)?;
+        let middle = (strength.len() / 2) as f64;
+        let off_px = |i: usize| (i as f64 - middle).abs() * STEP_PX;
+        let pick = |wanted: &dyn Fn(f64) -> bool| -> Vec<f32> {
+            strength.iter().enumerate().filter(|(i, _)| wanted(off_px(*i))).map(|(_, s)| *s).collect()
+        };
+        let (on, beside) = (pick(&|d| d <= ON_PX), pick(&|d| d > BESIDE_PX));
+        let wins = on.iter().map(|a| beside.iter().filter(|b| a > b).count()).sum::<usize>();
+        Some(wins as f64 / (on.len() * beside.len()).max(1) as f64)
+    };
+    let all: Vec<f64> = rim_points(raster, stride).into_iter().filter_map(stronger).collect();
+    Prominence { places: all.len(), stronger: all.iter().sum::<f64>() / all.len().max(1) as f64 }
+}
+
+/// A pixel on the rim of what is drawn.
+struct RimPoint {
+    /// Row and column.
+    pixel: [usize; 2],
+    /// The outline there: the rim's pixel centre lies half a pixel inside of it. Column and row, px.
+    at: [f64; 2],
+    /// From the covered to the empty side, unit length.
+    normal: [f64; 2],
+}
+
+/// Every `stride`-th pixel of the rim that has a clear direction.
+fn rim_points(raster: &Raster, stride: usize) -> Vec<RimPoint> {
+    let (h, w) = raster.triangle.dim();
     let covered = |r: i64, c: i64| {
         r >= 0 && c >= 0 && r < h as i64 && c < w as i64 && raster.triangle[(r as usize, c as usize)] != NO_TRIANGLE
     };
-    let mut found = Vec::new();
-    let mut count = 0usize;
-    for r in 4..h.saturating_sub(4) {
-        for c in 4..w.saturating_sub(4) {
-            let (ri, ci) = (r as i64, c as i64);
-            let rim = covered(ri, ci)
-                && !(covered(ri - 1, ci) && covered(ri + 1, ci) && covered(ri, ci - 1) && covered(ri, ci + 1));
-            if !rim {
-                continue;
-            }
-            count += 1;
-            if !count.is_multiple_of(options.stride) {
-                continue;
-            }
-            let Some(normal) = outward_normal(&covered, ri, ci) else { continue };
-            let Some(point) = raster.surface_point(camera, skin, r, c) else { continue };
-            // The rim's pixel centre lies half a pixel inside the outline.
-            let rim = [c as f64 + 0.5 * normal[0], r as f64 + 0.5 * normal[1]];
-            let Some(distance) = edge_across(picture, rim, normal, options.reach_px) else { continue };
-            let world_mm = blend(positions_mm, skin.triangles[point.triangle as usize], point.barycentric);
-            let expected = camera.pinhole_pixel_from_world(world_mm);
-            found.push(Sighting {
-                world_mm,
-                pixel: [
-                    expected.x + (rim[0] + distance * normal[0] - c as f64) - 0.5 * normal[0],
-                    expected.y + (rim[1] + distance * normal[1] - r as f64) - 0.5 * normal[1],
-                ],
-                across: Some(normal),
-                sigma_px: options.sigma_px,
-            });
-        }
-    }
-    found
+    let on_rim = |&(r, c): &(i64, i64)| {
+        covered(r, c) && !(covered(r - 1, c) && covered(r + 1, c) && covered(r, c - 1) && covered(r, c + 1))
+    };
+    let pixels = (4..h as i64 - 4).flat_map(|r| (4..w as i64 - 4).map(move |c| (r, c)));
+    pixels
+        .filter(on_rim)
+        .skip(stride.saturating_sub(1))
+        .step_by(stride.max(1))
+        .filter_map(|(r, c)| {
+            let normal = outward_normal(&covered, r, c)?;
+            let at = [c as f64 + 0.5 * normal[0], r as f64 + 0.5 * normal[1]];
+            Some(RimPoint { pixel: [r as usize, c as usize], at, normal })
+        })
+        .collect()
 }
 
 /// Unit vector from the covered to the empty side, from a 7×7 neighbourhood.
@@ -86,12 +137,29 @@ fn outward_normal(covered: &impl Fn(i64, i64) -> bool, r: i64, c: i64) -> Option
     (length > 4.0).then(|| [x / length, y / length])
 }
 
+/// Distance between two places across an outline at which the edge is told, px.
+const STEP_PX: f64 = 0.5;
+
 /// Signed distance in px along `normal` (unit length) from `at` to the strongest edge within `reach_px`; `None` when no
 /// edge stands out.
 #[must_use]
 pub fn edge_across(picture: &Array2<f32>, at: [f64; 2], normal: [f64; 2], reach_px: f64) -> Option<f64> {
-    const STEP: f64 = 0.5;
-    let steps = (reach_px / STEP).ceil() as i32;
+    let strength = strength_across(picture, at, normal, reach_px)?;
+    let (best, peak) = strength.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, s)| (i, *s))?;
+    let second =
+        strength.iter().enumerate().filter(|(i, _)| i.abs_diff(best) > 4).map(|(_, s)| *s).fold(0.0f32, f32::max);
+    if peak < 0.04 || second > 0.7 * peak || best == 0 || best + 1 == strength.len() {
+        return None;
+    }
+    let (a, b, c) = (strength[best - 1], peak, strength[best + 1]);
+    let vertex = if (a - 2.0 * b + c).abs() > 1e-9 { 0.5 * (a - c) / (a - 2.0 * b + c) } else { 0.0 };
+    Some((best as f64 - (strength.len() / 2) as f64 + f64::from(vertex)) * STEP_PX)
+}
+
+/// Strength of the edge at places across an outline, [`STEP_PX`] apart, from `reach_px` inside to as far outside; `None`
+/// where the picture ends.
+fn strength_across(picture: &Array2<f32>, at: [f64; 2], normal: [f64; 2], reach_px: f64) -> Option<Vec<f32>> {
+    let steps = (reach_px / STEP_PX).ceil() as i32;
     // Averaging along the edge keeps the surface's own texture from passing for its outline.
     let value = |d: f64| -> Option<f32> {
         let mut sum = 0.0;
@@ -103,20 +171,11 @@ pub fn edge_across(picture: &Array2<f32>, at: [f64; 2], normal: [f64; 2], reach_
         }
         Some(sum / 5.0)
     };
-    let mut strength = Vec::with_capacity((2 * steps + 1) as usize);
-    for i in -steps..=steps {
-        let d = f64::from(i) * STEP;
-        strength.push((value(d + 1.0)? - value(d - 1.0)?).abs());
-    }
-    let (best, peak) = strength.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, s)| (i, *s))?;
-    let second =
-        strength.iter().enumerate().filter(|(i, _)| i.abs_diff(best) > 4).map(|(_, s)| *s).fold(0.0f32, f32::max);
-    if peak < 0.04 || second > 0.7 * peak || best == 0 || best + 1 == strength.len() {
-        return None;
-    }
-    let (a, b, c) = (strength[best - 1], peak, strength[best + 1]);
-    let vertex = if (a - 2.0 * b + c).abs() > 1e-9 { 0.5 * (a - c) / (a - 2.0 * b + c) } else { 0.0 };
-    Some((best as f64 - f64::from(steps) + f64::from(vertex)) * STEP)
+    let edge = |i: i32| {
+        let d = f64::from(i) * STEP_PX;
+        Some((value(d + 1.0)? - value(d - 1.0)?).abs())
+    };
+    (-steps..=steps).map(edge).collect()
 }
 
 #[cfg(test)]
@@ -126,9 +185,8 @@ mod tests {
     use crate::geom::pose::{PosePrior, moved_pose, refine_pose};
     use crate::geom::rasterise;
 
-    #[test]
-    fn the_outline_of_a_plate_brings_the_camera_back() {
-        let camera = Camera {
+    fn camera() -> Camera {
+        Camera {
             width: 320,
             height: 240,
             intrinsics: Intrinsics { fx: 500.0, fy: 500.0, cx: 160.0, cy: 120.0 },
@@ -137,9 +195,18 @@ mod tests {
                 rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
                 translation_mm: [0.0, 0.0, 500.0],
             },
-        };
+        }
+    }
+
+    fn plate_skin() -> Skin {
+        Skin { triangles: vec![[0, 1, 2], [0, 2, 3]], element_of: vec![0, 0] }
+    }
+
+    #[test]
+    fn the_outline_of_a_plate_brings_the_camera_back() {
+        let camera = camera();
         let positions = vec![[-80.0, -60.0, 0.0], [90.0, -50.0, 0.0], [80.0, 60.0, 0.0], [-90.0, 50.0, 0.0]];
-        let skin = Skin { triangles: vec![[0, 1, 2], [0, 2, 3]], element_of: vec![0, 0] };
+        let skin = plate_skin();
         let motion = nalgebra::Vector6::new(0.002, -0.0015, 0.004, 0.8, -0.5, 0.0);
         let truth = camera.at(moved_pose(&camera.pose, &motion));
         let seen = rasterise(&truth, &skin, &positions);
@@ -156,5 +223,23 @@ mod tests {
             let (a, b) = (truth.pinhole_pixel_from_world(p), at.pinhole_pixel_from_world(p));
             assert!((a.x - b.x).hypot(a.y - b.y) < 0.35, "{a:?} {b:?}");
         }
+    }
+
+    /// A plate of another grey than what lies behind it, both more restless than they differ; and the plate drawn where
+    /// it is and where it is not.
+    #[test]
+    fn a_faint_outline_stands_out_where_it_is_and_nowhere_else() {
+        let plate = |x: f32, y: f32| {
+            let corners = [[x, y, 0.0], [x + 160.0, y, 0.0], [x + 160.0, y + 110.0, 0.0], [x, y + 110.0, 0.0]];
+            rasterise(&camera(), &plate_skin(), &corners)
+        };
+        let (there, elsewhere) = (plate(-80.0, -60.0), plate(-60.0, -35.0));
+        let paint = |(r, c): (usize, usize)| 0.05 * (0.7 * r as f32).sin() * (0.9 * c as f32).cos();
+        let grey = |at: (usize, usize)| if there.triangle[at] == NO_TRIANGLE { 0.5 } else { 0.56 };
+        let picture = Array2::from_shape_fn((240, 320), |at| grey(at) + paint(at));
+        let seen = outline_prominence(&there, &picture, 14.0, 2);
+        let beside = outline_prominence(&elsewhere, &picture, 14.0, 2);
+        assert!(seen.places > 150 && seen.stronger > 0.7, "{seen:?}");
+        assert!((beside.stronger - 0.5).abs() < 0.12, "{beside:?}");
     }
 }
