@@ -60,6 +60,9 @@ const WAY_MM: f64 = 0.05;
 const SHARE_OF_WAY: f64 = 0.02;
 /// How sure it is that the contact comes before the first motion, 1-sigma, s.
 const CONTACT_SIGMA_S: f64 = 5e-5;
+/// Where the nodes and the impactor's way contradict each other by more than 3 sigma, something else was followed than
+/// the impactor, or it was looked for at a wrong time: the nodes are believed. As a cost.
+const CONTRADICTION: f64 = 4.5;
 /// The impactor's way is told from so many moments at least.
 const LEAST_OF_WAY: usize = 3;
 
@@ -75,18 +78,40 @@ pub(super) fn fit_trigger(
         return None;
     }
     let weighed = weigh(history, steps);
-    let way = way.filter(|w| w.seen.len() >= LEAST_OF_WAY);
     let begun_s = first_motion_s(history, steps);
-    let cost = |offset: f64, rate: f64| {
+    let by_nodes = |offset: f64, rate: f64| {
         let too_late_s = begun_s.map_or(0.0, |t| (history.times_s[0] - t - offset).max(0.0));
-        total_cost(history, &weighed, offset, rate, measured)
-            + way.map_or(0.0, |w| way_cost(w, offset, rate))
-            + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
+        total_cost(history, &weighed, offset, rate, measured) + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
     };
-    let (best, least) = cheapest(&cost);
+    let alone = Solution::of(&by_nodes);
+    let way = way.filter(|w| w.seen.len() >= LEAST_OF_WAY);
+    let with_way = way.map(|w| Solution::of(&|offset, rate| by_nodes(offset, rate) + way_cost(w, offset, rate)));
+    // How fast the nodes move beside the impactor is the structure's affair.
+    let at_any_rate =
+        |offset: f64| (50..=160).map(|r| by_nodes(offset, 0.01 * f64::from(r))).fold(f64::INFINITY, f64::min);
+    let agrees = |s: &Solution| at_any_rate(s.best[0]) - alone.least < CONTRADICTION;
+    let Solution { best, sigma_s, .. } = with_way.filter(agrees).unwrap_or(alone);
     let share = share_left(history, steps, best);
-    let sigma_s = profile_sigma(&cost, best, least) * (share / SHARE_OF_MOTION).clamp(0.25, 3.0);
+    let sigma_s = sigma_s * (share / SHARE_OF_MOTION).clamp(0.25, 3.0);
     Some(TriggerFit { offset_s: best[0], sigma_s, rate: best[1] })
+}
+
+/// Where a cost is least.
+#[derive(Debug, Clone, Copy)]
+struct Solution {
+    /// Offset in s, and rate.
+    best: [f64; 2],
+    /// The cost there.
+    least: f64,
+    /// 1-sigma of the offset, s.
+    sigma_s: f64,
+}
+
+impl Solution {
+    fn of(cost: &impl Fn(f64, f64) -> f64) -> Self {
+        let (best, least) = cheapest(cost);
+        Self { best, least, sigma_s: profile_sigma(cost, best, least) }
+    }
 }
 
 /// Offset and rate of the least cost, and that cost: by a grid that closes in.
@@ -321,6 +346,16 @@ mod tests {
         let seen = way(&times_s, &travel_mm, Before::Comes, 0.3e-3);
         let fit = fit_trigger(&history(7600.0), &early(1.15 * 7600.0, 0.3e-3), Some(&seen)).expect("it moves");
         assert!((fit.offset_s - 0.3e-3).abs() < 0.05e-3 && (fit.rate - 1.15).abs() < 0.01, "{fit:?}");
+    }
+
+    #[test]
+    fn a_way_that_contradicts_the_structure_is_not_believed() {
+        // It was looked for 4 ms too late, where it waits for a shot that in truth has long begun.
+        let (times_s, travel_mm) = ([0.0, 0.02], [0.0, 152.0]);
+        let seen = way(&times_s, &travel_mm, Before::Waits, -4.0e-3);
+        let fit = fit_trigger(&history(7600.0), &early(7600.0, 0.2e-3), Some(&seen)).expect("it moves");
+        assert_eq!(Some(fit), fit_trigger(&history(7600.0), &early(7600.0, 0.2e-3), None));
+        assert!((fit.offset_s - 0.2e-3).abs() < 0.03e-3, "{fit:?}");
     }
 
     #[test]
