@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use super::judge::{ElementState, Region, element_neighbours, element_states, regions};
 use super::nearby::{GAP_ELEMENTS, join_nearby};
 use super::noise::noise_floor;
-use super::rims::Rims;
 use super::series::{empty_series, grow_series, nodes_of_parts};
 use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
+use super::witness::Witnesses;
 use crate::domain::{
     BoundingBox, Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartId, PartSeries, PartSummary, Tolerances, Verdict,
 };
@@ -23,7 +23,7 @@ pub struct Judged {
     pub flags: Vec<Flag>,
     /// For each moment the mismatch flag of each element, 0 for none.
     pub flag_ids: Vec<Vec<u32>>,
-    /// Parts whose finding the edges in the pictures contradict; it is among `flags` as "cannot tell".
+    /// Parts whose finding the pictures contradict; it is among `flags` as "cannot tell".
     pub contradicted: Vec<PartId>,
     /// By part.
     pub parts: Vec<PartSummary>,
@@ -45,7 +45,7 @@ const UNDECIDED_MOMENTS: f64 = 0.25;
 /// Share of the squared deviation that rigid motion must explain to be called so, and below which it is not mentioned.
 const RIGID_SHARE: (f64, f64) = (0.85, 0.4);
 
-/// Judges the measurement of a whole film; what the edges in its pictures contradict is "cannot tell".
+/// Judges the measurement of a whole film; what its pictures contradict is "cannot tell".
 ///
 /// # Errors
 /// When the simulation or the film cannot be read again.
@@ -56,8 +56,8 @@ pub fn judge(
     measured: &Measured,
     tolerances: &Tolerances,
 ) -> Result<Judged, SessionError> {
-    let rims = Rims::new(setup, source, measured);
-    judge_with(mesh, setup, source, measured, tolerances, &|region| rims.contradict(region))
+    let witnesses = Witnesses::new(setup, source, measured);
+    judge_with(mesh, setup, source, measured, tolerances, &|region| witnesses.contradict(region))
 }
 
 /// Judges what there is of a film that is still arriving: as [`judge`], without another look at its pictures.

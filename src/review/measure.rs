@@ -26,7 +26,7 @@ const AGREE_PX: f32 = 1.5;
 const LOWEST_ZNCC: f32 = 0.6;
 /// Where the dense estimate is lost, a match this near to where it is expected, px, is taken if it correlates so well.
 const NEAR_PX: f32 = 2.5;
-const NEAR_ZNCC: f32 = 0.75;
+pub(super) const NEAR_ZNCC: f32 = 0.75;
 /// Below this contrast (share of the toned scale) sensor noise alone correlates.
 const LOWEST_CONTRAST: f32 = 0.03;
 
@@ -145,12 +145,9 @@ fn match_patches(
     let matcher = PatchMatcher::new(&paint, &real_paint);
     let depths = window.cut(&predicted.raster.depth_mm);
     let matched = |(row, column): (usize, usize)| {
-        let depth = depths[(row, column)];
-        let same = |r: usize, c: usize| {
-            support[(r, c)] == Support::Known && (depths[(r, c)] - depth).abs() < SAME_SURFACE * depth
-        };
+        let same = same_surface(&support, &depths, (row, column));
         let from = |start: [f32; 2], agree: f32, lowest: f32| {
-            let patch = matcher.refine(row, column, start, same)?;
+            let patch = matcher.refine(row, column, start, &same)?;
             let moved = (patch.shift[0] - start[0]).hypot(patch.shift[1] - start[1]);
             (patch.zncc >= lowest && patch.contrast >= LOWEST_CONTRAST && moved <= agree).then_some(patch)
         };
@@ -177,9 +174,19 @@ fn match_patches(
         .collect())
 }
 
+/// Which pixels show the same surface as the one `at`, with a known look.
+pub(super) fn same_surface(
+    support: &Array2<Support>,
+    depths_mm: &Array2<f32>,
+    at: (usize, usize),
+) -> impl Fn(usize, usize) -> bool {
+    let depth = depths_mm[at];
+    move |r, c| support[(r, c)] == Support::Known && (depths_mm[(r, c)] - depth).abs() < SAME_SURFACE * depth
+}
+
 /// `predicted` with the real picture where the mesh has a surface that the frame which lent the look did not show: what
 /// stood there then would leave its halo in the paint of the surfaces around.
-fn with_unseen_from(real: &Array2<f32>, predicted: &Array2<f32>, support: &Array2<Support>) -> Array2<f32> {
+pub(super) fn with_unseen_from(real: &Array2<f32>, predicted: &Array2<f32>, support: &Array2<Support>) -> Array2<f32> {
     Zip::from(real).and(predicted).and(support).map_collect(|real, predicted, support| match support {
         Support::Unseen => *real,
         Support::Known | Support::Foreign | Support::Background => *predicted,

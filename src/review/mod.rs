@@ -17,12 +17,12 @@ mod noise;
 mod pace;
 mod record;
 mod rigid;
-mod rims;
 mod series;
 mod session;
 mod timeline;
 mod track;
 mod trigger;
+mod witness;
 
 pub use align::{AlignError, align_camera};
 pub use flags::{Judged, judge, judge_so_far};

@@ -1,4 +1,4 @@
-//! Edges of sheets as witnesses against a finding.
+//! Edges of sheets as witnesses.
 //!
 //! Patches can drift: along a crease, or with a shadow, on a surface without paint. Where a finding claims that an edge
 //! of the structure has moved across itself, the picture tells: the edge lies where the finding has it, or where the
@@ -12,11 +12,11 @@ use std::collections::HashMap;
 
 use ndarray::Array2;
 
-use super::judge::Region;
-use super::record::sees;
-use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
-use crate::geom::{Camera, PinholeView, Skin, rasterise};
-use crate::vision::{Tone, canvas_picture, edge_across};
+use super::super::record::sees;
+use super::super::session::SessionError;
+use super::{Film, Scene};
+use crate::geom::{Skin, rasterise};
+use crate::vision::edge_across;
 
 /// A claimed motion across an edge that is smaller than this tells nothing, px.
 const LEAST_CLAIM_PX: f64 = 4.0;
@@ -28,7 +28,7 @@ const BEYOND_PX: f64 = 6.0;
 const FEWEST: usize = 10;
 /// Share of all edges found that must lie there.
 const CONTRADICTED: f64 = 0.6;
-/// With so many edges found no more moments are looked at.
+/// With so many edges found no more moments need be looked at.
 const ENOUGH: usize = 60;
 
 /// A side of a triangle where the sheet ends, or where it may turn away from a camera.
@@ -42,7 +42,7 @@ struct Side {
 
 /// What was found where, over all edges of a region.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Tally {
+pub(super) struct Tally {
     simulated: usize,
     claimed: usize,
     elsewhere: usize,
@@ -53,83 +53,45 @@ impl Tally {
         self.simulated + self.claimed + self.elsewhere
     }
 
-    fn contradicts(self) -> bool {
+    pub(super) fn is_enough(self) -> bool {
+        self.found() >= ENOUGH
+    }
+
+    pub(super) fn contradicts(self) -> bool {
         self.simulated >= FEWEST && self.simulated as f64 >= CONTRADICTED * self.found() as f64
     }
 }
 
-/// The pictures of a film as witnesses.
-pub(super) struct Rims<'a> {
-    setup: &'a ReviewSetup<'a>,
-    source: &'a dyn ReviewSource,
-    measured: &'a Measured,
+/// All edges of a structure as witnesses.
+pub(super) struct Edges {
     sides: Vec<Side>,
-    views: Vec<PinholeView>,
 }
 
-impl<'a> Rims<'a> {
-    pub(super) fn new(setup: &'a ReviewSetup<'a>, source: &'a dyn ReviewSource, measured: &'a Measured) -> Self {
-        let views = setup.cameras.iter().zip(&measured.alignment);
-        let views = views.map(|(record, a)| PinholeView::new(Camera::from_record(record, a.pose))).collect();
-        Self { setup, source, measured, sides: sides(setup.skin), views }
+impl Edges {
+    pub(super) fn new(skin: &Skin) -> Self {
+        Self { sides: sides(skin) }
     }
 
-    /// True when the pictures show the edges of `region` where the simulation has them.
-    ///
-    /// # Errors
-    /// When a state or a picture cannot be read.
-    pub(super) fn contradict(&self, region: &Region) -> Result<bool, SessionError> {
-        let mut tally = Tally::default();
-        // The latest moments claim most.
-        for (moment, elements) in region.elements.iter().rev() {
-            if tally.found() >= ENOUGH {
-                break;
-            }
-            self.look(*moment, elements, &mut tally)?;
-        }
-        tracing::debug!(part = region.part.0, ?tally, "edges of a finding");
-        Ok(tally.contradicts())
-    }
-
-    /// Adds what the pictures of one moment show.
-    fn look(&self, moment: usize, elements: &[u32], tally: &mut Tally) -> Result<(), SessionError> {
+    /// Adds what the pictures of one moment show of the edges of `elements`.
+    pub(super) fn look(
+        &self,
+        film: &Film<'_>,
+        moment: usize,
+        elements: &[u32],
+        tally: &mut Tally,
+    ) -> Result<(), SessionError> {
         let mine = |e: u32| elements.binary_search(&e).is_ok();
-        let deviation = &self.measured.fields[moment].deviation_mm;
-        let known = |n: u32| deviation[n as usize].iter().all(|v| v.is_finite());
-        let sides: Vec<&Side> = self
-            .sides
-            .iter()
-            .filter(|s| s.elements.iter().any(|e| mine(*e)) && s.nodes.iter().all(|n| known(*n)))
-            .collect();
-        let at_s = self.measured.moments[moment].time_s + self.measured.alignment[0].time_offset_s;
-        let simulated = self.source.simulated_mm(at_s).map_err(SessionError::Source)?;
-        for (camera, frame) in &self.measured.moments[moment].frames {
-            let view = &self.views[*camera];
-            let scene = Scene { skin: self.setup.skin, view, simulated: &simulated, deviation };
+        let sides: Vec<&Side> = self.sides.iter().filter(|s| s.elements.iter().any(|e| mine(*e))).collect();
+        let simulated = film.simulated_mm(moment)?;
+        for shot in film.shots(moment) {
+            let scene = film.scene(shot, moment, &simulated);
             let claims = scene.claims(&sides);
             if !claims.is_empty() {
-                scene.ask(&claims, &self.picture(*camera, *frame)?, tally);
+                scene.ask(&claims, &film.picture(shot)?, tally);
             }
         }
         Ok(())
     }
-
-    /// The frame as the tracker sees it: toned as frame 0, without the lens.
-    fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SessionError> {
-        let read = |frame| self.source.picture(camera, frame).map_err(SessionError::Source);
-        let tone = Tone::from_picture(&read(0)?);
-        Ok(canvas_picture(&self.views[camera], &tone.apply(&read(frame)?))?)
-    }
-}
-
-/// What a camera would show at one moment by the simulation, and what is claimed of it.
-struct Scene<'a> {
-    skin: &'a Skin,
-    view: &'a PinholeView,
-    /// Node positions, mm.
-    simulated: &'a [[f32; 3]],
-    /// Test minus simulation, mm.
-    deviation: &'a [[f32; 3]],
 }
 
 impl Scene<'_> {
@@ -154,6 +116,7 @@ impl Scene<'_> {
         let middle = [0.5 * (a.x + b.x), 0.5 * (a.y + b.y)];
         let [c, d] = side.nodes.map(moved);
         let across_px = (0.5 * (c.x + d.x) - middle[0]) * normal[0] + (0.5 * (c.y + d.y) - middle[1]) * normal[1];
+        // Not so where the deviation is not known, either.
         (across_px.abs() >= LEAST_CLAIM_PX).then_some(Claim { nodes: side.nodes, middle, normal, across_px })
     }
 
@@ -226,8 +189,8 @@ fn sides(skin: &Skin) -> Vec<Side> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{ELEMENTS, strip};
     use super::*;
-    use crate::domain::{Distortion, Intrinsics, Pose};
 
     #[test]
     fn a_few_edges_are_no_evidence_and_a_mixture_is_none_either() {
@@ -236,29 +199,6 @@ mod tests {
         assert!(!tally(3, 0, 0).contradicts(), "too few");
         assert!(!tally(28, 70, 185).contradicts(), "most lie elsewhere: something has moved");
         assert!(!tally(10, 10, 0).contradicts());
-    }
-
-    const ELEMENTS: u32 = 16;
-
-    /// A strip of elements of 10 x 40 mm, seen from straight above at 1 mm a pixel.
-    fn strip() -> (Skin, Vec<[f32; 3]>, PinholeView) {
-        let nodes = (0..=ELEMENTS).flat_map(|i| [0.0, 40.0].map(|y| [10.0 * i as f32, y, 0.0])).collect();
-        let quad = |i: u32| [[2 * i, 2 * i + 1, 2 * i + 3], [2 * i, 2 * i + 3, 2 * i + 2]];
-        let skin = Skin {
-            triangles: (0..ELEMENTS).flat_map(quad).collect(),
-            element_of: (0..ELEMENTS).flat_map(|e| [e, e]).collect(),
-        };
-        let camera = Camera {
-            width: 260,
-            height: 120,
-            intrinsics: Intrinsics { fx: 500.0, fy: 500.0, cx: 50.0, cy: 40.0 },
-            distortion: Distortion::default(),
-            pose: Pose {
-                rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-                translation_mm: [0.0, 0.0, 500.0],
-            },
-        };
-        (skin, nodes, PinholeView::new(camera))
     }
 
     /// What the edges say when the strip really lies `real_mm` beside the simulation and 8 mm are claimed.

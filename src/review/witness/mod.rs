@@ -1,0 +1,142 @@
+//! Witnesses against a finding: does the film show the structure where the simulation has it, after all?
+//!
+//! The tracker follows a surface from picture to picture, and where paint is weak it can drift. Before its findings count,
+//! the pictures are asked once more and without any history: the edges ([`edges`]) and the paint ([`paint`]) of what is
+//! said to have moved. A finding that either contradicts is not held to be true: the film cannot tell.
+
+mod edges;
+mod paint;
+
+use ndarray::Array2;
+
+use self::edges::Edges;
+use self::paint::Paints;
+use super::judge::Region;
+use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
+use crate::geom::{Camera, PinholeView, Skin};
+use crate::vision::{Tone, canvas_picture};
+
+/// The witnesses of one film.
+pub(super) struct Witnesses<'a> {
+    film: Film<'a>,
+    edges: Edges,
+    paints: Paints,
+}
+
+impl<'a> Witnesses<'a> {
+    pub(super) fn new(setup: &'a ReviewSetup<'a>, source: &'a dyn ReviewSource, measured: &'a Measured) -> Self {
+        Self { film: Film::new(setup, source, measured), edges: Edges::new(setup.skin), paints: Paints::default() }
+    }
+
+    /// True when the pictures show `region` where the simulation has it.
+    ///
+    /// # Errors
+    /// When a state or a picture cannot be read.
+    pub(super) fn contradict(&self, region: &Region) -> Result<bool, SessionError> {
+        let (mut edges, mut paint) = (edges::Tally::default(), paint::Tally::default());
+        // The latest moments claim most.
+        for (moment, elements) in region.elements.iter().rev() {
+            if !edges.is_enough() {
+                self.edges.look(&self.film, *moment, elements, &mut edges)?;
+            }
+            if !paint.is_enough() {
+                self.paints.look(&self.film, *moment, elements, &mut paint)?;
+            }
+        }
+        tracing::debug!(part = region.part.0, ?edges, ?paint, "witnesses of a finding");
+        Ok(edges.contradicts() || paint.contradicts())
+    }
+}
+
+/// A film that was measured.
+struct Film<'a> {
+    setup: &'a ReviewSetup<'a>,
+    source: &'a dyn ReviewSource,
+    measured: &'a Measured,
+    views: Vec<PinholeView>,
+}
+
+/// One camera's picture of one moment.
+#[derive(Clone, Copy)]
+struct Shot<'a> {
+    camera: usize,
+    frame: usize,
+    view: &'a PinholeView,
+}
+
+impl<'a> Film<'a> {
+    fn new(setup: &'a ReviewSetup<'a>, source: &'a dyn ReviewSource, measured: &'a Measured) -> Self {
+        let views = setup.cameras.iter().zip(&measured.alignment);
+        let views = views.map(|(record, a)| PinholeView::new(Camera::from_record(record, a.pose))).collect();
+        Self { setup, source, measured, views }
+    }
+
+    /// The pictures of a moment.
+    fn shots(&self, moment: usize) -> impl Iterator<Item = Shot<'_>> {
+        let frames = &self.measured.moments[moment].frames;
+        frames.iter().map(|(camera, frame)| Shot { camera: *camera, frame: *frame, view: &self.views[*camera] })
+    }
+
+    /// What the shot of a moment would show with the nodes at `simulated`.
+    fn scene<'s>(&'s self, shot: Shot<'s>, moment: usize, simulated: &'s [[f32; 3]]) -> Scene<'s> {
+        let deviation = &self.measured.fields[moment].deviation_mm;
+        Scene { skin: self.setup.skin, view: shot.view, simulated, deviation }
+    }
+
+    /// Where the simulation has the nodes at a moment, mm.
+    fn simulated_mm(&self, moment: usize) -> Result<Vec<[f32; 3]>, SessionError> {
+        let at_s = self.measured.moments[moment].time_s + self.measured.alignment[0].time_offset_s;
+        self.source.simulated_mm(at_s).map_err(SessionError::Source)
+    }
+
+    /// Where the nodes were before the test, mm.
+    fn undeformed_mm(&self) -> Result<Vec<[f32; 3]>, SessionError> {
+        self.source.simulated_mm(self.setup.state_times_s[0]).map_err(SessionError::Source)
+    }
+
+    /// The picture as the tracker sees it: toned as frame 0, without the lens.
+    fn picture(&self, shot: Shot<'_>) -> Result<Array2<f32>, SessionError> {
+        let read = |frame| self.source.picture(shot.camera, frame).map_err(SessionError::Source);
+        let tone = Tone::from_picture(&read(0)?);
+        Ok(canvas_picture(shot.view, &tone.apply(&read(shot.frame)?))?)
+    }
+}
+
+/// What a camera would show at one moment by the simulation, and what is claimed of it.
+struct Scene<'a> {
+    skin: &'a Skin,
+    view: &'a PinholeView,
+    /// Node positions, mm.
+    simulated: &'a [[f32; 3]],
+    /// Test minus simulation, mm; not finite where it is not known.
+    deviation: &'a [[f32; 3]],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Distortion, Intrinsics, Pose};
+
+    pub(super) const ELEMENTS: u32 = 16;
+
+    /// A strip of elements of 10 x 40 mm, seen from straight above at 1 mm a pixel.
+    pub(super) fn strip() -> (Skin, Vec<[f32; 3]>, PinholeView) {
+        let nodes = (0..=ELEMENTS).flat_map(|i| [0.0, 40.0].map(|y| [10.0 * i as f32, y, 0.0])).collect();
+        let quad = |i: u32| [[2 * i, 2 * i + 1, 2 * i + 3], [2 * i, 2 * i + 3, 2 * i + 2]];
+        let skin = Skin {
+            triangles: (0..ELEMENTS).flat_map(quad).collect(),
+            element_of: (0..ELEMENTS).flat_map(|e| [e, e]).collect(),
+        };
+        let camera = Camera {
+            width: 260,
+            height: 120,
+            intrinsics: Intrinsics { fx: 500.0, fy: 500.0, cx: 50.0, cy: 40.0 },
+            distortion: Distortion::default(),
+            pose: Pose {
+                rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+                translation_mm: [0.0, 0.0, 500.0],
+            },
+        };
+        (skin, nodes, PinholeView::new(camera))
+    }
+}
