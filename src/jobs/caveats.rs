@@ -2,7 +2,7 @@
 
 use crate::domain::{CameraAlignment, CameraRecord, PartId, PartSummary, PoseSource, Review};
 use crate::ingest::SimulationFile;
-use crate::review::{LARGEST_OFFSET_S, Measured, ReviewSetup};
+use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup};
 
 /// A target that lies farther from its place than this says that it was measured wrongly, px.
 const ODD_TARGET_PX: f64 = 3.0;
@@ -20,7 +20,7 @@ pub(super) fn caveats(
     setup: &ReviewSetup<'_>,
     measured: &Measured,
     review: &Review,
-    contradicted: &[PartId],
+    doubted: &[(PartId, Doubt)],
 ) -> Vec<String> {
     let mut found = times(simulation.times_s(), setup.cameras, measured);
     for (record, alignment) in setup.cameras.iter().zip(&measured.alignment) {
@@ -31,13 +31,14 @@ pub(super) fn caveats(
             "there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into(),
         );
     }
-    found.extend(review.parts.iter().filter(|p| contradicted.contains(&p.part_id)).map(|part| {
-        format!(
-            "part {} ({}): what was measured says that it has moved, but the pictures show its edges where the \
-             simulation has them; it shows too little paint to tell",
-            part.part_id, part.part_name
-        )
-    }));
+    for part in &review.parts {
+        let mut why: Vec<&str> =
+            doubted.iter().filter(|(id, _)| *id == part.part_id).map(|(_, d)| reason(*d)).collect();
+        why.dedup();
+        found.extend(why.into_iter().map(|why| {
+            format!("part {} ({}): what was measured says that it has moved, but {why}", part.part_id, part.part_name)
+        }));
+    }
     found.extend(parts(&review.parts));
     if let Some(seen) = measured.impactor_moments {
         found.push(format!(
@@ -58,6 +59,17 @@ pub(super) fn caveats(
         );
     }
     found
+}
+
+/// Why a finding does not count.
+fn reason(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Edges => "the pictures show its edges where the simulation has them; it shows too little paint to tell",
+        Doubt::Paint => "the pictures show its paint where the simulation has it, too: the film cannot tell",
+        Doubt::LittleSeen => {
+            "the cameras see little of the place and do not find its paint there: a moving shadow can pass for motion"
+        }
+    }
 }
 
 fn times(states_s: &[f64], cameras: &[CameraRecord], measured: &Measured) -> Vec<String> {

@@ -199,9 +199,9 @@ fn run(
     let shown = Shown::new(&source, &measured, simulation.times_s()[0]);
     write_field(&folder, simulation.mesh(), &shown, &judged)?;
     clock.lap("write");
-    let (flag_ids, contradicted) = (judged.flag_ids.clone(), judged.contradicted.clone());
+    let (flag_ids, doubted) = (judged.flag_ids.clone(), judged.doubted.clone());
     let mut review = assemble(tolerances, test.record().test_id.clone(), &setup, &measured, judged, inputs);
-    review.warnings = caveats(&simulation, &setup, &measured, &review, &contradicted);
+    review.warnings = caveats(&simulation, &setup, &measured, &review, &doubted);
     review.frames_per_s = review.frames_reviewed as f64 / clock.total_s();
     review.timings.clone_from(&clock.laps);
     if request.report {

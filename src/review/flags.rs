@@ -10,7 +10,7 @@ use super::nearby::{GAP_ELEMENTS, join_nearby};
 use super::noise::noise_floor;
 use super::series::{empty_series, grow_series, nodes_of_parts};
 use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
-use super::witness::Witnesses;
+use super::witness::{Doubt, Witnesses};
 use crate::domain::{
     BoundingBox, Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartId, PartSeries, PartSummary, Tolerances, Verdict,
 };
@@ -23,8 +23,8 @@ pub struct Judged {
     pub flags: Vec<Flag>,
     /// For each moment the mismatch flag of each element, 0 for none.
     pub flag_ids: Vec<Vec<u32>>,
-    /// Parts whose finding the pictures contradict; it is among `flags` as "cannot tell".
-    pub contradicted: Vec<PartId>,
+    /// Parts with a finding that the pictures speak against, and why; it is among `flags` as "cannot tell".
+    pub doubted: Vec<(PartId, Doubt)>,
     /// By part.
     pub parts: Vec<PartSummary>,
     /// The measurement's own noise.
@@ -45,7 +45,34 @@ const UNDECIDED_MOMENTS: f64 = 0.25;
 /// Share of the squared deviation that rigid motion must explain to be called so, and below which it is not mentioned.
 const RIGID_SHARE: (f64, f64) = (0.85, 0.4);
 
-/// Judges the measurement of a whole film; what its pictures contradict is "cannot tell".
+/// What is held of a region that is worth a word.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    /// It deviates.
+    Mismatch,
+    /// It was measured to deviate, but the pictures speak against it.
+    Doubted(Doubt),
+    /// It was not measured well enough.
+    Undecided,
+}
+
+impl Standing {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Mismatch => Verdict::Mismatch,
+            Self::Doubted(_) | Self::Undecided => Verdict::CannotTell,
+        }
+    }
+
+    fn doubt(self) -> Option<Doubt> {
+        match self {
+            Self::Doubted(doubt) => Some(doubt),
+            Self::Mismatch | Self::Undecided => None,
+        }
+    }
+}
+
+/// Judges the measurement of a whole film; what its pictures speak against is "cannot tell".
 ///
 /// # Errors
 /// When the simulation or the film cannot be read again.
@@ -57,7 +84,7 @@ pub fn judge(
     tolerances: &Tolerances,
 ) -> Result<Judged, SessionError> {
     let witnesses = Witnesses::new(setup, source, measured);
-    judge_with(mesh, setup, source, measured, tolerances, &|region| witnesses.contradict(region))
+    judge_with(mesh, setup, source, measured, tolerances, &|region| witnesses.doubt(region))
 }
 
 /// Judges what there is of a film that is still arriving: as [`judge`], without another look at its pictures.
@@ -71,7 +98,7 @@ pub fn judge_so_far(
     measured: &Measured,
     tolerances: &Tolerances,
 ) -> Result<Judged, SessionError> {
-    judge_with(mesh, setup, source, measured, tolerances, &|_| Ok(false))
+    judge_with(mesh, setup, source, measured, tolerances, &|_| Ok(None))
 }
 
 fn judge_with(
@@ -80,7 +107,7 @@ fn judge_with(
     source: &dyn ReviewSource,
     measured: &Measured,
     tolerances: &Tolerances,
-    contradicted: &dyn Fn(&Region) -> Result<bool, SessionError>,
+    doubt: &dyn Fn(&Region) -> Result<Option<Doubt>, SessionError>,
 ) -> Result<Judged, SessionError> {
     let states: Vec<Vec<ElementState>> =
         (0..measured.fields.len()).map(|i| element_states(mesh, measured, i, tolerances)).collect();
@@ -97,23 +124,22 @@ fn judge_with(
         .filter(|r| r.is_sure(&states))
         .filter(|r| r.elements.len() >= LEAST_MOMENTS || r.elements.contains_key(&(moments - 1)))
         .collect();
-    let mut chosen: Vec<(Region, Verdict)> = join_nearby(lasting, &neighbours, GAP_ELEMENTS)
+    let mut chosen: Vec<(Region, Standing)> = join_nearby(lasting, &neighbours, GAP_ELEMENTS)
         .into_iter()
         .filter(|r| visible.is_noticeable(r) || stands_out(mesh, measured, r, tolerances.of_mm(r.part)))
-        .map(|r| Ok((contradicted(&r)?, r)))
-        .map(|r| r.map(|(no, r)| (r, if no { Verdict::CannotTell } else { Verdict::Mismatch })))
+        .map(|r| Ok((doubt(&r)?.map_or(Standing::Mismatch, Standing::Doubted), r)))
+        .map(|r| r.map(|(standing, r)| (r, standing)))
         .collect::<Result<_, SessionError>>()?;
-    let contradicted: Vec<PartId> =
-        chosen.iter().filter(|(_, v)| *v == Verdict::CannotTell).map(|(r, _)| r.part).collect();
+    let doubted = chosen.iter().filter_map(|(r, s)| Some((r.part, s.doubt()?))).collect();
     chosen.extend(
-        undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Verdict::CannotTell)),
+        undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Standing::Undecided)),
     );
     let series = all_series(mesh, setup, source, measured)?;
     let boxes = Boxes::new(setup, measured);
     let mut flags: Vec<(Flag, Region)> = chosen
         .into_iter()
-        .map(|(region, verdict)| {
-            let flag = flag_of(mesh, setup, measured, &states, &visible, &series, &region, verdict);
+        .map(|(region, standing)| {
+            let flag = flag_of(mesh, setup, measured, &states, &visible, &series, &region, standing);
             (flag, region)
         })
         .collect();
@@ -136,7 +162,7 @@ fn judge_with(
     boxes.draw(mesh, source, &mut flags)?;
     let flags: Vec<Flag> = flags.into_iter().map(|(f, _)| f).collect();
     let parts = summaries(mesh, tolerances, &flags, series);
-    Ok(Judged { parts, flags, flag_ids, contradicted, noise_floor: noise_floor(measured) })
+    Ok(Judged { parts, flags, flag_ids, doubted, noise_floor: noise_floor(measured) })
 }
 
 /// How many elements of each part could be seen at each moment.
@@ -206,7 +232,7 @@ fn flag_of(
     visible: &VisibleCounts,
     series: &[PartSeries],
     region: &Region,
-    verdict: Verdict,
+    standing: Standing,
 ) -> Flag {
     // Found once a moment: a region of a fine mesh has many nodes to sort.
     let sizes: BTreeMap<usize, Option<(f64, f64)>> =
@@ -222,9 +248,9 @@ fn flag_of(
         })
         .expect("a region has a moment, else a bug");
     let (peak_mm, peak_sigma_mm) = sizes[&peak].unwrap_or_default();
-    let probability = match verdict {
-        Verdict::Mismatch => median_probability(states, region),
-        Verdict::CannotTell => 0.5,
+    let probability = match standing {
+        Standing::Mismatch => median_probability(states, region),
+        Standing::Doubted(_) | Standing::Undecided => 0.5,
     };
     let part_index = mesh.parts.iter().position(|p| p.id == region.part);
     let rigid = part_index.and_then(|i| series[i].rigid[peak]);
@@ -241,9 +267,9 @@ fn flag_of(
         peak_mm,
         peak_sigma_mm,
         area_mm2: area_mm2(setup, &region.elements[&peak], measured),
-        kind: kind_of(verdict, rigid.map(|r| (r.rigid_rms_mm, r.deformation_rms_mm))),
+        kind: kind_of(standing, rigid.map(|r| (r.rigid_rms_mm, r.deformation_rms_mm))),
         probability,
-        verdict,
+        verdict: standing.verdict(),
         element_ids,
         bbox_px: BTreeMap::new(),
     }
@@ -286,9 +312,9 @@ fn median_probability(states: &[Vec<ElementState>], region: &Region) -> f64 {
     p.get(p.len() / 2).map_or(0.0, |p| f64::from(*p))
 }
 
-fn kind_of(verdict: Verdict, rigid: Option<(f64, f64)>) -> FlagKind {
-    match (verdict, rigid) {
-        (Verdict::CannotTell, _) => FlagKind::NotObserved,
+fn kind_of(standing: Standing, rigid: Option<(f64, f64)>) -> FlagKind {
+    match (standing, rigid) {
+        (Standing::Undecided, _) => FlagKind::NotObserved,
         (_, None) => FlagKind::Deformation,
         (_, Some((rigid, own))) => match rigid * rigid / (rigid * rigid + own * own).max(1e-12) {
             share if share >= RIGID_SHARE.0 => FlagKind::RigidMotion,

@@ -39,3 +39,4 @@ pub use session::{
 pub use timeline::{Moment, moments};
 pub use track::{StepPicture, TrackError, TrackedStep, Tracker};
 pub use trigger::{LARGEST_OFFSET_S, TriggerFit};
+pub use witness::Doubt;

@@ -2,7 +2,7 @@
 //!
 //! The tracker follows a surface from picture to picture, and where paint is weak it can drift. Before its findings count,
 //! the pictures are asked once more and without any history: the edges ([`edges`]) and the paint ([`paint`]) of what is
-//! said to have moved. A finding that either contradicts is not held to be true: the film cannot tell.
+//! said to have moved. A finding that they contradict is not held to be true: the film cannot tell.
 
 mod edges;
 mod paint;
@@ -10,11 +10,22 @@ mod paint;
 use ndarray::Array2;
 
 use self::edges::Edges;
-use self::paint::Paints;
+use self::paint::{Paints, Place, Tally};
 use super::judge::Region;
 use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
 use crate::geom::{Camera, PinholeView, Skin};
 use crate::vision::{Tone, canvas_picture};
+
+/// Why a finding is not held to be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Its edges lie in the pictures where the simulation has them.
+    Edges,
+    /// Its paint lies in the pictures where the simulation has it.
+    Paint,
+    /// Little of it is seen, and its paint is not found where it is claimed to be.
+    LittleSeen,
+}
 
 /// The witnesses of one film.
 pub(super) struct Witnesses<'a> {
@@ -28,23 +39,36 @@ impl<'a> Witnesses<'a> {
         Self { film: Film::new(setup, source, measured), edges: Edges::new(setup.skin), paints: Paints::default() }
     }
 
-    /// True when the pictures show `region` where the simulation has it.
+    /// Why `region` cannot be held to be true; `None` when nothing speaks against it.
     ///
     /// # Errors
     /// When a state or a picture cannot be read.
-    pub(super) fn contradict(&self, region: &Region) -> Result<bool, SessionError> {
-        let (mut edges, mut paint) = (edges::Tally::default(), paint::Tally::default());
+    pub(super) fn doubt(&self, region: &Region) -> Result<Option<Doubt>, SessionError> {
+        let (mut edges, mut stayed, mut moved) = (edges::Tally::default(), Tally::default(), Tally::default());
         // The latest moments claim most.
         for (moment, elements) in region.elements.iter().rev() {
             if !edges.is_enough() {
                 self.edges.look(&self.film, *moment, elements, &mut edges)?;
             }
-            if !paint.is_enough() {
-                self.paints.look(&self.film, *moment, elements, &mut paint)?;
+            if !stayed.is_enough() {
+                self.paints.look(&self.film, (*moment, elements), Place::Simulated, &mut stayed)?;
             }
         }
-        tracing::debug!(part = region.part.0, ?edges, ?paint, "witnesses of a finding");
-        Ok(edges.contradicts() || paint.contradicts())
+        if stayed.is_little() {
+            for (moment, elements) in &region.elements {
+                self.paints.look(&self.film, (*moment, elements), Place::Claimed, &mut moved)?;
+            }
+        }
+        tracing::debug!(part = region.part.0, ?edges, ?stayed, ?moved, "witnesses of a finding");
+        Ok(if edges.contradicts() {
+            Some(Doubt::Edges)
+        } else if stayed.contradicts() {
+            Some(Doubt::Paint)
+        } else if stayed.is_little() && !moved.supports() {
+            Some(Doubt::LittleSeen)
+        } else {
+            None
+        })
     }
 }
 
