@@ -45,7 +45,7 @@ impl<'a> Film<'_, 'a> {
         report("align", 0)?;
         let (mut alignment, mut tracks) = align_all(setup, source, undeformed)?;
         report("trigger", 0)?;
-        let mut early = find_trigger(setup, source, undeformed, moments, &tracks, None)?;
+        let mut early = find_trigger(setup, source, undeformed, moments, &tracks, 0.0, None)?;
         report("impactor", 0)?;
         let search = self.find_impactor(&mut early, &tracks, watch.arrived())?;
         let quiet = quiet_moments(source, moments, undeformed, offset_of(early.fit).0, &alignment)?;
@@ -55,10 +55,12 @@ impl<'a> Film<'_, 'a> {
             None => distrust_impactor(setup, source, moments, &quiet, &mut tracks)?,
         };
         if hidden || moved {
+            // What is measured leans towards where it was looked for: this time that is nearer to the truth.
+            let assumed_s = offset_of(early.fit).0;
             drop(early);
             report("trigger", 0)?;
             let way = search.found.as_ref().map(|impactor| impactor.way(moments));
-            early = find_trigger(setup, source, undeformed, moments, &tracks, way.as_ref())?;
+            early = find_trigger(setup, source, undeformed, moments, &tracks, assumed_s, way.as_ref())?;
         }
         let trigger = early.fit;
         let (offset_s, offset_sigma_s) = offset_of(trigger);

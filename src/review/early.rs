@@ -83,14 +83,15 @@ impl<'a> Early<'a> {
     }
 }
 
-/// Tracks the first moving frames at the recorded trigger and fits the offset to what was seen, there and of the
-/// impactor.
+/// Tracks the first moving frames with the trigger off by `assumed_s` and fits the offset to what was seen, there and of
+/// the impactor.
 pub(super) fn find_trigger<'a>(
     setup: &ReviewSetup<'a>,
     source: &dyn ReviewSource,
     undeformed: &[[f32; 3]],
     moments: &[Moment],
     tracks: &[CameraTrack],
+    assumed_s: f64,
     way: Option<&ImpactorWay<'_>>,
 ) -> Result<Early<'a>, SessionError> {
     /// Moving frames that are looked at; later ones differ for other reasons than the clock.
@@ -106,7 +107,7 @@ pub(super) fn find_trigger<'a>(
     }
     let mut moving = 0;
     for moment in moments {
-        let simulated = source.simulated_mm(moment.time_s).map_err(SessionError::Source)?;
+        let simulated = source.simulated_mm(moment.time_s + assumed_s).map_err(SessionError::Source)?;
         let pictures = load_pictures(source, early.tracker.cameras(), moment)?;
         let step = early.tracker.advance(moment.time_s, &simulated, &pictures, &[], setup.estimator)?;
         moving += usize::from(motion_mm(undeformed, &simulated, &step) > 1.0);
