@@ -2,7 +2,9 @@
 //!
 //! Where targets place a camera well, the outline of the undeformed mesh lies on an edge of the picture. How strong that
 //! edge is says little: a light part on a light floor shows less of it than a painted surface shows everywhere. So the
-//! edge on the outline is ranked among those beside it: by chance it is the stronger one every second time.
+//! edge on the outline is ranked among those beside it, on the side that is less restless: by chance it is the stronger one
+//! every second time. In 97 films it is in 70 % and more for the right mesh, in 200 pairs with meshes of other structures
+//! in 61 % at most.
 
 use rayon::prelude::*;
 
@@ -22,7 +24,7 @@ const STRIDE: usize = 2;
 /// Fewer places say nothing: the structure fills the picture.
 const FEWEST_PLACES: usize = 100;
 /// How often the edge on the outline must be the stronger one, over all cameras.
-const LEAST_STRONGER: f64 = 0.62;
+const LEAST_STRONGER: f64 = 0.63;
 
 /// Refuses a mesh whose outline is not in frame 0.
 ///
@@ -45,12 +47,12 @@ pub(super) fn check_outline(
         .collect::<Result<_, _>>()
         .map_err(failed)?;
     let outline = seen.into_iter().fold(Prominence::default(), Prominence::and);
-    if outline.places >= FEWEST_PLACES && outline.stronger < LEAST_STRONGER {
+    if outline.places >= FEWEST_PLACES && outline.stronger() < LEAST_STRONGER {
         return Err(ReviewError::OtherMesh {
             simulation: request.simulation.clone(),
             test: request.test.clone(),
             places: outline.places,
-            stronger_percent: 100.0 * outline.stronger,
+            stronger_percent: 100.0 * outline.stronger(),
             least_percent: 100.0 * LEAST_STRONGER,
         });
     }

@@ -47,14 +47,16 @@ pub fn outline_sightings(
     rim_points(raster, options.stride).into_iter().filter_map(sighting).collect()
 }
 
-/// How much an outline stands out from what lies to both sides of it.
+/// How much an outline stands out from what lies on either side of it: how often the picture's edge on the outline is
+/// stronger than one beside it, 0 to 1. By chance it is one half.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Prominence {
     /// Places of the outline that were looked at.
     pub places: usize,
-    /// Over all of them: how often the picture's edge on the outline is stronger than one beside it, 0 to 1. By chance
-    /// it is one half.
-    pub stronger: f64,
+    /// Over all of them, beside edges on the mesh's side.
+    pub inside: f64,
+    /// Beside edges on the other side.
+    pub outside: f64,
 }
 
 impl Prominence {
@@ -62,8 +64,14 @@ impl Prominence {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let places = self.places + other.places;
-        let sum = self.places as f64 * self.stronger + other.places as f64 * other.stronger;
-        Self { places, stronger: if places > 0 { sum / places as f64 } else { 0.0 } }
+        let mean = |a: f64, b: f64| (self.places as f64 * a + other.places as f64 * b) / places.max(1) as f64;
+        Self { places, inside: mean(self.inside, other.inside), outside: mean(self.outside, other.outside) }
+    }
+
+    /// On the side that is less restless: a printed grid, or a floor in the sun, has stronger edges than any outline.
+    #[must_use]
+    pub fn stronger(self) -> f64 {
+        self.inside.max(self.outside)
     }
 }
 
@@ -75,19 +83,22 @@ pub fn outline_prominence(raster: &Raster, picture: &Array2<f32>, reach_px: f64,
     /// An edge this close is the outline's, one that lies farther than this beside it is another one, px.
     const ON_PX: f64 = 1.0;
     const BESIDE_PX: f64 = 3.0;
-    let stronger = |rim: RimPoint| {
+    let look = |rim: RimPoint| {
         let strength = strength_across(picture, rim.at, rim.normal, reach_px)?;
         let middle = (strength.len() / 2) as f64;
-        let off_px = |i: usize| (i as f64 - middle).abs() * STEP_PX;
         let pick = |wanted: &dyn Fn(f64) -> bool| -> Vec<f32> {
+            let off_px = |i: usize| (i as f64 - middle) * STEP_PX;
             strength.iter().enumerate().filter(|(i, _)| wanted(off_px(*i))).map(|(_, s)| *s).collect()
         };
-        let (on, beside) = (pick(&|d| d <= ON_PX), pick(&|d| d > BESIDE_PX));
-        let wins = on.iter().map(|a| beside.iter().filter(|b| a > b).count()).sum::<usize>();
-        Some(wins as f64 / (on.len() * beside.len()).max(1) as f64)
+        let on = pick(&|d| d.abs() <= ON_PX);
+        let over = |beside: Vec<f32>| {
+            let wins = on.iter().map(|a| beside.iter().filter(|b| a > b).count()).sum::<usize>();
+            wins as f64 / (on.len() * beside.len()).max(1) as f64
+        };
+        let (inside, outside) = (over(pick(&|d| d < -BESIDE_PX)), over(pick(&|d| d > BESIDE_PX)));
+        Some(Prominence { places: 1, inside, outside })
     };
-    let all: Vec<f64> = rim_points(raster, stride).into_iter().filter_map(stronger).collect();
-    Prominence { places: all.len(), stronger: all.iter().sum::<f64>() / all.len().max(1) as f64 }
+    rim_points(raster, stride).into_iter().filter_map(look).fold(Prominence::default(), Prominence::and)
 }
 
 /// A pixel on the rim of what is drawn.
@@ -239,7 +250,7 @@ mod tests {
         let picture = Array2::from_shape_fn((240, 320), |at| grey(at) + paint(at));
         let seen = outline_prominence(&there, &picture, 14.0, 2);
         let beside = outline_prominence(&elsewhere, &picture, 14.0, 2);
-        assert!(seen.places > 150 && seen.stronger > 0.7, "{seen:?}");
-        assert!((beside.stronger - 0.5).abs() < 0.12, "{beside:?}");
+        assert!(seen.places > 150 && seen.stronger() > 0.7, "{seen:?}");
+        assert!((beside.stronger() - 0.5).abs() < 0.12, "{beside:?}");
     }
 }
