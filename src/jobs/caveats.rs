@@ -34,6 +34,7 @@ pub(super) fn caveats(
     for part in &review.parts {
         let mut why: Vec<&str> =
             doubted.iter().filter(|(id, _)| *id == part.part_id).map(|(_, d)| reason(*d)).collect();
+        why.sort_unstable();
         why.dedup();
         found.extend(why.into_iter().map(|why| {
             format!("part {} ({}): what was measured says that it has moved, but {why}", part.part_id, part.part_name)

@@ -43,10 +43,7 @@ impl Span {
                 let step = all.get(1).copied().unwrap_or(1.0);
                 let first = (low / step - 1e-9).ceil() * step;
                 let values = (0..=all.len()).map(|i| first + i as f64 * step);
-                values
-                    .take_while(|v| *v <= high + 1e-9 * step)
-                    .map(|v| (v, number(if v.abs() < 1e-9 * step { 0.0 } else { v }, step)))
-                    .collect()
+                values.take_while(|v| *v <= high + 1e-9 * step).map(|v| (v, number(v, step))).collect()
             }
             Self::Decades(low, high) => (low..=high)
                 .map(|e| {

@@ -74,12 +74,20 @@ pub(super) fn number(value: f64, step: f64) -> String {
     } else {
         (0..4).find(|d| (step * 10_f64.powi(*d) - (step * 10_f64.powi(*d)).round()).abs() < 1e-6).unwrap_or(4)
     };
+    // What rounding up leaves of zero may have a sign.
+    let value = if step.is_finite() && value.abs() <= 1e-9 * step { 0.0 } else { value };
     format!("{value:.*}", decimals as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zero_has_no_sign() {
+        assert_eq!([number(-0.0, 5.0), number(-1e-16, 0.5), number(-0.5, 0.5)], ["0", "0.0", "-0.5"]);
+        assert_eq!(number(-3.0, f64::INFINITY), "-3.0");
+    }
 
     #[test]
     fn ticks_are_round_and_cover_the_scale() {

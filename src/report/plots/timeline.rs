@@ -73,8 +73,7 @@ fn grid(area: &Area<'_>, axes: &Axes) -> Result<(), DrawError> {
         let (x, _) = axes.at(t, 0.0);
         line(area, vec![(x, axes.top), (x, axes.bottom)], GRID, 1)?;
         line(area, vec![(x, axes.bottom), (x, axes.bottom + 7)], MUTED, 2)?;
-        // Rounding up to the first tick may give a zero with a sign.
-        let words = crate::report::palette::number(t + 0.0, step);
+        let words = crate::report::palette::number(t, step);
         write(area, &words, &style(SMALL, INK).centred(), (x, axes.bottom + 24))?;
         t += step;
     }

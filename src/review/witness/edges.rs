@@ -116,7 +116,7 @@ impl Scene<'_> {
         let middle = [0.5 * (a.x + b.x), 0.5 * (a.y + b.y)];
         let [c, d] = side.nodes.map(moved);
         let across_px = (0.5 * (c.x + d.x) - middle[0]) * normal[0] + (0.5 * (c.y + d.y) - middle[1]) * normal[1];
-        // Not so where the deviation is not known, either.
+        // A deviation that is not known is not a number and claims nothing.
         (across_px.abs() >= LEAST_CLAIM_PX).then_some(Claim { nodes: side.nodes, middle, normal, across_px })
     }
 
