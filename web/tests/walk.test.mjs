@@ -11,8 +11,8 @@ import { suggestionTests } from "./suggest.mjs";
 
 const PICTURES = join(ROOT, "target/page");
 const REVIEW_MS = 180_000;
-// Software drawing; without --disable-gpu, whose compositor shows a WebGL canvas late.
-const ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"];
+// As it comes: without a graphics card Chromium composes the page with the processor, and WebGL falls to SwiftShader.
+const ARGS = ["--no-sandbox"];
 
 let service;
 let browser;

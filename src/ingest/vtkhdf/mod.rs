@@ -101,7 +101,8 @@ impl SimulationFile {
     pub fn open(path: &Path, options: &SimulationOptions) -> Result<Self, IngestError> {
         let root = hdf5_read::open_root(path)?;
         let sidecar = sidecar::read_sidecar(path, &root)?;
-        if !sidecar.found {
+        let units_are_told = options.time_to_s.is_some() && options.length_to_mm.is_some();
+        if !sidecar.found && !units_are_told {
             tracing::warn!(file = %path.display(), "no record beside the simulation: mm and s are assumed, parts have no names");
         }
         let time_to_s = options.time_to_s.map_or_else(|| sidecar.time_to_s(), Ok)?;

@@ -7,6 +7,8 @@
 mod edges;
 mod paint;
 
+use std::sync::OnceLock;
+
 use ndarray::Array2;
 
 use self::edges::Edges;
@@ -78,6 +80,8 @@ struct Film<'a> {
     source: &'a dyn ReviewSource,
     measured: &'a Measured,
     views: Vec<PinholeView>,
+    /// By camera, from the first picture that is asked for.
+    tones: Vec<OnceLock<Tone>>,
 }
 
 /// One camera's picture of one moment.
@@ -91,8 +95,9 @@ struct Shot<'a> {
 impl<'a> Film<'a> {
     fn new(setup: &'a ReviewSetup<'a>, source: &'a dyn ReviewSource, measured: &'a Measured) -> Self {
         let views = setup.cameras.iter().zip(&measured.alignment);
-        let views = views.map(|(record, a)| PinholeView::new(Camera::from_record(record, a.pose))).collect();
-        Self { setup, source, measured, views }
+        let views: Vec<_> = views.map(|(record, a)| PinholeView::new(Camera::from_record(record, a.pose))).collect();
+        let tones = views.iter().map(|_| OnceLock::new()).collect();
+        Self { setup, source, measured, views, tones }
     }
 
     /// The pictures of a moment.
@@ -121,7 +126,9 @@ impl<'a> Film<'a> {
     /// The picture as the tracker sees it: toned as frame 0, without the lens.
     fn picture(&self, shot: Shot<'_>) -> Result<Array2<f32>, SessionError> {
         let read = |frame| self.source.picture(shot.camera, frame).map_err(SessionError::Source);
-        let tone = Tone::from_picture(&read(0)?);
+        let known = self.tones[shot.camera].get();
+        let tone = known.copied().map_or_else(|| read(0).map(|first| Tone::from_picture(&first)), Ok)?;
+        self.tones[shot.camera].get_or_init(|| tone);
         Ok(canvas_picture(shot.view, &tone.apply(&read(shot.frame)?))?)
     }
 }

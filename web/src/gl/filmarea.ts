@@ -129,7 +129,7 @@ export class FilmArea implements StageArea {
       stage.renderer.setViewport(at.x, at.y, at.width, at.height);
       stage.renderer.setScissor(at.x, at.y, at.width, at.height);
       const window = this.window(at.width, at.height);
-      this.drawPictures(stage, overlay, pictures, window, pane.layer, at.width / (window.x1 - window.x0));
+      this.drawPictures(stage, overlay, pictures, window, pane.layer, (at.width / (window.x1 - window.x0)) * (stage.whole_ratio / stage.ratio));
       this.drawMesh(stage, overlay, window, pane.layer, at);
     }
   }

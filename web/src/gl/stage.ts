@@ -1,6 +1,9 @@
 /**
  * One WebGL context for the whole desk: a canvas behind the page on which each area draws into its own rectangle. Browsers
  * allow few contexts, and so the mesh lies on the graphics card once however many cameras there are.
+ *
+ * The canvas reaches just around the areas: pixels that the page covers cost time where there is no graphics card, and
+ * Chromium, when it composes the page there, shows a canvas whose lower edge is covered upside down (156; crop and flip).
  */
 import { Color, ColorManagement, WebGLRenderer } from "three";
 
@@ -14,6 +17,13 @@ export interface Rectangle {
   height: number;
 }
 
+/**
+ * Where the processor draws, its time goes with the pixels: pictures that follow one another (scrubbing, playing, turning)
+ * have so many fewer each way, and the last is drawn whole when nothing has moved for a while.
+ */
+const COARSE = 0.5;
+const REST_MS = 150;
+
 /** An area of the stage. `rectangle` is in device pixels, origin bottom left, as WebGL has it. */
 export interface StageArea {
   readonly element: HTMLElement;
@@ -23,21 +33,29 @@ export interface StageArea {
 
 export class Stage {
   readonly renderer: WebGLRenderer;
-  readonly ratio: number;
+  /** Device pixels of the canvas per CSS pixel, now. */
+  ratio: number;
   /** Pictures drawn so far, for measuring. */
   drawn = 0;
   private readonly areas = new Set<StageArea>();
+  /** Where the canvas lies on the page. */
+  private frame = new DOMRect();
   private readonly sizes: ResizeObserver;
   private asked = 0;
+  private drawn_at = -Infinity;
+  private rest = 0;
   private lost = false;
+
+  private readonly in_software = drawsInSoftware();
+  readonly whole_ratio = Math.min(window.devicePixelRatio || 1, 2);
 
   constructor(readonly canvas: HTMLCanvasElement, private readonly host: HTMLElement) {
     // Opaque: the browser then need not blend the whole desk at each picture. Smoothing costs four times the pixels
     // where there is no graphics card.
-    this.renderer = new WebGLRenderer({ canvas, antialias: !drawsInSoftware(), alpha: false, preserveDrawingBuffer: true, powerPreference: "high-performance" });
+    this.renderer = new WebGLRenderer({ canvas, antialias: !this.in_software, alpha: false, preserveDrawingBuffer: true, powerPreference: "high-performance" });
     this.renderer.autoClear = false;
     this.renderer.setScissorTest(true);
-    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.ratio = this.whole_ratio;
     this.renderer.setPixelRatio(1);
     this.sizes = new ResizeObserver(() => this.fit());
     this.sizes.observe(host);
@@ -61,22 +79,35 @@ export class Stage {
   invalidate(area?: StageArea): void {
     if (area) area.dirty = true;
     else for (const each of this.areas) each.dirty = true;
+    if (this.in_software) this.coarsen();
     if (!this.asked) this.asked = requestAnimationFrame(() => this.drawNow());
+  }
+
+  /** Fewer pixels while one picture follows another; all of them soon after the last. */
+  private coarsen(): void {
+    if (this.asked || performance.now() - this.drawn_at > REST_MS) return;
+    this.ratio = COARSE * this.whole_ratio;
+    clearTimeout(this.rest);
+    this.rest = window.setTimeout(() => {
+      this.ratio = this.whole_ratio;
+      this.drawNow();
+    }, REST_MS);
   }
 
   /** Draws what is dirty, at once. */
   drawNow(): void {
     if (this.asked) cancelAnimationFrame(this.asked);
     this.asked = 0;
+    this.drawn_at = performance.now();
     if (this.lost) return;
-    const frame = this.host.getBoundingClientRect();
-    for (const area of this.areas) {
+    const boxes = new Map([...this.areas].map((area) => [area, area.element.getBoundingClientRect()]));
+    this.reach([...boxes.values()]);
+    for (const [area, box] of boxes) {
       if (!area.dirty) continue;
       area.dirty = false;
-      const box = area.element.getBoundingClientRect();
       const rectangle = {
-        x: Math.round((box.left - frame.left) * this.ratio),
-        y: Math.round((frame.bottom - box.bottom) * this.ratio),
+        x: Math.round((box.left - this.frame.left) * this.ratio),
+        y: Math.round((this.frame.bottom - box.bottom) * this.ratio),
         width: Math.round(box.width * this.ratio),
         height: Math.round(box.height * this.ratio),
       };
@@ -84,6 +115,27 @@ export class Stage {
       area.draw(this, rectangle);
       this.drawn += 1;
     }
+  }
+
+  /** Puts the canvas around the areas, with as many pixels as are wanted now. Another size or place empties it. */
+  private reach(boxes: readonly DOMRect[]): void {
+    const shown = boxes.filter((box) => box.width > 0 && box.height > 0);
+    if (shown.length === 0) return;
+    const host = this.host.getBoundingClientRect();
+    // Whole pixels of the page, so that those of the canvas lie on them.
+    const left = host.left + Math.floor(Math.min(...shown.map((box) => box.left)) - host.left);
+    const top = host.top + Math.floor(Math.min(...shown.map((box) => box.top)) - host.top);
+    const width = Math.ceil(Math.max(...shown.map((box) => box.right)) - left);
+    const height = Math.ceil(Math.max(...shown.map((box) => box.bottom)) - top);
+    const frame = new DOMRect(left, top, width, height);
+    const [w, h] = [Math.max(1, Math.round(width * this.ratio)), Math.max(1, Math.round(height * this.ratio))];
+    const stays = same(frame, this.frame) && this.canvas.width === w && this.canvas.height === h;
+    if (stays) return;
+    this.frame = frame;
+    Object.assign(this.canvas.style, { left: `${left - host.left}px`, top: `${top - host.top}px`, width: `${width}px`, height: `${height}px` });
+    this.renderer.setSize(w, h, false);
+    this.wipeOff();
+    for (const each of this.areas) each.dirty = true;
   }
 
   /** Restricts drawing to a rectangle and clears it. */
@@ -102,21 +154,22 @@ export class Stage {
 
   dispose(): void {
     if (this.asked) cancelAnimationFrame(this.asked);
+    clearTimeout(this.rest);
     this.sizes.disconnect();
     this.areas.clear();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
   }
 
+  /** At once: this runs after the layout and before the browser paints, so that nothing flickers. */
   private fit(): void {
-    const { width, height } = this.host.getBoundingClientRect();
-    const [w, h] = [Math.max(1, Math.round(width * this.ratio)), Math.max(1, Math.round(height * this.ratio))];
-    if (this.canvas.width !== w || this.canvas.height !== h) this.renderer.setSize(w, h, false);
-    this.wipeOff();
-    // At once: this runs after the layout and before the browser paints, so that nothing flickers.
     for (const each of this.areas) each.dirty = true;
     this.drawNow();
   }
+}
+
+function same(a: DOMRect, b: DOMRect): boolean {
+  return a.left === b.left && a.top === b.top && a.width === b.width && a.height === b.height;
 }
 
 let in_software: boolean | null = null;

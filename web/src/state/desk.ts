@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { MeshModel, RimLines, type Rim } from "../gl/meshmodel";
 import * as api from "../lib/api";
-import type { FirstLook, Flag, Live, Result, Review, Simulation, Test, VerdictSaid } from "../lib/contract";
+import type { CanvasCamera, FirstLook, Flag, Live, Result, Review, Simulation, Test, VerdictSaid } from "../lib/contract";
 import { nodeParts, readMesh, readState, rimsByNumber } from "../lib/meshfile";
 import { PictureStore } from "../lib/pictures";
 import { onEvent, onReconnect } from "./events";
@@ -42,7 +42,7 @@ export class Desk {
   readonly pending = signal<string | null>(null);
   readonly model = signal<MeshModel | null>(null);
   readonly mesh_problem = signal<string | null>(null);
-  /** Counts what arrives (pictures, states, rims), so that what is drawn follows. */
+  /** Counts what arrives of the moment shown (pictures, states, rims), so that what is drawn follows. */
   readonly arrivals = signal(0);
   readonly playing = signal(false);
   readonly waiting = signal(false);
@@ -71,8 +71,8 @@ export class Desk {
   private live_timer = 0;
 
   constructor(readonly id: string) {
-    this.pictures = new PictureStore((path, stop) => api.ask(path, { signal: stop }), () => {
-      this.arrivals.value += 1;
+    this.pictures = new PictureStore((path, stop) => api.ask(path, { signal: stop }), (path) => {
+      if (this.shownPaths().includes(path)) this.arrivals.value += 1;
     });
     this.ends.push(onEvent(({ name, thing }) => {
       if (name === "review" && thing["id"] === this.id) this.reviewChanged(thing as unknown as Review);
@@ -217,6 +217,22 @@ export class Desk {
     return api.pictureFile(this.id, camera, moment, layer, wanted > 0 && wanted < 0.75 * width ? wanted : undefined);
   }
 
+  /** What the cameras need of a moment. */
+  private pathsAt(moment: number, cameras: readonly CanvasCamera[], layers: readonly Layer[]): string[] {
+    return cameras.flatMap((camera) => layers
+      .filter((layer) => layer === "predicted" || camera.frames[moment] !== null)
+      .map((layer) => this.path(camera.name, moment, layer, camera.width)));
+  }
+
+  /** What a predicted picture is made from where the mesh is at other parameters. */
+  private firstPaths(): string[] {
+    return this.camerasShown().map((camera) => this.path(camera.name, camera.frames.findIndex((frame) => frame !== null), "film", camera.width));
+  }
+
+  private shownPaths(): string[] {
+    return [...this.pathsAt(route.moment.peek(), this.camerasShown(), this.layers()), ...(this.trial.peek() ? this.firstPaths() : [])];
+  }
+
   private camerasShown() {
     const { cameras } = this;
     return route.alone.value ? cameras.value.filter((each) => each.name === route.camera.value) : cameras.value;
@@ -243,15 +259,8 @@ export class Desk {
     const order = nearestFirst(now, count, this.direction);
     const bytes = cameras.reduce((sum, each) => sum + 4 * each.width * each.height, 0) * layers.length;
     const room = Math.max(8, Math.floor(AHEAD_BYTES / Math.max(1, bytes)));
-    const paths: string[] = [];
-    if (this.trial.value && layers.includes("predicted")) {
-      for (const camera of cameras) paths.push(this.path(camera.name, camera.frames.findIndex((frame) => frame !== null), "film", camera.width));
-    }
-    for (const moment of order.slice(0, room)) {
-      for (const camera of cameras) for (const layer of layers) {
-        if (layer === "predicted" || camera.frames[moment] !== null) paths.push(this.path(camera.name, moment, layer, camera.width));
-      }
-    }
+    const paths = this.trial.value && layers.includes("predicted") ? this.firstPaths() : [];
+    for (const moment of order.slice(0, room)) paths.push(...this.pathsAt(moment, cameras, layers));
     this.pictures.want(paths);
     this.fetchStates(order, count);
   }
@@ -290,7 +299,7 @@ export class Desk {
           plastic: Math.max(1e-3, read.plastic_strain.reduce((most, each) => Math.max(most, each), 0)),
         };
       }
-      this.arrivals.value += 1;
+      if (moment === route.moment.peek()) this.arrivals.value += 1;
     } catch (cause) {
       this.mesh_problem.value = messageOf(cause);
     }
@@ -373,12 +382,7 @@ export class Desk {
 
   /** True when everything that the cameras show at a moment is there. */
   private ready(moment: number): boolean {
-    const layers = this.layers();
-    return this.camerasShown().every((camera) => layers.every((layer) => {
-      if (layer === "film" && camera.frames[moment] === null) return true;
-      const path = this.path(camera.name, moment, layer, camera.width);
-      return this.pictures.has(path) || this.pictures.failed(path);
-    }));
+    return this.pathsAt(moment, this.camerasShown(), this.layers()).every((path) => this.pictures.has(path) || this.pictures.failed(path));
   }
 
   /** Steps through the moments while `playing`; each moment is shown, and it waits for pictures rather than skip any. */

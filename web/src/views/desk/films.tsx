@@ -28,7 +28,7 @@ export function Films({ here, stage }: { here: Desk; stage: Stage | null }) {
   const shown = route.alone.value ? all.filter((each) => each.name === route.camera.value) : all;
   const beside = overlay.comparison.value === "beside";
   const columns = useMemo(() => bestColumns(shown, size, beside), [shown.length, size, beside]);
-  useEffect(() => { here.area_px.value = (size[0] / columns / (beside ? 2 : 1)) * (stage?.ratio ?? 1); }, [size, columns, beside, stage]);
+  useEffect(() => { here.area_px.value = (size[0] / columns / (beside ? 2 : 1)) * (stage?.whole_ratio ?? 1); }, [size, columns, beside, stage]);
   // The areas move when their number or places change: all is drawn anew.
   useEffect(() => stage?.invalidate(), [columns, shown.length, size, stage]);
   return (
