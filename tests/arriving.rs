@@ -31,7 +31,7 @@ impl FilmWatch for Arriving {
 
     fn measured(&mut self, so_far: &Measured, again: bool) {
         let newest = so_far.fields.last().map_or(f64::NAN, |field: &FrameField| field.time_s);
-        self.told.push((newest, again, so_far.impactor_moments.is_some()));
+        self.told.push((newest, again, so_far.impactor.is_some()));
     }
 }
 
@@ -62,7 +62,7 @@ fn a_pole_that_moves_late_is_found_late_and_no_flag_outlives_it() {
     assert!(!watch.told[0].2 && watch.told.last().is_some_and(|t| t.2), "{:?}", watch.told);
     assert_eq!(first(false).len(), count, "each moment is told of once as new: {:?}", watch.told);
     assert!(first(true).len() >= 2 && first(true).len() < count, "{:?}", watch.told);
-    assert_eq!(measured.impactor_moments, Some(count));
+    assert_eq!(measured.impactor.as_ref().map(|impactor| impactor.way.len()), Some(count));
 
     let tolerances = Tolerances { default_mm: 5.0, per_part_mm: std::collections::BTreeMap::default() };
     let judged = judge(simulation.mesh(), &setup, &source, &measured, &tolerances).expect("states are there");

@@ -102,6 +102,7 @@ fn answer(study: &StudyFile, film: &[FilmField], simulated: &[f64]) -> crumple::
         film,
         time_offset_s: 0.0,
         time_offset_sigma_s: 2e-5,
+        impactor: None,
     };
     let sight = Sight::new(&input).expect("fields");
     let surrogate = Surrogate::fit(&study.study().shares(), study.grams());

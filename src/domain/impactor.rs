@@ -1,4 +1,6 @@
-//! The rigid body that hits the structure, where the simulation tells of it.
+//! The rigid body that hits the structure: what the simulation tells of it, and how far the film shows it.
+
+use serde::{Deserialize, Serialize};
 
 /// A rigid cylinder (a pole, a punch) that the simulation moves along a straight line. It is part of the solver's
 /// input, not of the mesh.
@@ -16,6 +18,35 @@ pub struct Impactor {
     pub times_s: Vec<f64>,
     /// Way since time 0 along `direction`, mm.
     pub travel_mm: Vec<f64>,
+}
+
+/// The simulation's impactor as the film shows it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeenImpactor {
+    /// Its way, by rising film time.
+    pub way: Vec<WayPoint>,
+    /// Where a cylinder hits; `None` for a wall.
+    pub place: Option<ImpactorPlace>,
+}
+
+/// Where a cylinder is beside its way.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ImpactorPlace {
+    /// Unit vector across its axis and its way, world axes.
+    pub across: [f64; 3],
+    /// Where its axis is along that vector, mm.
+    pub at_mm: f64,
+}
+
+/// How far the film's impactor has come at one film time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WayPoint {
+    /// Film time, s.
+    pub time_s: f64,
+    /// Way along the direction of the simulation's impactor, mm; from where it is counted is arbitrary.
+    pub way_mm: f64,
+    /// 1-sigma of it, mm.
+    pub sigma_mm: f64,
 }
 
 /// A rigid plane that the simulation moves along a straight line against the structure.

@@ -21,14 +21,14 @@ pub use camera::{CameraLens, Distortion, Intrinsics, Pose, TargetMark};
 pub use deviation::FrameField;
 pub use film::{CameraRecord, Channel, Frame, TestRecord};
 pub use flag::{BoundingBox, Flag, FlagId, FlagKind, Verdict};
-pub use impactor::{Impactor, RigidWall};
+pub use impactor::{Impactor, ImpactorPlace, RigidWall, SeenImpactor, WayPoint};
 pub use mesh::{CellType, Mesh, Part, PartId};
 pub use model::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
 pub use review::{
     InputDigest, NoiseFloor, PartSeries, PartSummary, Review, RigidMotion, SCHEMA_VERSION, StageTiming, Tolerances,
 };
 pub use simulation::{Curve, Parameter, SimulationRecord, State};
-pub use study::{RefusedRun, Study, StudyParameter, StudyRun, written_unit};
+pub use study::{RefusedRun, RunImpactor, Study, StudyParameter, StudyRun, written_unit};
 pub use suggestion::{
     Change, Direction, Hypothesis, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, Move, NextRun, ParameterEstimate,
     PartGain, SUGGESTION_SCHEMA_VERSION, Suggestion, SuggestionVerdict, SurrogateError, SurrogateReport,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::alignment::CameraAlignment;
 use super::camera::CameraLens;
 use super::flag::Flag;
+use super::impactor::SeenImpactor;
 use super::mesh::PartId;
 use super::model::{ExecutionProvider, ModelDigest};
 
@@ -150,6 +151,9 @@ pub struct Review {
     pub tolerance: Tolerances,
     /// The measurement's own noise.
     pub noise_floor: NoiseFloor,
+    /// The simulation's impactor where it was found in the film. Missing in reviews before 0.2.
+    #[serde(default)]
+    pub impactor: Option<SeenImpactor>,
     /// By part.
     pub parts: Vec<PartSummary>,
     /// The findings, gravest first.

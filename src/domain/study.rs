@@ -55,6 +55,17 @@ pub struct StudyRun {
     pub sha256: String,
     /// Its parameters in the study's order, each in its unit.
     pub values: Vec<f64>,
+    /// Its impactor, where its record tells of one.
+    pub impactor: Option<RunImpactor>,
+}
+
+/// What a run's record tells of its impactor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunImpactor {
+    /// Simulation times, s, rising, and way since time 0, mm.
+    pub way: Vec<[f64; 2]>,
+    /// A point of a cylinder's axis at time 0, mm; `None` for a wall.
+    pub centre_mm: Option<[f64; 3]>,
 }
 
 /// A simulation that was found but does not belong.

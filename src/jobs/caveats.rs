@@ -41,10 +41,11 @@ pub(super) fn caveats(
         }));
     }
     found.extend(parts(&review.parts));
-    if let Some(seen) = measured.impactor_moments {
+    if let Some(impactor) = &measured.impactor {
         found.push(format!(
-            "the impactor was followed through {seen} of {} film times: what it hides was not measured in pictures but \
+            "the impactor was followed through {} of {} film times: what it hides was not measured in pictures but \
              follows from its contact",
+            impactor.way.len(),
             measured.moments.len()
         ));
     } else if setup.impactor.is_some() {

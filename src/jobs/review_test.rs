@@ -371,6 +371,7 @@ fn assemble(
         lenses: setup.cameras.iter().map(|c| (c.name.clone(), lens(c))).collect(),
         tolerance,
         noise_floor: judged.noise_floor,
+        impactor: measured.impactor.clone(),
         parts: judged.parts,
         flags: judged.flags,
         frames_reviewed: measured.moments.iter().map(|m| m.frames.len()).sum(),

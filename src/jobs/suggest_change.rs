@@ -199,6 +199,7 @@ fn project(review: &ReviewFolder, study: &StudyFile, film: &[FilmField]) -> Resu
         film,
         time_offset_s: clock.map_or(0.0, |a| a.time_offset_s),
         time_offset_sigma_s: clock.map_or(0.0, |a| a.time_offset_sigma_s),
+        impactor: review.review().impactor.as_ref(),
     };
     Sight::new(&input)
         .map_err(|source| SuggestJobError::Suggest { source: crate::suggest::SuggestError::Field { source } })

@@ -8,14 +8,14 @@ use rayon::prelude::*;
 
 use super::align::AlignError;
 use super::begin::{Begun, Film, offset_of, quiet_moments};
-use super::impactor::{FilmedImpactor, Striker};
+use super::impactor::Striker;
 use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError};
 use super::trigger::TriggerFit;
-use crate::domain::{CameraAlignment, CameraRecord, FrameField};
+use crate::domain::{CameraAlignment, CameraRecord, FrameField, SeenImpactor};
 use crate::geom::Skin;
 use crate::vision::{ResidualEstimator, VisionError, canvas_picture};
 
@@ -124,8 +124,8 @@ pub struct Measured {
     pub undeformed_areas_mm2: Vec<f64>,
     /// Moments before the first motion.
     pub quiet: Vec<bool>,
-    /// At how many moments the simulation's impactor was followed in the film; `None` when it was not found there.
-    pub impactor_moments: Option<usize>,
+    /// The simulation's impactor as far as it was followed in the film; `None` when it was not found there.
+    pub impactor: Option<SeenImpactor>,
 }
 
 /// Measures the deviation of the test from the simulation at every moment of the film.
@@ -191,7 +191,7 @@ impl Film<'_, '_> {
             along_sigma_mm: Vec::new(),
             in_view: Vec::new(),
             residuals_px: Vec::new(),
-            impactor_moments: None,
+            impactor: None,
             undeformed_areas_mm2: setup.skin.areas_mm2(self.undeformed),
         };
         let mut done = 0;
@@ -244,7 +244,7 @@ impl Film<'_, '_> {
                 offset_sigma_s,
                 tracker.cameras(),
             );
-            measured.impactor_moments = search.found.as_ref().map(FilmedImpactor::moments_seen);
+            measured.impactor = search.found.as_ref().map(|impactor| impactor.seen(self.moments));
             done += moment.frames.len();
             watch.measured(&measured, before.is_some());
         }

@@ -9,7 +9,6 @@ use super::estimate::{Estimator, Posterior};
 use super::features::FeaturePlan;
 use super::form::{FormInput, unexplained};
 use super::gain::Gains;
-use super::harness::noisy_runs;
 use super::identify::directions;
 use super::leave_out::surrogate_report;
 use super::next::{NextRunsInput, next_runs};
@@ -97,13 +96,12 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
     }
     let shares = study.shares();
     let plan = FeaturePlan::new(input.sight);
-    let numbers = plan.of_runs(input.sight);
-    let doubt = plan.doubt(input.sight, &input.sight.test);
-    let film = plan.of(input.sight, &input.sight.test);
-    let estimator = Estimator::fit(&shares, &numbers, &doubt);
+    let evidence = plan.evidence(input.sight);
+    let film = plan.of_test(input.sight);
+    let estimator = Estimator::fit(&shares, &evidence);
     let (posterior, calibration) = rayon::join(
         || estimator.posterior(&film, SEED),
-        || calibrate(&shares, &numbers, &noisy_runs(&plan, input.sight, 0xca11), &doubt),
+        || calibrate(&shares, &evidence, &plan.of_noisy_runs(input.sight, 0xca11)),
     );
     let here: Vec<f64> = study.parameters.iter().zip(input.simulated).map(|(p, v)| p.share_of(*v)).collect();
     let form = unexplained(&FormInput {

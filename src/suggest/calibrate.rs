@@ -9,6 +9,7 @@ use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 use super::estimate::{Estimator, Posterior};
+use super::features::Evidence;
 use crate::domain::Interval;
 
 /// The wanted probability of an interval.
@@ -35,18 +36,13 @@ pub struct Calibration {
 
 /// Leaves out each run in turn. `noisy` has the runs' numbers with a draw of the measurement's noise.
 #[must_use]
-pub fn calibrate(
-    points: &[Vec<f64>],
-    numbers: &DMatrix<f64>,
-    noisy: &DMatrix<f64>,
-    doubt: &DMatrix<f64>,
-) -> Calibration {
+pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, noisy: &DMatrix<f64>) -> Calibration {
     let left: Vec<(Posterior, f64)> = (0..points.len())
         .into_par_iter()
         .map(|run| {
             let others: Vec<usize> = (0..points.len()).filter(|r| *r != run).collect();
             let rest: Vec<Vec<f64>> = others.iter().map(|r| points[*r].clone()).collect();
-            let estimator = Estimator::fit(&rest, &numbers.select_rows(&others), doubt);
+            let estimator = Estimator::fit(&rest, &evidence.of_runs(&others));
             let film: DVector<f64> = noisy.row(run).transpose();
             let posterior = estimator.posterior(&film, run as u64 + 1);
             let excess = estimator.misfit(&film, &points[run]) - posterior.misfit;

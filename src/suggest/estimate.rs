@@ -5,9 +5,15 @@
 //! show most against that error (Fisher's discriminant directions, with the errors' spread as the scale). There the
 //! error's covariance is estimated from the runs' leave-one-out errors and shrunk to its diagonal, and the misfit is
 //! Student's: a covariance from N errors leaves that much doubt, and single wrong numbers weigh little.
+//!
+//! The structure's numbers are hundreds and the impactor's way is a few, which would drown among them: both are reduced by
+//! themselves ([`Evidence`]'s blocks) and their misfits added.
+
+use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
+use super::features::{Evidence, EvidenceBlock};
 use super::regress::{Projected, Regressions};
 use super::sampler::sample;
 
@@ -23,6 +29,14 @@ const FEWEST_FREE: f64 = 3.0;
 /// A fitted estimator.
 #[derive(Debug, Clone)]
 pub struct Estimator {
+    dimensions: usize,
+    blocks: Vec<Block>,
+}
+
+/// The estimator of one block of the evidence.
+#[derive(Debug, Clone)]
+struct Block {
+    numbers: Range<usize>,
     regressions: Regressions,
     /// Standardised numbers × directions.
     directions: DMatrix<f64>,
@@ -60,44 +74,82 @@ impl Posterior {
 }
 
 impl Estimator {
-    /// Fits `numbers` (runs × numbers) at `points` (shares, one a run); `doubt` has rows whose squares are variances.
+    /// Fits what `evidence` says of the runs at `points` (shares, one a run).
     #[must_use]
-    pub fn fit(points: &[Vec<f64>], numbers: &DMatrix<f64>, doubt: &DMatrix<f64>) -> Self {
-        let regressions = Regressions::fit(points, numbers);
-        let (n, dimensions) = (points.len(), points[0].len());
-        let doubt = DMatrix::from_fn(doubt.nrows(), doubt.ncols(), |r, c| doubt[(r, c)] / regressions.spread[c]);
-        let scale = DVector::from_fn(numbers.ncols(), |c, _| {
-            let error = regressions.left_out.column(c).norm_squared() / n as f64;
-            (error + doubt.column(c).norm_squared() + LEAST_ERROR * LEAST_ERROR).sqrt()
-        });
-        let count = (dimensions + DIRECTIONS_BEYOND).min(n.saturating_sub(2)).max(1);
-        let directions = directions(&regressions, &scale, count);
-        let covariance = covariance(&regressions.left_out, &doubt, &directions);
-        let count = directions.ncols();
-        let precision = covariance.cholesky().map_or_else(|| DMatrix::identity(count, count), |c| c.inverse());
-        let projected = regressions.project(&directions);
-        let free = (n as f64 - 0.5 * count as f64).max(FEWEST_FREE);
-        Self { regressions, directions, projected, precision, free }
-    }
-
-    fn reduced(&self, numbers: &DVector<f64>) -> DVector<f64> {
-        let standard = DVector::from_fn(numbers.len(), |c, _| {
-            (numbers[c] - self.regressions.mean[c]) / self.regressions.spread[c]
-        });
-        self.directions.transpose() * standard
+    pub fn fit(points: &[Vec<f64>], evidence: &Evidence) -> Self {
+        let blocks = evidence.blocks.iter().map(|block| Block::fit(points, evidence, block)).collect();
+        Self { dimensions: points[0].len(), blocks }
     }
 
     /// Squared misfit (Mahalanobis) of `numbers` at `shares`.
     #[must_use]
     pub fn misfit(&self, numbers: &DVector<f64>, shares: &[f64]) -> f64 {
-        let mut at = DVector::zeros(self.directions.ncols());
-        self.projected.predict_into(shares, &mut at);
-        let left = self.reduced(numbers) - at;
-        left.dot(&(&self.precision * &left))
+        self.blocks.iter().map(|block| block.misfit(numbers, shares)).sum()
     }
 
     /// Minus the logarithm of the likelihood, up to a constant, as a function of the shares.
     pub fn energy<'a>(&'a self, numbers: &DVector<f64>) -> impl FnMut(&[f64]) -> f64 + use<'a> {
+        let mut blocks: Vec<_> = self.blocks.iter().map(|block| block.energy(numbers)).collect();
+        move |shares| blocks.iter_mut().map(|energy| energy(shares)).sum()
+    }
+
+    /// Samples the posterior of `numbers`; the prior is even within the bounds.
+    #[must_use]
+    pub fn posterior(&self, numbers: &DVector<f64>, seed: u64) -> Posterior {
+        let sampled = sample(self.dimensions, seed, self.energy(numbers));
+        let misfit = self.misfit(numbers, &sampled.best);
+        Posterior { samples: sampled.samples, best: sampled.best, misfit }
+    }
+
+    /// Information of the film about the parameters at `shares` (Fisher's matrix, prior left out).
+    #[must_use]
+    pub fn information(&self, shares: &[f64]) -> DMatrix<f64> {
+        let none = DMatrix::zeros(shares.len(), shares.len());
+        self.blocks.iter().fold(none, |sum, block| sum + block.information(shares))
+    }
+}
+
+impl Block {
+    fn fit(points: &[Vec<f64>], evidence: &Evidence, block: &EvidenceBlock) -> Self {
+        let (first, count) = (block.numbers.start, block.numbers.len());
+        let regressions = Regressions::fit(points, &evidence.runs.columns(first, count).into_owned());
+        let (n, dimensions) = (points.len(), points[0].len());
+        let doubt = DMatrix::from_fn(evidence.doubt.nrows(), count, |r, c| {
+            evidence.doubt[(r, first + c)] / regressions.spread[c]
+        });
+        let scale = DVector::from_fn(count, |c, _| {
+            let error = regressions.left_out.column(c).norm_squared() / n as f64;
+            (error + doubt.column(c).norm_squared() + LEAST_ERROR * LEAST_ERROR).sqrt()
+        });
+        let most = block.most.unwrap_or(dimensions + DIRECTIONS_BEYOND).min(n.saturating_sub(2)).max(1);
+        let directions = directions(&regressions, &scale, most);
+        let covariance = covariance(&regressions.left_out, &doubt, &directions);
+        let count = directions.ncols();
+        let precision = covariance.cholesky().map_or_else(|| DMatrix::identity(count, count), |c| c.inverse());
+        let projected = regressions.project(&directions);
+        let free = (n as f64 - 0.5 * count as f64).max(FEWEST_FREE);
+        Self { numbers: block.numbers.clone(), regressions, directions, projected, precision, free }
+    }
+
+    fn reduced(&self, numbers: &DVector<f64>) -> DVector<f64> {
+        let standard = DVector::from_fn(self.numbers.len(), |c, _| {
+            (numbers[self.numbers.start + c] - self.regressions.mean[c]) / self.regressions.spread[c]
+        });
+        self.directions.transpose() * standard
+    }
+
+    fn at(&self, shares: &[f64]) -> DVector<f64> {
+        let mut out = DVector::zeros(self.directions.ncols());
+        self.projected.predict_into(shares, &mut out);
+        out
+    }
+
+    fn misfit(&self, numbers: &DVector<f64>, shares: &[f64]) -> f64 {
+        let left = self.reduced(numbers) - self.at(shares);
+        left.dot(&(&self.precision * &left))
+    }
+
+    fn energy<'a>(&'a self, numbers: &DVector<f64>) -> impl FnMut(&[f64]) -> f64 + use<'a> {
         let wanted = self.reduced(numbers);
         let count = self.directions.ncols();
         let (mut at, mut left) = (DVector::zeros(count), DVector::zeros(count));
@@ -113,34 +165,15 @@ impl Estimator {
         }
     }
 
-    /// Samples the posterior of `numbers`; the prior is even within the bounds.
-    #[must_use]
-    pub fn posterior(&self, numbers: &DVector<f64>, seed: u64) -> Posterior {
-        let sampled = sample(self.regressions.points[0].len(), seed, self.energy(numbers));
-        let misfit =
-            self.free * ((sampled.best_energy / (0.5 * (self.free + self.directions.ncols() as f64))).exp_m1());
-        Posterior { samples: sampled.samples, best: sampled.best, misfit }
-    }
-
-    /// Information of the film about the parameters at `shares` (Fisher's matrix, prior left out).
-    #[must_use]
-    pub fn information(&self, shares: &[f64]) -> DMatrix<f64> {
+    fn information(&self, shares: &[f64]) -> DMatrix<f64> {
         const STEP: f64 = 0.02;
-        let count = self.directions.ncols();
-        let at = |point: &[f64]| {
-            let mut out = DVector::zeros(count);
-            self.projected.predict_into(point, &mut out);
-            out
+        let slope = |i: usize| {
+            let (mut up, mut down) = (shares.to_vec(), shares.to_vec());
+            up[i] += STEP;
+            down[i] -= STEP;
+            (self.at(&up) - self.at(&down)) / (2.0 * STEP)
         };
-        let columns: Vec<DVector<f64>> = (0..shares.len())
-            .map(|i| {
-                let (mut up, mut down) = (shares.to_vec(), shares.to_vec());
-                up[i] += STEP;
-                down[i] -= STEP;
-                (at(&up) - at(&down)) / (2.0 * STEP)
-            })
-            .collect();
-        let slope = DMatrix::from_columns(&columns);
+        let slope = DMatrix::from_columns(&(0..shares.len()).map(slope).collect::<Vec<_>>());
         slope.transpose() * &self.precision * slope
     }
 }

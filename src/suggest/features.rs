@@ -3,10 +3,14 @@
 //! Where a fold or a dent moves, the displacement of a fixed node jumps, and no regression of some ten runs can follow.
 //! How far a part moves at most and on average, and where the motion is, follow smoothly. So each part is summarised, in
 //! each camera and stretch of time: mean, root mean square, lowest and highest fifteenth of either direction, centre of
-//! the motion, and tilt (motion over place).
+//! the motion, and tilt (motion over place). Last come the impactor's way, less its mean (from where it is counted
+//! nobody knows), and where it hits.
+
+use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
 
+use super::hits::Hit;
 use super::random::Random;
 use super::sight::{Place, Seen, Sight};
 
@@ -22,6 +26,35 @@ const FAINT_MM: f64 = 0.1;
 const NUMBERS: usize = 14;
 /// Draws of the measurement's noise.
 const DRAWS: usize = 24;
+
+/// In so many numbers the way of the impactor tells how fast it was and how it was slowed down.
+const TOLD_BY_WAY: usize = 4;
+
+/// What a study and a film have to say, in numbers.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Runs × numbers.
+    pub(super) runs: DMatrix<f64>,
+    /// Rows whose squares add up to the variances of the test's numbers.
+    pub(super) doubt: DMatrix<f64>,
+    /// Numbers that are reduced together; the errors of one block say nothing of another's.
+    pub(super) blocks: Vec<EvidenceBlock>,
+}
+
+/// Numbers that are reduced together.
+#[derive(Debug, Clone)]
+pub(super) struct EvidenceBlock {
+    pub(super) numbers: Range<usize>,
+    /// To how many at most; `None` leaves it to the number of parameters.
+    pub(super) most: Option<usize>,
+}
+
+impl Evidence {
+    /// The same of these runs alone.
+    pub(super) fn of_runs(&self, runs: &[usize]) -> Self {
+        Self { runs: self.runs.select_rows(runs), ..self.clone() }
+    }
+}
 
 /// Which places make which numbers; the same for the test and all runs.
 #[derive(Debug, Clone)]
@@ -60,9 +93,14 @@ impl FeaturePlan {
         plan
     }
 
+    /// The numbers of the test.
+    pub(super) fn of_test(&self, sight: &Sight) -> DVector<f64> {
+        self.of(sight, &sight.test, &sight.hits.test)
+    }
+
     /// The numbers of one film.
-    pub(super) fn of(&self, sight: &Sight, seen: &Seen) -> DVector<f64> {
-        let mut all = Vec::with_capacity(self.groups.len() * NUMBERS);
+    fn of(&self, sight: &Sight, seen: &Seen, hit: &Hit) -> DVector<f64> {
+        let mut all = Vec::with_capacity(self.groups.len() * NUMBERS + hit.way_mm.len() + 1);
         for (group, frame) in self.groups.iter().zip(&self.frames) {
             let mut sum = [0.0; NUMBERS];
             for moment in group {
@@ -71,37 +109,63 @@ impl FeaturePlan {
             }
             all.extend(sum);
         }
+        all.extend(without_start(&hit.way_mm));
+        all.extend(hit.place_mm);
         DVector::from_vec(all)
     }
 
-    /// The numbers of all runs: runs × numbers.
-    pub(super) fn of_runs(&self, sight: &Sight) -> DMatrix<f64> {
-        let rows: Vec<_> = sight.runs.iter().map(|seen| self.of(sight, seen).transpose()).collect();
-        DMatrix::from_rows(&rows)
+    /// The numbers of all runs, and what is in doubt of the test's.
+    pub(super) fn evidence(&self, sight: &Sight) -> Evidence {
+        let rows = sight.runs.iter().zip(&sight.hits.runs).map(|(seen, hit)| self.of(sight, seen, hit).transpose());
+        let runs = DMatrix::from_rows(&rows.collect::<Vec<_>>());
+        let structure = self.groups.len() * NUMBERS;
+        let way = structure + sight.hits.test.way_mm.len();
+        let mut blocks = vec![
+            EvidenceBlock { numbers: 0..structure, most: None },
+            EvidenceBlock { numbers: structure..way, most: Some(TOLD_BY_WAY) },
+            EvidenceBlock { numbers: way..runs.ncols(), most: Some(1) },
+        ];
+        blocks.retain(|block| !block.numbers.is_empty());
+        Evidence { runs, doubt: self.doubt(sight), blocks }
     }
 
-    /// What the doubt about measurement, trigger and pose does to the numbers: rows whose squares add up to variances.
+    /// The runs' numbers, each with a draw of all that is in doubt of a measurement.
+    pub(super) fn of_noisy_runs(&self, sight: &Sight, seed: u64) -> DMatrix<f64> {
+        let mut random = Random::new(seed);
+        let noisy = |(seen, hit): (&Seen, &Hit)| {
+            let mut film = (with_noise(sight, seen, &mut random), hit.with_noise(&mut random));
+            for change in &sight.nuisances {
+                film = change.added_to((&film.0, &film.1), random.normal());
+            }
+            self.of(sight, &film.0, &film.1).transpose()
+        };
+        DMatrix::from_rows(&sight.runs.iter().zip(&sight.hits.runs).map(noisy).collect::<Vec<_>>())
+    }
+
+    /// What the doubt about measurement, trigger and pose does to the test's numbers: rows whose squares add up to
+    /// variances.
     ///
     /// Neighbours err together (the matching's windows overlap, the lift smooths): half of each node's variance is drawn
     /// once for its part and picture, half for itself.
-    pub(super) fn doubt(&self, sight: &Sight, seen: &Seen) -> DMatrix<f64> {
-        let plain = self.of(sight, seen);
+    fn doubt(&self, sight: &Sight) -> DMatrix<f64> {
+        let (seen, hit) = (&sight.test, &sight.hits.test);
+        let plain = self.of(sight, seen, hit);
         let mut random = Random::new(0x5ee9);
         let mut rows = Vec::new();
         for _ in 0..DRAWS {
-            let noisy = with_noise(sight, seen, &mut random);
-            rows.push((self.of(sight, &noisy) - &plain).transpose() / (DRAWS as f64).sqrt());
+            let noisy = (with_noise(sight, seen, &mut random), hit.with_noise(&mut random));
+            rows.push((self.of(sight, &noisy.0, &noisy.1) - &plain).transpose() / (DRAWS as f64).sqrt());
         }
         for change in &sight.nuisances {
-            let moved: Seen = seen.iter().zip(change).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect();
-            rows.push((self.of(sight, &moved) - &plain).transpose());
+            let moved = change.added_to((seen, hit), 1.0);
+            rows.push((self.of(sight, &moved.0, &moved.1) - &plain).transpose());
         }
         DMatrix::from_rows(&rows)
     }
 }
 
 /// `seen` with one draw of the measurement's noise.
-pub(super) fn with_noise(sight: &Sight, seen: &Seen, random: &mut Random) -> Seen {
+fn with_noise(sight: &Sight, seen: &Seen, random: &mut Random) -> Seen {
     let half = std::f64::consts::FRAC_1_SQRT_2;
     let pictures = sight.cameras * sight.moments.len() * sight.parts;
     let common: Vec<[f64; 2]> = (0..pictures).map(|_| [random.normal(), random.normal()]).collect();
@@ -119,6 +183,12 @@ pub(super) fn with_noise(sight: &Sight, seen: &Seen, random: &mut Random) -> See
             [d[0] + e[0], d[1] + e[1]]
         })
         .collect()
+}
+
+/// A way less its mean, mm.
+fn without_start(way_mm: &[f64]) -> impl Iterator<Item = f64> + '_ {
+    let mean = way_mm.iter().sum::<f64>() / way_mm.len().max(1) as f64;
+    way_mm.iter().map(move |w| w - mean)
 }
 
 /// Centre and size of a part's undeformed picture.

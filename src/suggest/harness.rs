@@ -1,11 +1,8 @@
 //! The study judges its own suggestions: each run in turn is the filmed test, and the study does without it.
 
-use nalgebra::DMatrix;
-
 use super::calibrate::calibrate;
 use super::estimate::Estimator;
-use super::features::{FeaturePlan, with_noise};
-use super::random::Random;
+use super::features::FeaturePlan;
 use super::sight::Sight;
 use crate::domain::{IDENTIFIED_HALF_WIDTH, Interval};
 
@@ -83,28 +80,19 @@ impl LeaveOneOut {
 #[must_use]
 pub fn leave_one_out_tests(sight: &Sight, shares: &[Vec<f64>]) -> LeaveOneOut {
     let plan = FeaturePlan::new(sight);
-    let numbers = plan.of_runs(sight);
-    let doubt = plan.doubt(sight, &sight.test);
-    let noisy = noisy_runs(&plan, sight, 0xf11e);
+    let evidence = plan.evidence(sight);
+    let noisy = plan.of_noisy_runs(sight, 0xf11e);
     let tests = (0..shares.len())
         .map(|run| {
             let others: Vec<usize> = (0..shares.len()).filter(|r| *r != run).collect();
             let rest: Vec<Vec<f64>> = others.iter().map(|r| shares[*r].clone()).collect();
-            let (known, noisy_known) = (numbers.select_rows(&others), noisy.select_rows(&others));
-            let calibration = calibrate(&rest, &known, &noisy_known, &doubt);
+            let known = evidence.of_runs(&others);
+            let calibration = calibrate(&rest, &known, &noisy.select_rows(&others));
             let film = noisy.row(run).transpose();
-            let posterior = Estimator::fit(&rest, &known, &doubt).posterior(&film, 99);
+            let posterior = Estimator::fit(&rest, &known).posterior(&film, 99);
             let estimate = (0..rest[0].len()).map(|i| calibration.interval(&posterior, i)).collect();
             LeftOut { run, truth: shares[run].clone(), estimate }
         })
         .collect();
     LeaveOneOut { tests }
-}
-
-/// The runs' numbers, each with a draw of the measurement's noise.
-pub(super) fn noisy_runs(plan: &FeaturePlan, sight: &Sight, seed: u64) -> DMatrix<f64> {
-    let mut random = Random::new(seed);
-    let rows: Vec<_> =
-        sight.runs.iter().map(|seen| plan.of(sight, &with_noise(sight, seen, &mut random)).transpose()).collect();
-    DMatrix::from_rows(&rows)
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
+use super::hits::{Hit, Hits};
 use super::sight_select::{is_seen, pick_moments, pick_nodes};
 use super::{FieldError, StudyFields};
-use crate::domain::Distortion;
+use crate::domain::{Distortion, SeenImpactor};
 use crate::geom::{Camera, Skin, bracket, rasterise};
 
 /// A camera as the review placed it.
@@ -53,6 +54,8 @@ pub struct SightInput<'a> {
     pub time_offset_s: f64,
     /// 1-sigma of it, s.
     pub time_offset_sigma_s: f64,
+    /// The film's impactor, where it was found.
+    pub impactor: Option<&'a SeenImpactor>,
 }
 
 /// One node in one picture.
@@ -86,8 +89,27 @@ pub struct Sight {
     pub(super) test: Seen,
     pub(super) simulated: Seen,
     pub(super) runs: Vec<Seen>,
-    /// Change of the simulation's picture by one sigma of each nuisance: the trigger, each camera's depth and roll.
-    pub(super) nuisances: Vec<Seen>,
+    pub(super) hits: Hits,
+    pub(super) nuisances: Vec<Nuisance>,
+}
+
+/// What one sigma of the trigger, of a camera's depth or roll, or of the way's scale changes.
+#[derive(Debug, Clone)]
+pub(super) struct Nuisance {
+    /// Change of the displacement at each place, mm.
+    pub(super) seen: Seen,
+    /// Change of the impactor's way, mm.
+    pub(super) way_mm: Vec<f64>,
+}
+
+impl Nuisance {
+    /// Displacements and impactor with `sigmas` times this change.
+    pub(super) fn added_to(&self, (seen, hit): (&Seen, &Hit), sigmas: f64) -> (Seen, Hit) {
+        let by = sigmas as f32;
+        let seen = seen.iter().zip(&self.seen).map(|(a, b)| [a[0] + by * b[0], a[1] + by * b[1]]).collect();
+        let way_mm = hit.way_mm.iter().zip(&self.way_mm).map(|(a, b)| a + sigmas * b).collect();
+        (seen, Hit { way_mm, place_mm: hit.place_mm })
+    }
 }
 
 impl Sight {
@@ -122,10 +144,11 @@ impl Sight {
         });
         let times: Vec<f64> = moments.iter().map(|m| input.film[*m].time_s).collect();
         let runs = runs_seen(input, &places, &times, &lensless, rest)?;
-        let nuisances = nuisances(input, &places, &simulated, &runs, &lensless, &times)?;
+        let hits = Hits::new(input);
+        let nuisances = nuisances(input, &places, (&simulated, &runs, &hits), &lensless, &times)?;
         let (cameras, parts) = (lensless.len(), study.parts.len());
         let axes = lensless.iter().map(|c| [c.pose.rotation[0], c.pose.rotation[1]]).collect();
-        Ok(Self { places, moments: times, cameras, parts, axes, test, simulated, runs, nuisances })
+        Ok(Self { places, moments: times, cameras, parts, axes, test, simulated, runs, hits, nuisances })
     }
 
     /// How many nodes in pictures were observed.
@@ -234,15 +257,15 @@ fn runs_seen(
     Ok(seen)
 }
 
-/// One sigma of the trigger (from the speed of the runs on the mean), of each camera's depth and of its roll.
+/// One sigma of the trigger (from the speed of the runs on the mean), of the scale of the impactor's way, of each camera's
+/// depth and of its roll.
 fn nuisances(
     input: &SightInput<'_>,
     places: &[Place],
-    simulated: &Seen,
-    runs: &[Seen],
+    (simulated, runs, hits): (&Seen, &[Seen], &Hits),
     cameras: &[Camera],
     times: &[f64],
-) -> Result<Vec<Seen>, FieldError> {
+) -> Result<Vec<Nuisance>, FieldError> {
     // The difference over a step large enough to be more than rounding, scaled back.
     const STEP_S: f64 = 2e-4;
     let later = SightInput {
@@ -252,13 +275,15 @@ fn nuisances(
         film: input.film,
         time_offset_s: input.time_offset_s + STEP_S,
         time_offset_sigma_s: input.time_offset_sigma_s,
+        impactor: input.impactor,
     };
     let moved = runs_seen(&later, places, times, cameras, &input.film[0].simulated_mm)?;
     let scale = (input.time_offset_sigma_s / STEP_S) as f32 / runs.len() as f32;
+    let by_trigger =
+        |i: usize| [0, 1].map(|c| scale * runs.iter().zip(&moved).map(|(a, b)| b[i][c] - a[i][c]).sum::<f32>());
     let mut all = vec![
-        (0..places.len())
-            .map(|i| [0, 1].map(|c| scale * runs.iter().zip(&moved).map(|(a, b)| b[i][c] - a[i][c]).sum::<f32>()))
-            .collect::<Seen>(),
+        Nuisance { seen: (0..places.len()).map(by_trigger).collect(), way_mm: hits.by_trigger.clone() },
+        Nuisance { seen: vec![[0.0; 2]; places.len()], way_mm: hits.by_scale() },
     ];
     for (index, camera) in input.cameras.iter().enumerate() {
         let own = |p: &Place| usize::from(p.camera) == index;
@@ -267,8 +292,9 @@ fn nuisances(
             camera.camera.camera_from_world(at).z.max(1.0)
         };
         let (roll, far) = (camera.pose_sigma[2] as f32, camera.pose_sigma[5]);
-        let of = |change: &dyn Fn(&Place, [f32; 2]) -> [f32; 2]| -> Seen {
-            places.iter().zip(simulated).map(|(p, d)| if own(p) { change(p, *d) } else { [0.0; 2] }).collect()
+        let of = |change: &dyn Fn(&Place, [f32; 2]) -> [f32; 2]| {
+            let seen = places.iter().zip(simulated).map(|(p, d)| if own(p) { change(p, *d) } else { [0.0; 2] });
+            Nuisance { seen: seen.collect(), way_mm: vec![0.0; hits.test.way_mm.len()] }
         };
         all.push(of(&|p, d| d.map(|v| v * (far / depth(p)) as f32)));
         all.push(of(&|_, d| [-d[1] * roll, d[0] * roll]));

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::listing::{ListedBounds, ListedRun};
 use super::table::ParameterTable;
 use super::{StudyRequest, TryFile};
-use crate::domain::{Mesh, Parameter, RefusedRun, Study, StudyParameter, StudyRun};
+use crate::domain::{Mesh, Parameter, RefusedRun, RunImpactor, Study, StudyParameter, StudyRun};
 use crate::ingest::digest::digest_sha256;
 use crate::ingest::error::IngestError;
 use crate::ingest::vtkhdf::{SimulationFile, SimulationOptions};
@@ -32,6 +32,7 @@ pub(super) struct Candidate {
     elements: usize,
     /// Digest of elements and parts.
     topology: [u8; 32],
+    impactor: Option<RunImpactor>,
     kept: Option<SimulationFile>,
 }
 
@@ -85,6 +86,7 @@ impl Candidate {
             nodes: mesh.node_count,
             elements: mesh.element_count(),
             topology: topology_of(mesh),
+            impactor: impactor_of(&file),
             kept: (*kept_nodes <= KEPT_NODES).then_some(file),
         })
     }
@@ -122,8 +124,17 @@ impl Candidate {
             file: self.path.display().to_string(),
             sha256: digest_sha256(&self.path)?,
             values: self.parameters.iter().map(|p| p.value).collect(),
+            impactor: self.impactor.clone(),
         })
     }
+}
+
+fn impactor_of(file: &SimulationFile) -> Option<RunImpactor> {
+    let way = |times_s: &[f64], way_mm: &[f64]| times_s.iter().zip(way_mm).map(|(t, w)| [*t, *w]).collect();
+    let wall = || file.wall().map(|w| RunImpactor { way: way(&w.times_s, &w.travel_mm), centre_mm: None });
+    let cylinder =
+        file.impactor().map(|i| RunImpactor { way: way(&i.times_s, &i.travel_mm), centre_mm: Some(i.centre_mm) });
+    cylinder.or_else(wall)
 }
 
 fn topology_of(mesh: &Mesh) -> [u8; 32] {

@@ -4,7 +4,7 @@ use nalgebra::Vector3;
 
 use super::fit::{Sought, Way};
 use super::line::{Line, Pace};
-use crate::domain::Impactor;
+use crate::domain::{Impactor, ImpactorPlace};
 use crate::geom::{Cylinder, Skin};
 
 /// Where the film shows the impactor, relative to the simulation's.
@@ -90,6 +90,12 @@ impl<'a> Approach<'a> {
     pub(super) fn filmed(&self, place: &Place) -> Cylinder {
         let touching = self.touching(place.lateral_mm).moved(self.direction * place.along_mm);
         Cylinder { span_mm: place.span_mm, radius_mm: place.radius_share * touching.radius_mm, ..touching }
+    }
+
+    /// Where the one that the film shows is beside its way.
+    pub(super) fn place_across(&self, place: &Place) -> ImpactorPlace {
+        let at_mm = Vector3::from(self.impactor.centre_mm).dot(&self.lateral) + place.lateral_mm;
+        ImpactorPlace { across: self.lateral.into(), at_mm }
     }
 
     fn cylinder(&self, centre_mm: Vector3<f64>, span_mm: [f64; 2]) -> Cylinder {

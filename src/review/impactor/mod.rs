@@ -33,7 +33,7 @@ use super::lift::Sighting;
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError};
 use super::timeline::Moment;
-use crate::domain::{Impactor, RigidWall};
+use crate::domain::{Impactor, RigidWall, SeenImpactor, WayPoint};
 use crate::geom::{Block, Camera, Cylinder, PinholeView};
 
 pub(in crate::review) use line::{Before, ImpactorWay, Line};
@@ -170,9 +170,16 @@ impl<'a> FilmedImpactor<'a> {
         Ok(())
     }
 
-    /// At how many moments it was seen well enough.
-    pub(super) fn moments_seen(&self) -> usize {
-        self.travel.iter().flatten().count()
+    /// Its way at the moments at which it was seen well enough, and where it hits.
+    pub(super) fn seen(&self, moments: &[Moment]) -> SeenImpactor {
+        let point = |(m, t): (&Moment, &Option<Travel>)| {
+            t.map(|t| WayPoint { time_s: m.time_s, way_mm: t.way_mm, sigma_mm: t.sigma_mm })
+        };
+        let place = match &self.found {
+            Found::Cylinder(approach, place) => Some(approach.place_across(place)),
+            Found::Ram(..) => None,
+        };
+        SeenImpactor { way: moments.iter().zip(&self.travel).filter_map(point).collect(), place }
     }
 
     /// Its way as far as it was followed in `moments`, beside the simulation's.

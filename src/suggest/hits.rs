@@ -1,0 +1,122 @@
+//! The impactor as a witness of the parameters.
+//!
+//! How fast it came and how the structure slowed it down show in its way, and where it hit in its place; the review found
+//! both in the film, and each run tells the same of its own impactor. They are few numbers, known to tenths of a mm,
+//! where the structure's displacements are many that folds make jump.
+
+use super::random::Random;
+use super::sight::SightInput;
+use crate::domain::{ImpactorPlace, RunImpactor, WayPoint};
+
+/// Moments that are used at most, evenly spread from the contact on.
+const MOMENTS: usize = 24;
+/// Fewer moments do not tell how a speed changes.
+const FEWEST: usize = 5;
+/// Error of the way's scale that all moments share (lens, pose, distance of the body), 1-sigma. On three films with known
+/// truth it was 0.004, 0.004 and -0.015.
+const SCALE: f64 = 0.008;
+/// Error of the way from one moment to the next, 1-sigma, mm: most of [`WayPoint::sigma_mm`] is what all moments share.
+const NOISE_MM: f64 = 0.07;
+/// Error of the place, 1-sigma, mm.
+const PLACE_MM: f64 = 1.5;
+/// Runs that are hit within so many mm of each other do not tell what another place changes.
+const SAME_PLACE_MM: f64 = 3.0;
+
+/// What one film, or one run, tells of its impactor; empty where that of one of them is not known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hit {
+    /// Its way at the film times that are used, mm; from where it is counted is arbitrary.
+    pub(super) way_mm: Vec<f64>,
+    /// Where it hits, mm.
+    pub(super) place_mm: Option<f64>,
+}
+
+impl Hit {
+    /// The same with one draw of the measurement's noise.
+    pub(super) fn with_noise(&self, random: &mut Random) -> Self {
+        Self {
+            way_mm: self.way_mm.iter().map(|w| w + NOISE_MM * random.normal()).collect(),
+            place_mm: self.place_mm.map(|p| p + PLACE_MM * random.normal()),
+        }
+    }
+}
+
+/// The impactors of the test and of each run.
+#[derive(Debug, Clone)]
+pub(super) struct Hits {
+    /// The test's.
+    pub(super) test: Hit,
+    /// The runs'.
+    pub(super) runs: Vec<Hit>,
+    /// What one sigma of the trigger changes of the way, mm.
+    pub(super) by_trigger: Vec<f64>,
+}
+
+impl Hits {
+    pub(super) fn new(input: &SightInput<'_>) -> Self {
+        let study = input.fields.study();
+        let none =
+            || Self { test: Hit::default(), runs: vec![Hit::default(); study.runs.len()], by_trigger: Vec::new() };
+        let runs: Option<Vec<&RunImpactor>> = study.runs.iter().map(|run| run.impactor.as_ref()).collect();
+        let (Some(seen), Some(runs)) = (input.impactor, runs) else { return none() };
+        let mut hits = none();
+        hits.compare_ways(&used_points(&seen.way, &runs, input.time_offset_s), &runs, input);
+        hits.compare_places(seen.place, &runs);
+        hits
+    }
+
+    fn compare_ways(&mut self, used: &[WayPoint], runs: &[&RunImpactor], input: &SightInput<'_>) {
+        if used.len() < FEWEST {
+            return;
+        }
+        let at = |run: &RunImpactor, shift_s: f64| -> Vec<f64> {
+            used.iter().map(|p| way_at(&run.way, p.time_s + input.time_offset_s + shift_s)).collect()
+        };
+        self.test.way_mm = used.iter().map(|p| p.way_mm).collect();
+        self.by_trigger = vec![0.0; used.len()];
+        for (hit, run) in self.runs.iter_mut().zip(runs) {
+            hit.way_mm = at(run, 0.0);
+            let (before, after) = (at(run, -input.time_offset_sigma_s), at(run, input.time_offset_sigma_s));
+            for (sum, (b, a)) in self.by_trigger.iter_mut().zip(before.iter().zip(after)) {
+                *sum += 0.5 * (a - b) / runs.len() as f64;
+            }
+        }
+    }
+
+    fn compare_places(&mut self, seen: Option<ImpactorPlace>, runs: &[&RunImpactor]) {
+        let Some(seen) = seen else { return };
+        let along = |centre: [f64; 3]| centre.iter().zip(seen.across).map(|(c, a)| c * a).sum::<f64>();
+        let Some(places) = runs.iter().map(|run| run.centre_mm.map(along)).collect::<Option<Vec<f64>>>() else {
+            return;
+        };
+        let (low, high) = places.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
+        if high - low > SAME_PLACE_MM {
+            self.test.place_mm = Some(seen.at_mm);
+            self.runs.iter_mut().zip(places).for_each(|(hit, place)| hit.place_mm = Some(place));
+        }
+    }
+
+    /// What one sigma of the scale changes of the way, mm.
+    pub(super) fn by_scale(&self) -> Vec<f64> {
+        let way = &self.test.way_mm;
+        way.iter().map(|w| SCALE * (w - way[0])).collect()
+    }
+}
+
+/// The points of the way after the contact, as far as all runs tell theirs.
+fn used_points(way: &[WayPoint], runs: &[&RunImpactor], offset_s: f64) -> Vec<WayPoint> {
+    let told_to_s =
+        |run: &&RunImpactor| if run.way.len() > 1 { run.way[run.way.len() - 1][0] } else { f64::NEG_INFINITY };
+    let end_s = runs.iter().map(told_to_s).fold(f64::INFINITY, f64::min);
+    let both_tell = |p: &&WayPoint| (0.0..=end_s).contains(&(p.time_s + offset_s));
+    let known: Vec<WayPoint> = way.iter().filter(both_tell).copied().collect();
+    let stride = known.len().div_ceil(MOMENTS).max(1);
+    known.into_iter().step_by(stride).collect()
+}
+
+/// How far an impactor has come at `time_s`, mm.
+fn way_at(way: &[[f64; 2]], time_s: f64) -> f64 {
+    let after = way.partition_point(|p| p[0] < time_s).clamp(1, way.len() - 1);
+    let ([t0, w0], [t1, w1]) = (way[after - 1], way[after]);
+    w0 + (w1 - w0) * ((time_s - t0) / (t1 - t0)).clamp(0.0, 1.0)
+}
