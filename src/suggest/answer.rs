@@ -161,7 +161,7 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
         surrogate: surrogate_report(input.fields, input.surrogate),
         refused_runs: study.refused.clone(),
         next_runs: next,
-        warnings: warnings(study, &calibration),
+        warnings: warnings(study, &calibration, input.sight),
         timings: Vec::new(),
     })
 }
@@ -266,8 +266,15 @@ fn headline(
     }
 }
 
-fn warnings(study: &Study, calibration: &Calibration) -> Vec<String> {
+fn warnings(study: &Study, calibration: &Calibration, sight: &Sight) -> Vec<String> {
     let mut all = study.warnings.clone();
+    if sight.hits.test.way_mm.is_empty() {
+        all.push(
+            "the way of the impactor is no evidence here, because the review did not follow it or not every run's record \
+             tells of it (`impactor` and `curves`): how fast it was shows in the structure alone"
+                .into(),
+        );
+    }
     let (runs, dimensions) = (study.runs.len(), study.parameters.len());
     if runs < 4 * dimensions {
         all.push(format!(

@@ -120,3 +120,55 @@ fn way_at(way: &[[f64; 2]], time_s: f64) -> f64 {
     let ([t0, w0], [t1, w1]) = (way[after - 1], way[after]);
     w0 + (w1 - w0) * ((time_s - t0) / (t1 - t0)).clamp(0.0, 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(speed_mm_per_s: f64, end_s: f64, across_mm: f64) -> RunImpactor {
+        let way = (0..=10).map(|i| f64::from(i) * end_s / 10.0).map(|t| [t, speed_mm_per_s * t]).collect();
+        RunImpactor { way, centre_mm: Some([across_mm, 7.0, 50.0]) }
+    }
+
+    fn seen(times_s: &[f64]) -> Vec<WayPoint> {
+        times_s.iter().map(|t| WayPoint { time_s: *t, way_mm: 6000.0 * t, sigma_mm: 0.2 }).collect()
+    }
+
+    #[test]
+    fn only_moments_after_the_contact_that_all_runs_tell_of_are_compared() {
+        let (short, long) = (run(6000.0, 0.010, 0.0), run(7000.0, 0.020, 0.0));
+        let film = seen(&[-0.002, 0.001, 0.004, 0.009, 0.012, 0.018]);
+        let used = used_points(&film, &[&short, &long], -0.001);
+        assert_eq!(used.iter().map(|p| p.time_s).collect::<Vec<_>>(), [0.001, 0.004, 0.009]);
+        assert!(used_points(&film, &[&RunImpactor { way: vec![[0.0, 0.0]], centre_mm: None }], 0.0).is_empty());
+    }
+
+    #[test]
+    fn a_long_film_is_thinned_out_evenly() {
+        let times: Vec<f64> = (0..100).map(|i| f64::from(i) * 1e-4).collect();
+        let used = used_points(&seen(&times), &[&run(6000.0, 0.02, 0.0)], 0.0);
+        assert_eq!(used.len(), 20);
+        assert!(used.windows(2).all(|p| (p[1].time_s - p[0].time_s - 5e-4).abs() < 1e-9));
+    }
+
+    #[test]
+    fn between_two_times_the_way_is_straight_and_beyond_the_last_it_ends() {
+        let way = [[0.0, 0.0], [0.01, 60.0], [0.02, 80.0]];
+        assert!((way_at(&way, 0.005) - 30.0).abs() < 1e-9 && (way_at(&way, 0.015) - 70.0).abs() < 1e-9);
+        assert!((way_at(&way, 0.03) - 80.0).abs() < 1e-9 && way_at(&way, -1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_place_is_evidence_only_where_the_runs_are_hit_at_different_places() {
+        let place = ImpactorPlace { across: [-1.0, 0.0, 0.0], at_mm: -4.0 };
+        let compared = |places: [f64; 2], seen: Option<ImpactorPlace>| {
+            let runs = places.map(|across_mm| run(6000.0, 0.01, across_mm));
+            let mut hits = Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new() };
+            hits.compare_places(seen, &runs.iter().collect::<Vec<_>>());
+            (hits.test.place_mm, hits.runs.iter().map(|hit| hit.place_mm).collect::<Vec<_>>())
+        };
+        assert_eq!(compared([-20.0, 30.0], Some(place)), (Some(-4.0), vec![Some(20.0), Some(-30.0)]));
+        assert_eq!(compared([5.0, 6.0], Some(place)), (None, vec![None, None]));
+        assert_eq!(compared([-20.0, 30.0], None), (None, vec![None, None]));
+    }
+}
