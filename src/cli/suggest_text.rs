@@ -77,6 +77,7 @@ fn changes(changes: &[Change]) -> Table {
         ("mismatch mm", Align::Right),
         ("predicted mm", Align::Right),
         ("90 % interval", Align::Left),
+        ("helps", Align::Right),
         ("why", Align::Left),
     ]);
     for c in changes {
@@ -100,6 +101,7 @@ fn changes(changes: &[Change]) -> Table {
             format!("{:.2}", c.before_mm),
             format!("{:.2}", c.after_mm.value),
             format!("{:.2} to {:.2}", c.after_mm.lower, c.after_mm.upper),
+            format!("{:.0} %", (100.0 * c.helps).floor()),
             c.why.clone(),
         ]);
     }

@@ -106,6 +106,9 @@ pub struct Change {
     pub before_mm: f64,
     /// The same, predicted after the change, mm.
     pub after_mm: Interval,
+    /// Probability that the change lessens it, 0–1. Missing in suggestions before 0.2.
+    #[serde(default)]
+    pub helps: f64,
     /// By part.
     pub parts: Vec<PartGain>,
     /// Flags whose part loses at least half of its mismatch.

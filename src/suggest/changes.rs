@@ -18,6 +18,8 @@ const LEAST_MOVE: f64 = 0.01;
 const TOLD: usize = 8;
 /// A flag is explained when its part keeps less than this of its mismatch.
 const EXPLAINED: f64 = 0.5;
+/// Probability from which a change is sure to help.
+const SURE: f64 = 0.9;
 /// A larger change must leave less than this of what a smaller one leaves, or it is not worth its second parameter.
 const WORTH: f64 = 0.95;
 
@@ -43,7 +45,7 @@ struct Candidate {
     point: Vec<f64>,
 }
 
-/// The changes that are predicted to help for sure, best first; fewer parameters before more at the same gain.
+/// The changes that are sure to help, best first; fewer parameters before more at the same gain.
 pub(super) fn rank_changes(input: &ChangeInput<'_>) -> Vec<Change> {
     let d = input.here.len();
     let mut sets: Vec<Vec<usize>> = (0..d).map(|i| vec![i]).collect();
@@ -59,7 +61,7 @@ pub(super) fn rank_changes(input: &ChangeInput<'_>) -> Vec<Change> {
             _ => all(input, moved),
         })
         .map(|candidate| change(input, &candidate))
-        .filter(|c| !c.moves.is_empty() && c.after_mm.upper < c.before_mm)
+        .filter(|c| !c.moves.is_empty() && c.helps >= SURE)
         .collect();
     changes.sort_by(|a, b| {
         let cost = |c: &Change| c.after_mm.value * (1.0 / WORTH).powi(c.moves.len().min(3) as i32);
@@ -176,20 +178,23 @@ fn change(input: &ChangeInput<'_>, candidate: &Candidate) -> Change {
             }
         })
         .collect();
-    let gain =
-        |part: &PartPictures| (input.gains.before_mm(part), input.gains.after_mm(part, &candidate.point, input.tests));
-    let (before_mm, after_mm) = gain(&input.gains.parts[0]);
+    let gain = |part: &PartPictures| {
+        let before_mm = input.gains.before_mm(part);
+        let (after_mm, helps) = input.gains.after_mm(part, &candidate.point, input.tests, before_mm);
+        (before_mm, after_mm, helps)
+    };
+    let (before_mm, after_mm, helps) = gain(&input.gains.parts[0]);
     let parts: Vec<PartGain> = input.gains.parts[1..]
         .iter()
         .filter_map(|pictures| {
             let part = &input.study.parts[pictures.part?];
-            let (before_mm, after_mm) = gain(pictures);
+            let (before_mm, after_mm, _) = gain(pictures);
             Some(PartGain { part_id: part.id, part_name: part.name.clone(), before_mm, after_mm })
         })
         .collect();
     let (explains, leaves) = flags(input.flags, &parts);
     let why = why(&moves, &parts, &explains, &leaves);
-    Change { rank: 0, moves, before_mm, after_mm, parts, explains, leaves, why }
+    Change { rank: 0, moves, before_mm, after_mm, helps, parts, explains, leaves, why }
 }
 
 /// Mismatch flags whose part loses at least half, and the others.
@@ -240,6 +245,7 @@ mod tests {
             moves: moves(names),
             before_mm: 9.0,
             after_mm: Interval { value: after, lower: 0.0, upper: 8.0 },
+            helps: 0.97,
             parts: Vec::new(),
             explains: Vec::new(),
             leaves: Vec::new(),

@@ -77,8 +77,15 @@ impl<'a> Gains<'a> {
         part.mean_square(&weights).sqrt()
     }
 
-    /// Mismatch predicted at `change` when the test is one of `tests` (samples of the posterior), mm.
-    pub(super) fn after_mm(&self, part: &PartPictures, change: &[f64], tests: &[Vec<f64>]) -> Interval {
+    /// Mismatch predicted at `change` when the test is one of `tests` (samples of the posterior), mm, and the probability
+    /// that it is less than `before_mm`.
+    pub(super) fn after_mm(
+        &self,
+        part: &PartPictures,
+        change: &[f64],
+        tests: &[Vec<f64>],
+        before_mm: f64,
+    ) -> (Interval, f64) {
         let here = self.surrogate.weights(change);
         let mut left: Vec<f64> = tests
             .iter()
@@ -93,7 +100,8 @@ impl<'a> Gains<'a> {
             .collect();
         left.sort_by(f64::total_cmp);
         let at = |q: f64| left[((left.len() - 1) as f64 * q).round() as usize];
-        Interval { value: at(0.5), lower: at(0.05), upper: at(0.95) }
+        let helps = left.partition_point(|mm| *mm < before_mm) as f64 / left.len() as f64;
+        (Interval { value: at(0.5), lower: at(0.05), upper: at(0.95) }, helps)
     }
 }
 

@@ -46,6 +46,8 @@ export interface Move {
 
 export interface Change {
   rank: number;
+  /** Probability that it lessens the mismatch; missing in old documents. */
+  helps?: number;
   moves: Move[];
   before_mm: number;
   after_mm: Interval;

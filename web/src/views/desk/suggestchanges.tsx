@@ -37,7 +37,7 @@ function ChangeCard({ here, suggest, document_, change }: { here: Desk; suggest:
         <span class="rank">{change.rank}</span>
         <span class="moves">{change.moves.map((move) => <MoveLine key={move.name} move={move} document_={document_} />)}</span>
         <span class="number gain"><b>{mm(change.before_mm, 1)} → {mm(change.after_mm.value, 1)}</b><br />
-          <span class="muted small">{fixed(change.after_mm.lower, 1)} to {fixed(change.after_mm.upper, 1)} mm</span></span>
+          <span class="muted small">{fixed(change.after_mm.lower, 1)} to {fixed(change.after_mm.upper, 1)} mm{change.helps ? `, helps: ${Math.floor(100 * change.helps)} %` : ""}</span></span>
       </button>
       {decision ? <div class="standing-line"><DecisionTag receipt={decision} />{obtained ? <Obtained receipt={obtained} /> : null}</div> : null}
       {chosen ? (
