@@ -192,12 +192,13 @@ fn directions(regressions: &Regressions, scale: &DVector<f64>, count: usize) -> 
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
     let largest = eigen.eigenvalues[order[0]].max(1e-300);
-    order.retain(|i| eigen.eigenvalues[*i] > 1e-9 * largest);
+    let first = order[0];
+    order.retain(|i| *i == first || eigen.eigenvalues[*i] > 1e-9 * largest);
     order.truncate(count);
     let columns: Vec<DVector<f64>> = order
         .iter()
         .map(|i| {
-            let vector = signal.transpose() * eigen.eigenvectors.column(*i) / eigen.eigenvalues[*i].sqrt();
+            let vector = signal.transpose() * eigen.eigenvectors.column(*i) / eigen.eigenvalues[*i].max(1e-300).sqrt();
             DVector::from_fn(numbers, |c, _| vector[c] / scale[c])
         })
         .collect();

@@ -21,6 +21,8 @@ const NOISE_MM: f64 = 0.07;
 const PLACE_MM: f64 = 1.5;
 /// Runs that are hit within so many mm of each other do not tell what another place changes.
 const SAME_PLACE_MM: f64 = 3.0;
+/// Runs whose impactors go the same way within so many mm (a press moves as it is told) do not tell of another one.
+const SAME_WAY_MM: f64 = 1.0;
 
 /// What one film, or one run, tells of its impactor; empty where that of one of them is not known.
 #[derive(Debug, Clone, Default)]
@@ -60,23 +62,25 @@ impl Hits {
         let runs: Option<Vec<&RunImpactor>> = study.runs.iter().map(|run| run.impactor.as_ref()).collect();
         let (Some(seen), Some(runs)) = (input.impactor, runs) else { return none() };
         let mut hits = none();
-        hits.compare_ways(&used_points(&seen.way, &runs, input.time_offset_s), &runs, input);
+        let used = used_points(&seen.way, &runs, input.time_offset_s);
+        hits.compare_ways(&used, &runs, (input.time_offset_s, input.time_offset_sigma_s));
         hits.compare_places(seen.place, &runs);
         hits
     }
 
-    fn compare_ways(&mut self, used: &[WayPoint], runs: &[&RunImpactor], input: &SightInput<'_>) {
-        if used.len() < FEWEST {
+    /// At the film's offset and 1-sigma of it, s.
+    fn compare_ways(&mut self, used: &[WayPoint], runs: &[&RunImpactor], (offset_s, sigma_s): (f64, f64)) {
+        let at = |run: &RunImpactor, shift_s: f64| -> Vec<f64> {
+            used.iter().map(|p| way_at(&run.way, p.time_s + offset_s + shift_s)).collect()
+        };
+        if used.len() < FEWEST || spread(runs.iter().map(|run| length(&at(run, 0.0)))) < SAME_WAY_MM {
             return;
         }
-        let at = |run: &RunImpactor, shift_s: f64| -> Vec<f64> {
-            used.iter().map(|p| way_at(&run.way, p.time_s + input.time_offset_s + shift_s)).collect()
-        };
         self.test.way_mm = used.iter().map(|p| p.way_mm).collect();
         self.by_trigger = vec![0.0; used.len()];
         for (hit, run) in self.runs.iter_mut().zip(runs) {
             hit.way_mm = at(run, 0.0);
-            let (before, after) = (at(run, -input.time_offset_sigma_s), at(run, input.time_offset_sigma_s));
+            let (before, after) = (at(run, -sigma_s), at(run, sigma_s));
             for (sum, (b, a)) in self.by_trigger.iter_mut().zip(before.iter().zip(after)) {
                 *sum += 0.5 * (a - b) / runs.len() as f64;
             }
@@ -89,8 +93,7 @@ impl Hits {
         let Some(places) = runs.iter().map(|run| run.centre_mm.map(along)).collect::<Option<Vec<f64>>>() else {
             return;
         };
-        let (low, high) = places.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
-        if high - low > SAME_PLACE_MM {
+        if spread(places.iter().copied()) > SAME_PLACE_MM {
             self.test.place_mm = Some(seen.at_mm);
             self.runs.iter_mut().zip(places).for_each(|(hit, place)| hit.place_mm = Some(place));
         }
@@ -101,6 +104,17 @@ impl Hits {
         let way = &self.test.way_mm;
         way.iter().map(|w| SCALE * (w - way[0])).collect()
     }
+}
+
+/// From the least to the greatest of some numbers.
+fn spread(all: impl Iterator<Item = f64>) -> f64 {
+    let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    high - low
+}
+
+/// From the first to the last point of a way, mm.
+fn length(way_mm: &[f64]) -> f64 {
+    way_mm[way_mm.len() - 1] - way_mm[0]
 }
 
 /// The points of the way after the contact, as far as all runs tell theirs.
@@ -156,6 +170,23 @@ mod tests {
         let way = [[0.0, 0.0], [0.01, 60.0], [0.02, 80.0]];
         assert!((way_at(&way, 0.005) - 30.0).abs() < 1e-9 && (way_at(&way, 0.015) - 70.0).abs() < 1e-9);
         assert!((way_at(&way, 0.03) - 80.0).abs() < 1e-9 && way_at(&way, -1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn ways_are_evidence_only_where_the_runs_go_differently() {
+        let compared = |speeds_mm_per_s: [f64; 2]| {
+            let runs = speeds_mm_per_s.map(|speed| run(speed, 0.01, 0.0));
+            let mut hits = Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new() };
+            let used = seen(&[0.001, 0.003, 0.005, 0.007, 0.009]);
+            hits.compare_ways(&used, &runs.iter().collect::<Vec<_>>(), (0.001, 1e-4));
+            hits
+        };
+        let hits = compared([6000.0, 7000.0]);
+        assert!(hits.test.way_mm.iter().zip([6.0, 18.0, 30.0, 42.0, 54.0]).all(|(a, b)| (a - b).abs() < 1e-9));
+        assert!((hits.runs[1].way_mm[2] - 42.0).abs() < 1e-9, "a ms later than the film's clock says: {hits:?}");
+        assert!((hits.by_trigger[2] - 0.65).abs() < 1e-9, "6.5 m/s on the mean, a tenth of a ms: {hits:?}");
+        assert!((hits.by_scale()[4] - 48.0 * SCALE).abs() < 1e-9);
+        assert!(compared([6000.0, 6000.0]).test.way_mm.is_empty(), "a press tells nothing");
     }
 
     #[test]
