@@ -163,6 +163,7 @@ export class Stage {
 
   /** At once: this runs after the layout and before the browser paints, so that nothing flickers. */
   private fit(): void {
+    this.wipeOff();
     for (const each of this.areas) each.dirty = true;
     this.drawNow();
   }
