@@ -98,11 +98,11 @@ fn answer(study: &StudyFile, film: &[FilmField], simulated: &[f64]) -> Suggestio
 
 /// The impactor of a run as a film would show it: 0.8 % too far, as if the camera stood nearer.
 fn filmed_impactor(study: &StudyFile, run: usize) -> SeenImpactor {
-    let way = &study.study().runs[run].impactor.as_ref().expect("the record tells of the ram").way;
-    let times: Vec<f64> = way.iter().map(|p| p[0]).collect();
+    let ram = study.study().runs[run].impactor.as_ref().expect("the record tells of the ram");
     let point = |time_s: &f64| {
-        let (a, b, w) = bracket(&times, *time_s);
-        WayPoint { time_s: *time_s, way_mm: 1.008 * (way[a][1] * (1.0 - w) + way[b][1] * w), sigma_mm: 0.2 }
+        let (a, b, w) = bracket(&ram.times_s, *time_s);
+        let way_mm = 1.008 * (ram.travel_mm[a] * (1.0 - w) + ram.travel_mm[b] * w);
+        WayPoint { time_s: *time_s, way_mm, sigma_mm: 0.2 }
     };
     SeenImpactor { way: study.study().times_s.iter().map(point).collect(), place: None }
 }

@@ -62,8 +62,10 @@ pub struct StudyRun {
 /// What a run's record tells of its impactor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunImpactor {
-    /// Simulation times, s, rising, and way since time 0, mm.
-    pub way: Vec<[f64; 2]>,
+    /// Simulation times of `travel_mm`, s, rising.
+    pub times_s: Vec<f64>,
+    /// Way since time 0, mm.
+    pub travel_mm: Vec<f64>,
     /// A point of a cylinder's axis at time 0, mm; `None` for a wall.
     pub centre_mm: Option<[f64; 3]>,
 }

@@ -34,7 +34,7 @@ pub struct Calibration {
     pub estimates: Vec<Vec<f64>>,
 }
 
-/// Leaves out each run in turn. `noisy` has the runs' numbers with a draw of the measurement's noise.
+/// Leaves out each run in turn. `noisy` has the runs' numbers with a draw of all that is in doubt of a measurement.
 #[must_use]
 pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, noisy: &DMatrix<f64>) -> Calibration {
     let left: Vec<(Posterior, f64)> = (0..points.len())

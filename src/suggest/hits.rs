@@ -7,6 +7,7 @@
 use super::random::Random;
 use super::sight::SightInput;
 use crate::domain::{ImpactorPlace, RunImpactor, WayPoint};
+use crate::geom::bracket;
 
 /// Moments that are used at most, evenly spread from the contact on.
 const MOMENTS: usize = 24;
@@ -71,7 +72,7 @@ impl Hits {
     /// At the film's offset and 1-sigma of it, s.
     fn compare_ways(&mut self, used: &[WayPoint], runs: &[&RunImpactor], (offset_s, sigma_s): (f64, f64)) {
         let at = |run: &RunImpactor, shift_s: f64| -> Vec<f64> {
-            used.iter().map(|p| way_at(&run.way, p.time_s + offset_s + shift_s)).collect()
+            used.iter().map(|p| way_at(run, p.time_s + offset_s + shift_s)).collect()
         };
         if used.len() < FEWEST || spread(runs.iter().map(|run| length(&at(run, 0.0)))) < SAME_WAY_MM {
             return;
@@ -119,8 +120,7 @@ fn length(way_mm: &[f64]) -> f64 {
 
 /// The points of the way after the contact, as far as all runs tell theirs.
 fn used_points(way: &[WayPoint], runs: &[&RunImpactor], offset_s: f64) -> Vec<WayPoint> {
-    let told_to_s =
-        |run: &&RunImpactor| if run.way.len() > 1 { run.way[run.way.len() - 1][0] } else { f64::NEG_INFINITY };
+    let told_to_s = |run: &&RunImpactor| run.times_s.last().copied().unwrap_or(f64::NEG_INFINITY);
     let end_s = runs.iter().map(told_to_s).fold(f64::INFINITY, f64::min);
     let both_tell = |p: &&WayPoint| (0.0..=end_s).contains(&(p.time_s + offset_s));
     let known: Vec<WayPoint> = way.iter().filter(both_tell).copied().collect();
@@ -129,10 +129,9 @@ fn used_points(way: &[WayPoint], runs: &[&RunImpactor], offset_s: f64) -> Vec<Wa
 }
 
 /// How far an impactor has come at `time_s`, mm.
-fn way_at(way: &[[f64; 2]], time_s: f64) -> f64 {
-    let after = way.partition_point(|p| p[0] < time_s).clamp(1, way.len() - 1);
-    let ([t0, w0], [t1, w1]) = (way[after - 1], way[after]);
-    w0 + (w1 - w0) * ((time_s - t0) / (t1 - t0)).clamp(0.0, 1.0)
+fn way_at(run: &RunImpactor, time_s: f64) -> f64 {
+    let (a, b, w) = bracket(&run.times_s, time_s);
+    run.travel_mm[a] * (1.0 - w) + run.travel_mm[b] * w
 }
 
 #[cfg(test)]
@@ -140,8 +139,9 @@ mod tests {
     use super::*;
 
     fn run(speed_mm_per_s: f64, end_s: f64, across_mm: f64) -> RunImpactor {
-        let way = (0..=10).map(|i| f64::from(i) * end_s / 10.0).map(|t| [t, speed_mm_per_s * t]).collect();
-        RunImpactor { way, centre_mm: Some([across_mm, 7.0, 50.0]) }
+        let times_s: Vec<f64> = (0..=10).map(|i| f64::from(i) * end_s / 10.0).collect();
+        let travel_mm = times_s.iter().map(|t| speed_mm_per_s * t).collect();
+        RunImpactor { times_s, travel_mm, centre_mm: Some([across_mm, 7.0, 50.0]) }
     }
 
     fn seen(times_s: &[f64]) -> Vec<WayPoint> {
@@ -154,7 +154,8 @@ mod tests {
         let film = seen(&[-0.002, 0.001, 0.004, 0.009, 0.012, 0.018]);
         let used = used_points(&film, &[&short, &long], -0.001);
         assert_eq!(used.iter().map(|p| p.time_s).collect::<Vec<_>>(), [0.001, 0.004, 0.009]);
-        assert!(used_points(&film, &[&RunImpactor { way: vec![[0.0, 0.0]], centre_mm: None }], 0.0).is_empty());
+        let silent = RunImpactor { times_s: Vec::new(), travel_mm: Vec::new(), centre_mm: None };
+        assert!(used_points(&film, &[&short, &silent], 0.0).is_empty());
     }
 
     #[test]
@@ -167,9 +168,9 @@ mod tests {
 
     #[test]
     fn between_two_times_the_way_is_straight_and_beyond_the_last_it_ends() {
-        let way = [[0.0, 0.0], [0.01, 60.0], [0.02, 80.0]];
-        assert!((way_at(&way, 0.005) - 30.0).abs() < 1e-9 && (way_at(&way, 0.015) - 70.0).abs() < 1e-9);
-        assert!((way_at(&way, 0.03) - 80.0).abs() < 1e-9 && way_at(&way, -1.0).abs() < 1e-9);
+        let run = RunImpactor { times_s: vec![0.0, 0.01, 0.02], travel_mm: vec![0.0, 60.0, 80.0], centre_mm: None };
+        assert!((way_at(&run, 0.005) - 30.0).abs() < 1e-9 && (way_at(&run, 0.015) - 70.0).abs() < 1e-9);
+        assert!((way_at(&run, 0.03) - 80.0).abs() < 1e-9 && way_at(&run, -1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,13 +1,25 @@
-"""Cuts a study down to what `crumple suggest` reads: every second state, no result arrays.
+"""Cuts a study down to what `crumple suggest` reads: every second state, no result arrays, every fourth of the impactor's way.
 
     python3 tests/python/make_study.py SIMULATIONS/crash_box fixtures/study
 """
 import json
 import pathlib
+import re
 import sys
 
 import h5py
 import numpy as np
+
+
+
+def thinned(values):
+    return [v for i, v in enumerate(values) if i % 4 == 0 or i == len(values) - 1]
+
+
+def text(record):
+    """JSON with each list of numbers on one line."""
+    return re.sub(r"\[\s+([-\d.e,\s]+?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", json.dumps(record, indent=1))
+
 
 source, target = map(pathlib.Path, sys.argv[1:3])
 target.mkdir(parents=True, exist_ok=True)
@@ -40,4 +52,7 @@ for path in sorted(source.glob("run_*.vtkhdf")):
         s["CellDataOffsets/PartId"] = np.zeros(len(keep), np.int64)
     record = json.loads(path.with_suffix(".json").read_text())
     kept = {k: record[k] for k in ("family", "run", "units", "parameters", "parts", "solver", "normal_termination") if k in record}
-    (target / path.name).with_suffix(".json").write_text(json.dumps(kept, indent=1) + "\n")
+    if "impactor" in record:
+        way = ("time", "impactor_displacement")
+        kept |= {"impactor": record["impactor"], "curves": {name: thinned(record["curves"][name]) for name in way}}
+    (target / path.name).with_suffix(".json").write_text(text(kept) + "\n")

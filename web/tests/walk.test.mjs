@@ -342,6 +342,18 @@ test("light, narrow and small pages hold together, and the sheet of keys opens",
     const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
     assert.equal(wide, false, `the page is wider than ${width} px`);
   }
+  // A small page is scrolled; what is drawn then must stay where its area is.
+  await page.evaluate(() => { document.querySelector(".desk").scrollTop = 150; });
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForTimeout(700);
+  const [scrolled, off] = await page.evaluate(() => {
+    const top = (selector) => document.querySelector(selector).getBoundingClientRect().top;
+    return [document.querySelector(".desk").scrollTop, Math.abs(top("canvas.stage") - top("[data-camera]"))];
+  });
+  assert.ok(scrolled > 100 && off <= 1, `scrolled by ${scrolled}, ${off} px off`);
+  await shot("12-light-700-scrolled");
+  await page.evaluate(() => { document.querySelector(".desk").scrollTop = 0; });
+  await page.keyboard.press("ArrowRight");
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.keyboard.press("?");
   await page.waitForSelector("dialog[open] kbd");

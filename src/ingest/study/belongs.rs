@@ -130,11 +130,14 @@ impl Candidate {
 }
 
 fn impactor_of(file: &SimulationFile) -> Option<RunImpactor> {
-    let way = |times_s: &[f64], way_mm: &[f64]| times_s.iter().zip(way_mm).map(|(t, w)| [*t, *w]).collect();
-    let wall = || file.wall().map(|w| RunImpactor { way: way(&w.times_s, &w.travel_mm), centre_mm: None });
-    let cylinder =
-        file.impactor().map(|i| RunImpactor { way: way(&i.times_s, &i.travel_mm), centre_mm: Some(i.centre_mm) });
-    cylinder.or_else(wall)
+    let told = |times_s: &Vec<f64>, travel_mm: &Vec<f64>, centre_mm| {
+        Some(RunImpactor { times_s: times_s.clone(), travel_mm: travel_mm.clone(), centre_mm })
+    };
+    match (file.impactor(), file.wall()) {
+        (Some(i), _) => told(&i.times_s, &i.travel_mm, Some(i.centre_mm)),
+        (None, Some(wall)) => told(&wall.times_s, &wall.travel_mm, None),
+        (None, None) => None,
+    }
 }
 
 fn topology_of(mesh: &Mesh) -> [u8; 32] {

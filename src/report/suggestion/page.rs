@@ -117,12 +117,13 @@ fn changes(html: &mut String, s: &Suggestion) {
                 moves.join(", "),
                 format!("{:.2}", c.before_mm),
                 format!("{:.2} ({:.2} to {:.2})", c.after_mm.value, c.after_mm.lower, c.after_mm.upper),
+                format!("{:.0} %", (100.0 * c.helps).floor()),
                 c.why.clone(),
             ]
         })
         .collect();
     if !rows.is_empty() {
-        table(html, "Changes", &["rank", "change (90 % interval)", "now mm", "predicted mm", "why"], &rows);
+        table(html, "Changes", &["rank", "change (90 % interval)", "now mm", "predicted mm", "helps", "why"], &rows);
     }
 }
 

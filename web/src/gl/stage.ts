@@ -38,7 +38,7 @@ export class Stage {
   /** Pictures drawn so far, for measuring. */
   drawn = 0;
   private readonly areas = new Set<StageArea>();
-  /** Where the canvas lies on the page. */
+  /** Where the canvas lies in the host, whose content may be scrolled. */
   private frame = new DOMRect();
   private readonly sizes: ResizeObserver;
   private asked = 0;
@@ -100,7 +100,7 @@ export class Stage {
     this.asked = 0;
     this.drawn_at = performance.now();
     if (this.lost) return;
-    const boxes = new Map([...this.areas].map((area) => [area, area.element.getBoundingClientRect()]));
+    const boxes = this.boxes();
     this.reach([...boxes.values()]);
     for (const [area, box] of boxes) {
       if (!area.dirty) continue;
@@ -117,14 +117,23 @@ export class Stage {
     }
   }
 
+  /** Where each area lies in the host. */
+  private boxes(): Map<StageArea, DOMRect> {
+    const host = this.host.getBoundingClientRect();
+    const [dx, dy] = [this.host.scrollLeft - host.left, this.host.scrollTop - host.top];
+    return new Map([...this.areas].map((area) => {
+      const { left, top, width, height } = area.element.getBoundingClientRect();
+      return [area, new DOMRect(left + dx, top + dy, width, height)];
+    }));
+  }
+
   /** Puts the canvas around the areas, with as many pixels as are wanted now. Another size or place empties it. */
   private reach(boxes: readonly DOMRect[]): void {
     const shown = boxes.filter((box) => box.width > 0 && box.height > 0);
     if (shown.length === 0) return;
-    const host = this.host.getBoundingClientRect();
     // Whole pixels of the page, so that those of the canvas lie on them.
-    const left = host.left + Math.floor(Math.min(...shown.map((box) => box.left)) - host.left);
-    const top = host.top + Math.floor(Math.min(...shown.map((box) => box.top)) - host.top);
+    const left = Math.floor(Math.min(...shown.map((box) => box.left)));
+    const top = Math.floor(Math.min(...shown.map((box) => box.top)));
     const width = Math.ceil(Math.max(...shown.map((box) => box.right)) - left);
     const height = Math.ceil(Math.max(...shown.map((box) => box.bottom)) - top);
     const frame = new DOMRect(left, top, width, height);
@@ -132,7 +141,7 @@ export class Stage {
     const stays = same(frame, this.frame) && this.canvas.width === w && this.canvas.height === h;
     if (stays) return;
     this.frame = frame;
-    Object.assign(this.canvas.style, { left: `${left - host.left}px`, top: `${top - host.top}px`, width: `${width}px`, height: `${height}px` });
+    Object.assign(this.canvas.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
     this.renderer.setSize(w, h, false);
     this.wipeOff();
     for (const each of this.areas) each.dirty = true;
