@@ -27,6 +27,10 @@ pub struct SeenImpactor {
     pub way: Vec<WayPoint>,
     /// Where a cylinder hits; `None` for a wall.
     pub place: Option<ImpactorPlace>,
+    /// Normal of a wall toward the structure, unit length, world axes; `None` for a cylinder, and where its edges do not
+    /// tell how it leans.
+    #[serde(default)]
+    pub face: Option<[f64; 3]>,
 }
 
 /// Where a cylinder is beside its way.
@@ -43,10 +47,13 @@ pub struct ImpactorPlace {
 pub struct WayPoint {
     /// Film time, s.
     pub time_s: f64,
-    /// Way along the direction of the simulation's impactor, mm; from where it is counted is arbitrary.
+    /// Way along the direction of the simulation's impactor since it touched, mm; negative before.
     pub way_mm: f64,
-    /// 1-sigma of it, mm.
+    /// 1-sigma of it, mm: most of it is a share that all film times have in common.
     pub sigma_mm: f64,
+    /// Way of the simulation's impactor since it touched, mm; `None` in reviews of an earlier version.
+    #[serde(default)]
+    pub simulated_mm: Option<f64>,
 }
 
 /// A rigid plane that the simulation moves along a straight line against the structure.

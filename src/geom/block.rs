@@ -43,6 +43,29 @@ impl Block {
         }
         (enters > 0.0 && enters <= leaves).then(|| eye + ray * enters)
     }
+
+    /// The edges of the faces that are turned to a camera, but for those around its far face along the last axis.
+    #[must_use]
+    pub fn edges_towards(&self, camera: &Camera) -> Vec<[Vector3<f64>; 2]> {
+        let from = camera.centre_mm() - self.origin_mm;
+        let side = |axis: usize, high: bool| if high { self.high_mm[axis] } else { self.low_mm[axis] };
+        let is_turned = |axis: usize, high: bool| {
+            let beyond = from.dot(&self.axes[axis]) - side(axis, high);
+            if high { beyond > 0.0 } else { beyond < 0.0 }
+        };
+        let mut edges = Vec::new();
+        for along in 0..3 {
+            let (i, j) = ((along + 1) % 3, (along + 2) % 3);
+            for (a, b) in [(false, false), (false, true), (true, false), (true, true)] {
+                let is_far = (i == 2 && a) || (j == 2 && b);
+                if !is_far && (is_turned(i, a) || is_turned(j, b)) {
+                    let foot = self.origin_mm + self.axes[i] * side(i, a) + self.axes[j] * side(j, b);
+                    edges.push([false, true].map(|high| foot + self.axes[along] * side(along, high)));
+                }
+            }
+        }
+        edges
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +83,18 @@ mod tests {
         assert!(block.seen_at(&camera(), 240.0, 320.0 + edge_px - 0.1).is_some());
         assert!(block.seen_at(&camera(), 240.0, 320.0 + edge_px + 0.1).is_none());
         assert!(block.moved(Vector3::new(0.0, 0.0, -1000.0)).seen_at(&camera(), 240.0, 320.0).is_none(), "from inside");
+    }
+
+    #[test]
+    fn the_edges_of_the_faces_that_are_seen_are_told_but_for_the_far_ones() {
+        let axes = [Vector3::x(), Vector3::y(), -Vector3::z()];
+        // The camera looks along +z, so that the far face of the last axis is the one that is turned to it.
+        let block = Block { origin_mm: Vector3::zeros(), axes, low_mm: [-50.0; 3], high_mm: [50.0; 3] };
+        assert!(block.edges_towards(&camera()).is_empty(), "of the far face alone");
+        let edges = block.moved(Vector3::new(300.0, 0.0, 0.0)).edges_towards(&camera());
+        assert_eq!(edges.len(), 3, "a side shows, too: {edges:?}");
+        assert!(edges.iter().flatten().all(|p| (p.x - 250.0).abs() < 1e-9), "the near one: {edges:?}");
+        let turned = Block { axes: [axes[0], axes[1], Vector3::z()], ..block };
+        assert_eq!(turned.edges_towards(&camera()).len(), 4, "around the face that is turned to it");
     }
 }

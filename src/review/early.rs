@@ -40,7 +40,7 @@ impl<'a> Early<'a> {
         };
         let way = way.map(|w| ImpactorWay {
             seen: w.seen.iter().copied().filter(|(time_s, _)| *time_s <= until_s).collect(),
-            line: w.line,
+            ..w.clone()
         });
         self.fit = fit_trigger(history, seen, way.as_ref());
         tracing::debug!(fit = ?self.fit, way = way.map_or(0, |w| w.seen.len()), "the trigger");

@@ -244,7 +244,7 @@ impl Film<'_, '_> {
                 offset_sigma_s,
                 tracker.cameras(),
             );
-            measured.impactor = search.found.as_ref().map(|impactor| impactor.seen(self.moments));
+            measured.impactor = search.found.as_ref().map(|impactor| impactor.seen(self.moments, offset_s));
             done += moment.frames.len();
             watch.measured(&measured, before.is_some());
         }

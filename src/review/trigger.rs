@@ -6,8 +6,9 @@
 //! error allowed grows with the motion, so that the first moving frames decide and a real mismatch does not.
 //!
 //! An impactor that was followed in the film is the better clock. It is so heavy that it hardly minds what the structure
-//! does: one that waits for the shot shows to a few hundredths of a frame when it starts, and one that comes shows at
-//! least the rate, without which a test that is faster than its simulation passes for one that began earlier.
+//! does: one that waits for the shot shows to a few hundredths of a frame when it starts, and one that comes shows the
+//! rate, without which a test that is faster than its simulation passes for one that began earlier, and, where its
+//! edges tell when it touches, the time.
 
 use nalgebra::{Matrix3, Vector3};
 
@@ -58,6 +59,8 @@ const REGIONS_A_FRAME: f64 = 3.0;
 /// the simulation's, as a share of its way since the contact.
 const WAY_MM: f64 = 0.05;
 const SHARE_OF_WAY: f64 = 0.02;
+/// Error of where its edges have it when it touches, 1-sigma, mm.
+const TOUCHES_MM: f64 = 1.0;
 /// How sure it is that the contact comes before the first motion, 1-sigma, s.
 const CONTACT_SIGMA_S: f64 = 5e-5;
 /// Where the nodes and the impactor's way contradict each other by more than 3 sigma, something else was followed than
@@ -227,9 +230,11 @@ fn way_cost(way: &ImpactorWay<'_>, offset: f64, rate: f64) -> f64 {
             (seen_mm - expected_mm, variance)
         };
         let left: Vec<(f64, f64)> = way.seen.iter().map(of).collect();
-        // From where the way is counted is not known.
-        let start_mm = left.iter().map(|(l, v)| l / v).sum::<f64>() / left.iter().map(|(_, v)| 1.0 / v).sum::<f64>();
-        left.iter().map(|(l, v)| 0.5 * ((l - start_mm).powi(2) / v + v.ln())).sum::<f64>()
+        // From where the way is counted only the edges say: it touches at time 0.
+        let touches = way.touches_mm.map(|mm| (mm, TOUCHES_MM.powi(2)));
+        let all = || left.iter().chain(&touches);
+        let start_mm = all().map(|(l, v)| l / v).sum::<f64>() / all().map(|(_, v)| 1.0 / v).sum::<f64>();
+        all().map(|(l, v)| 0.5 * ((l - start_mm).powi(2) / v + v.ln())).sum::<f64>()
     };
     if_it(Before::Waits).min(if_it(Before::Comes))
 }
@@ -327,7 +332,7 @@ mod tests {
             let time_s = f64::from(i) * 1.3e-3;
             (time_s, 40.0 + 1.15 * line.since_contact_mm(before, time_s + offset))
         };
-        ImpactorWay { seen: (-2..6).map(seen).collect(), line }
+        ImpactorWay { seen: (-2..6).map(seen).collect(), line, touches_mm: None }
     }
 
     #[test]
@@ -346,6 +351,19 @@ mod tests {
         let seen = way(&times_s, &travel_mm, Before::Comes, 0.3e-3);
         let fit = fit_trigger(&history(7600.0), &early(1.15 * 7600.0, 0.3e-3), Some(&seen)).expect("it moves");
         assert!((fit.offset_s - 0.3e-3).abs() < 0.05e-3 && (fit.rate - 1.15).abs() < 0.01, "{fit:?}");
+    }
+
+    #[test]
+    fn where_it_touches_tells_when_an_impactor_that_comes_does() {
+        let (times_s, travel_mm) = ([0.0, 0.02], [0.0, 152.0]);
+        let seen = way(&times_s, &travel_mm, Before::Comes, 0.3e-3);
+        let touching = ImpactorWay { touches_mm: Some(40.0), ..seen.clone() };
+        let fit = |way: &ImpactorWay<'_>| {
+            fit_trigger(&history(7600.0), &stiffer_and_faster(0.3e-3), Some(way)).expect("it moves")
+        };
+        let error_s = |fit: TriggerFit| (fit.offset_s - 0.3e-3).abs();
+        let (without, with) = (fit(&seen), fit(&touching));
+        assert!(error_s(with) < 0.2e-3 && error_s(with) < 0.5 * error_s(without), "{with:?}, without {without:?}");
     }
 
     #[test]

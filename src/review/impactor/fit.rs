@@ -28,7 +28,7 @@ const AT_REST_PX: f64 = 2.0;
 /// Share of the impactor's pixels whose motion it must explain, and how many there must be.
 const CLEAR: (f64, usize) = (0.85, 200);
 /// Rounds of a climb.
-const ROUNDS: usize = 7;
+pub(super) const ROUNDS: usize = 7;
 
 /// A kind of impactor whose place is sought as `N` numbers.
 pub(super) trait Sought<const N: usize>: Sync {
@@ -148,24 +148,35 @@ fn shift_px(camera: &Camera, from: Vector3<f64>, by: Vector3<f64>) -> Option<[f6
 /// The best place of those that climbing comes to; of two as good the one of the earlier start.
 fn search<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], way: Way) -> Option<S::Place> {
     let (starts, steps) = sought.starts();
-    let found: Vec<(f64, [f64; N])> = starts.into_par_iter().map(|s| climb(sought, evidence, way, s, steps)).collect();
-    let best = found.into_iter().reduce(|best, other| if other.0 > best.0 { other } else { best })?;
-    sought.place(best.1, way)
-}
-
-/// Climbs from `best`, one number after the other with shrinking steps; the votes and the numbers.
-fn climb<const N: usize, S: Sought<N>>(
-    sought: &S,
-    evidence: &[Evidence<'_>],
-    way: Way,
-    mut best: [f64; N],
-    mut steps: [f64; N],
-) -> (f64, [f64; N]) {
     let value = |numbers: [f64; N]| {
         sought.place(numbers, way).map_or(f64::NEG_INFINITY, |place| votes(sought, evidence, &place, way.mm))
     };
+    sought.place(climb_from(starts, steps, ROUNDS, value).1, way)
+}
+
+/// The highest value that climbing for some rounds from one of the starts comes to, and the numbers there; of two as high the one of the
+/// earlier start.
+pub(super) fn climb_from<const N: usize>(
+    starts: Vec<[f64; N]>,
+    steps: [f64; N],
+    rounds: usize,
+    value: impl Fn([f64; N]) -> f64 + Sync,
+) -> (f64, [f64; N]) {
+    let climbed = starts.into_par_iter().map(|start| climb(&value, start, steps, rounds));
+    let found: Vec<(f64, [f64; N])> = climbed.collect();
+    let best = found.into_iter().reduce(|best, other| if other.0 > best.0 { other } else { best });
+    best.expect("a search begins somewhere, else a bug")
+}
+
+/// Climbs from `best`, one number after the other with shrinking steps; the value and the numbers.
+fn climb<const N: usize>(
+    value: &impl Fn([f64; N]) -> f64,
+    mut best: [f64; N],
+    mut steps: [f64; N],
+    rounds: usize,
+) -> (f64, [f64; N]) {
     let mut most = value(best);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for i in 0..N {
             let centre = best[i];
             for k in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {

@@ -41,6 +41,8 @@ pub(in crate::review) struct ImpactorWay<'a> {
     /// Film times, s, and the way since one of them, mm.
     pub(in crate::review) seen: Vec<(f64, f64)>,
     pub(in crate::review) line: Line<'a>,
+    /// The way at which it touches, where its edges in the pictures tell it, mm.
+    pub(in crate::review) touches_mm: Option<f64>,
 }
 
 impl Line<'_> {

@@ -2,19 +2,21 @@
 //!
 //! What it hides must not pass for the specimen, and what it touches moves with it. Where the simulation tells of a
 //! cylinder or a wall, [`FilmedImpactor`] finds it in the film: its place and size from what moves as it would (`fit`;
-//! `approach` for a cylinder, `ram` for the block behind a wall), a cylinder's more exactly from its outline (`outline`),
-//! its way from frame to frame from its own surface (`travel`). Its image then hides
-//! pixels, and its way says where the surface is that it pushes, which no camera sees (`contact`). Where the
-//! simulation tells nothing, `look` separates it by motion and look.
+//! `approach` for a cylinder, `ram` for the block behind a wall), more exactly from its `edges` (`outline` of a cylinder,
+//! `ram_edges`), its way from frame to frame from its own surface (`travel`). Its image then hides pixels, and its way says
+//! where the surface is that it pushes, which no camera sees (`contact`). Where the simulation tells nothing, `look`
+//! separates it by motion and look.
 
 mod approach;
 mod base;
 mod contact;
+mod edges;
 mod fit;
 mod line;
 mod look;
 mod outline;
 mod ram;
+mod ram_edges;
 mod search;
 mod travel;
 
@@ -28,6 +30,7 @@ use self::fit::fit_to_motion;
 use self::line::Pace;
 use self::outline::fit_to_outline;
 use self::ram::{RamApproach, RamPlace};
+use self::ram_edges::fit_to_edges;
 use self::travel::{Follower, Travel};
 use super::lift::Sighting;
 use super::measure::CameraTrack;
@@ -53,17 +56,29 @@ pub enum Striker<'a> {
 trait Body: Copy + Sync {
     /// The point of its surface at a pixel of the picture without lens.
     fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>>;
+    /// Whether the outline tells how far from the cameras its surface is at a point.
+    fn is_firm_at(&self, point_mm: Vector3<f64>) -> bool;
 }
 
 impl Body for Cylinder {
     fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
         Cylinder::seen_at(self, camera, row, column)
     }
+
+    /// Its side, which the outline places; where its ends are only the motion tells, to some cm.
+    fn is_firm_at(&self, point_mm: Vector3<f64>) -> bool {
+        const ON_SIDE_MM: f64 = 1e-3;
+        self.side_distance(point_mm).is_some_and(|(distance, _)| distance.abs() < ON_SIDE_MM)
+    }
 }
 
 impl Body for Block {
     fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
         Block::seen_at(self, camera, row, column)
+    }
+
+    fn is_firm_at(&self, _: Vector3<f64>) -> bool {
+        true
     }
 }
 
@@ -97,6 +112,14 @@ impl<'a> Found<'a> {
             Self::Ram(_, place) => place.pace,
         }
     }
+
+    /// The way at which it touches the structure, from where it is at the moment [`Pace::base`], by its edges, mm.
+    fn touches_mm(&self) -> Option<f64> {
+        match self {
+            Self::Cylinder(_, place) => Some(-place.along_mm),
+            Self::Ram(_, place) => place.is_outlined.then_some(-place.along_mm),
+        }
+    }
 }
 
 impl<'a> FilmedImpactor<'a> {
@@ -119,24 +142,28 @@ impl<'a> FilmedImpactor<'a> {
                 let approach = Approach::new(impactor, setup.skin, undeformed);
                 let moved = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
                 let Some(moved) = moved else { return Ok(None) };
-                let outlined = fit_to_outline(source, moments, tracks, &approach, &moved, offset_s)?;
+                let shown = (&approach.filmed(&moved), approach.line(), moved.pace);
+                let travel =
+                    follower(setup, source, moments, tracks, shown, offset_s)?.whole_way(source, moments, tracks)?;
+                let outlined = fit_to_outline(source, moments, tracks, &approach, &moved, &travel)?;
                 outlined.map(|place| Found::Cylinder(approach, place))
             }
             Some(Striker::Wall(wall)) => {
                 let approach = RamApproach::new(wall, setup.skin, undeformed);
-                let place = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
-                place.map(|place| Found::Ram(approach, place))
+                let moved = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
+                let Some(moved) = moved else { return Ok(None) };
+                let place = outlined_ram(setup, source, moments, tracks, (&approach, moved), offset_s)?;
+                Some(Found::Ram(approach, place))
             }
         };
         let Some(found) = found else { return Ok(None) };
         let (line, pace) = (found.line(), found.pace());
-        let shots = BaseShot::at(setup, source, pace.base, moments, tracks, offset_s)?;
         let mut follower = match &found {
             Found::Cylinder(approach, place) => {
-                Follower::new(tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
+                follower(setup, source, moments, tracks, (&approach.filmed(place), line, pace), offset_s)?
             }
             Found::Ram(approach, place) => {
-                Follower::new(tracks, &shots, &approach.filmed(place), line, pace, offset_s)?
+                follower(setup, source, moments, tracks, (&approach.filmed(place), line, pace), offset_s)?
             }
         };
         let travel = follower.whole_way(source, moments, tracks)?;
@@ -170,22 +197,32 @@ impl<'a> FilmedImpactor<'a> {
         Ok(())
     }
 
-    /// Its way at the moments at which it was seen well enough, and where it hits.
-    pub(super) fn seen(&self, moments: &[Moment]) -> SeenImpactor {
+    /// Its way at the moments at which it was seen well enough, where it hits and how it leans, by the trigger's offset.
+    pub(super) fn seen(&self, moments: &[Moment], offset_s: f64) -> SeenImpactor {
+        let (line, pace) = (self.found.line(), self.found.pace());
+        let touches = travel::at_contact(moments, &self.travel, line, pace, offset_s);
+        let touches_mm = touches.map_or(0.0, |t| t.way_mm);
         let point = |(m, t): (&Moment, &Option<Travel>)| {
-            t.map(|t| WayPoint { time_s: m.time_s, way_mm: t.way_mm, sigma_mm: t.sigma_mm })
+            let Travel { way_mm, sigma_mm } = (*t)?;
+            let simulated_mm = Some(line.since_contact_mm(pace.before, m.time_s + offset_s));
+            Some(WayPoint { time_s: m.time_s, way_mm: way_mm - touches_mm, sigma_mm, simulated_mm })
         };
-        let place = match &self.found {
-            Found::Cylinder(approach, place) => Some(approach.place_across(place)),
-            Found::Ram(..) => None,
-        };
-        SeenImpactor { way: moments.iter().zip(&self.travel).filter_map(point).collect(), place }
+        let way = moments.iter().zip(&self.travel).filter_map(point).collect();
+        match &self.found {
+            Found::Cylinder(approach, place) => {
+                SeenImpactor { way, place: Some(approach.place_across(place)), face: None }
+            }
+            Found::Ram(approach, place) => {
+                let face = place.is_outlined.then(|| approach.face(place.lean_rad, 0.0).normal.into());
+                SeenImpactor { way, place: None, face }
+            }
+        }
     }
 
     /// Its way as far as it was followed in `moments`, beside the simulation's.
     pub(super) fn way(&self, moments: &[Moment]) -> ImpactorWay<'a> {
         let seen = moments.iter().zip(&self.travel).filter_map(|(m, t)| Some((m.time_s, (*t)?.way_mm))).collect();
-        ImpactorWay { seen, line: self.found.line() }
+        ImpactorWay { seen, line: self.found.line(), touches_mm: self.found.touches_mm() }
     }
 
     /// Its image in frame 0, a few pixels larger: that look is not the specimen's.
@@ -230,13 +267,52 @@ impl<'a> FilmedImpactor<'a> {
                 let there = approach.simulated(time_s);
                 cylinder_contacts(&there, &here, approach.direction(), sigma_mm, simulated_mm, expected_mm)
             }
-            Found::Ram(approach, _) => {
-                let there = approach.face(approach.line().simulated_way_mm(time_s));
-                let here = approach.face(since_contact);
+            Found::Ram(approach, place) => {
+                let there = approach.simulated_face(approach.line().simulated_way_mm(time_s));
+                let here = approach.face(place.lean_rad, since_contact);
                 plane_contacts(&there, &here, sigma_mm, &approach.is_end, simulated_mm, expected_mm)
             }
         }
     }
+}
+
+/// The ram that the motion found, with its sides where its edges are.
+///
+/// Where the edges are in later pictures follows from its way, and how far a way is in mm from where its sides are: once
+/// more, as long as the edges come out clearly stronger.
+fn outlined_ram<'a>(
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    moments: &[Moment],
+    tracks: &[CameraTrack],
+    (approach, mut place): (&RamApproach<'a>, RamPlace),
+    offset_s: f64,
+) -> Result<RamPlace, SessionError> {
+    const ROUNDS: usize = 2;
+    const STRONGER: f64 = 1.03;
+    let mut last = 0.0;
+    for _ in 0..ROUNDS {
+        let shown = (&approach.filmed(&place), approach.line(), place.pace);
+        let travel = follower(setup, source, moments, tracks, shown, offset_s)?.whole_way(source, moments, tracks)?;
+        match fit_to_edges(source, moments, tracks, approach, &place, &travel)? {
+            Some((strength, outlined)) if strength > STRONGER * last => (last, place) = (strength, outlined),
+            _ => break,
+        }
+    }
+    Ok(place)
+}
+
+/// What follows a body that goes along a line, from the moment [`Pace::base`] on.
+fn follower<'a>(
+    setup: &ReviewSetup<'_>,
+    source: &dyn ReviewSource,
+    moments: &[Moment],
+    tracks: &[CameraTrack],
+    (body, line, pace): (&impl Body, Line<'a>, Pace),
+    offset_s: f64,
+) -> Result<Follower<'a>, SessionError> {
+    let shots = BaseShot::at(setup, source, pace.base, moments, tracks, offset_s)?;
+    Follower::new(tracks, &shots, body, line, pace, offset_s)
 }
 
 /// The pixels of a camera that show the body, grown by a few pixels.
@@ -253,151 +329,4 @@ fn image_of(body: &impl Body, view: &PinholeView) -> Array2<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use nalgebra::Rotation3;
-
-    use super::approach::tests::{leaning_wall, pole};
-    use super::*;
-    use crate::domain::{CameraRecord, Distortion, Impactor, Intrinsics, Pose};
-    use crate::geom::{Camera, Skin};
-    use crate::review::{SourceError, moments};
-    use crate::vision::{Appearance, DisFlow, Tone};
-
-    const SIZE: (usize, usize) = (240, 320);
-    /// The test's pole stands farther along its axis' side and is slower than the simulation's.
-    const LATERAL_MM: f64 = 6.0;
-    const RATE: f64 = 0.93;
-
-    /// Looks at the origin from `from`.
-    fn camera(from: Vector3<f64>) -> Camera {
-        let forward = (-from).normalize();
-        let right = Vector3::z().cross(&forward).normalize() * -1.0;
-        let rotation = Rotation3::from_basis_unchecked(&[right, forward.cross(&right), forward]).inverse();
-        let m = rotation.matrix();
-        let t = -(m * from);
-        Camera {
-            width: SIZE.1,
-            height: SIZE.0,
-            intrinsics: Intrinsics { fx: 500.0, fy: 500.0, cx: 160.0, cy: 120.0 },
-            distortion: Distortion::default(),
-            pose: Pose {
-                rotation: [0, 1, 2].map(|r| [m[(r, 0)], m[(r, 1)], m[(r, 2)]]),
-                translation_mm: [t.x, t.y, t.z],
-            },
-        }
-    }
-
-    /// Smooth noise of a place, 0 to 1.
-    fn paint(x: f64, y: f64, z: f64) -> f64 {
-        let wave = |a: f64, b: f64, c: f64| (a * x + b * y + c * z).sin();
-        let coarse = wave(0.09, 0.04, 0.05) + wave(-0.05, 0.11, 0.07) + wave(0.13, -0.06, 0.15);
-        let fine = wave(0.31, 0.22, -0.37) + wave(-0.27, 0.41, 0.33) + wave(0.36, -0.29, 0.24);
-        0.5 + 0.1 * coarse + 0.06 * fine
-    }
-
-    struct Film {
-        cameras: [Camera; 2],
-        impactor: Impactor,
-        wall: Vec<[f32; 3]>,
-        skin: Skin,
-    }
-
-    impl Film {
-        fn pole_at(&self, time_s: f64) -> Cylinder {
-            let approach = Approach::new(&self.impactor, &self.skin, &self.wall);
-            let way = RATE * approach.line().simulated_way_mm(time_s);
-            Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(LATERAL_MM).moved(approach.direction() * way) }
-        }
-    }
-
-    impl ReviewSource for Film {
-        fn simulated_mm(&self, _: f64) -> Result<Vec<[f32; 3]>, SourceError> {
-            Ok(self.wall.clone())
-        }
-
-        fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {
-            let pole = self.pole_at(frame_time_s(frame));
-            let camera = &self.cameras[camera];
-            Ok(Array2::from_shape_fn(SIZE, |(r, c)| {
-                let (row, column) = (r as f64, c as f64);
-                let value = match pole.seen_at(camera, row, column) {
-                    Some(p) => {
-                        let q = p - pole.centre_mm;
-                        0.1 + paint(q.x, q.y, q.z)
-                    }
-                    None => 0.4 * paint(0.3 * column, 0.3 * row, 9.0),
-                };
-                value as f32
-            }))
-        }
-    }
-
-    fn frame_time_s(frame: usize) -> f64 {
-        (frame as f64 - 1.0) * 1e-3
-    }
-
-    #[test]
-    fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
-        let (skin, wall) = leaning_wall();
-        let cameras = [camera(Vector3::new(500.0, 200.0, 150.0)), camera(Vector3::new(300.0, -250.0, 450.0))];
-        let film = Film { cameras, impactor: pole(), wall, skin };
-        let records: Vec<CameraRecord> = (0..2)
-            .map(|i| CameraRecord {
-                name: format!("camera {i}"),
-                width: SIZE.1,
-                height: SIZE.0,
-                times_s: (0..7).map(frame_time_s).collect(),
-                intrinsics: film.cameras[i].intrinsics,
-                distortion: Distortion::default(),
-                pose: Some(film.cameras[i].pose),
-                targets: Vec::new(),
-            })
-            .collect();
-        let tracks: Vec<CameraTrack> = (0..2)
-            .map(|i| {
-                let picture = film.picture(i, 0).expect("drawn");
-                let tone = Tone::from_picture(&picture);
-                let view = PinholeView::new(film.cameras[i]);
-                let first = Appearance::new(&view.camera, &film.skin, film.wall.clone(), tone.apply(&picture));
-                CameraTrack { view, tone, first, last: None }
-            })
-            .collect();
-        let setup = ReviewSetup {
-            skin: &film.skin,
-            node_count: film.wall.len(),
-            state_times_s: &[0.0, 0.01],
-            cameras: &records,
-            impactor: Some(Striker::Cylinder(&film.impactor)),
-            estimator: &DisFlow,
-        };
-        let moments = moments(&records);
-        let find_in = |there: &[Moment]| {
-            let found = FilmedImpactor::find(&setup, &film, &film.wall, there, &tracks, 0.0);
-            found.expect("pictures are there").expect("a pole in two pictures")
-        };
-        let is_followed = |found: &FilmedImpactor<'_>| {
-            let Found::Cylinder(approach, place) = &found.found else { panic!("a cylinder was looked for") };
-            assert!((place.lateral_mm - LATERAL_MM).abs() < 1.5, "{place:?}");
-            assert_eq!(found.travel.len(), moments.len());
-            for (moment, travel) in moments.iter().zip(&found.travel) {
-                let travel = travel.expect("clearly seen");
-                let true_mm = RATE * approach.line().simulated_way_mm(moment.time_s);
-                let error = (travel.way_mm - true_mm).abs();
-                assert!(error < 0.3 && error < 3.0 * travel.sigma_mm, "{travel:?}, true {true_mm} mm");
-            }
-        };
-        let found = find_in(&moments);
-        is_followed(&found);
-        // The last frame has not arrived when it is looked for.
-        let mut early = find_in(&moments[..6]);
-        for index in 6..moments.len() {
-            early.follow_to(&film, &moments, &tracks, index).expect("pictures are there");
-        }
-        is_followed(&early);
-        let hidden = found.hides_at_first(&tracks[0]);
-        let shown = film.pole_at(0.0).moved(Vector3::zeros());
-        let seen = |r: usize, c: usize| shown.seen_at(&film.cameras[0], r as f64, c as f64).is_some();
-        let missed = hidden.indexed_iter().filter(|((r, c), h)| !**h && seen(*r, *c)).count();
-        assert!(missed < 40, "{missed} pixels of the pole pass for the specimen");
-    }
-}
+mod tests;

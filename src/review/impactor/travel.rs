@@ -42,6 +42,8 @@ struct Patch {
     row: usize,
     column: usize,
     at_mm: Vector3<f64>,
+    /// Its distance from the camera, and so its way in mm, is well known.
+    firm: bool,
 }
 
 /// Follows a body from one moment of a film to the next.
@@ -126,17 +128,18 @@ impl<'a> Follower<'a> {
         let mut seen = Some(Travel { way_mm: expected_mm + self.lead_mm, sigma_mm: 0.0 });
         for _ in 0..2 {
             let Some(guess) = seen else { break };
-            let mut votes = Vec::new();
+            let mut votes: Vec<(bool, [f64; 3])> = Vec::new();
             for (p, real) in pictures.iter().zip(&reals) {
                 let Some(shown) = &self.shown[p.camera] else { continue };
                 let matcher = PatchMatcher::new(&shown.paint, real);
                 let camera = &tracks[p.camera].view.camera;
                 let found = |patch: &Patch| {
-                    vote(patch, &matcher, camera, self.line.direction, guess.way_mm, |at| shown.image[at])
+                    let usable = |at| shown.image[at];
+                    Some((patch.firm, vote(patch, &matcher, camera, self.line.direction, guess.way_mm, usable)?))
                 };
                 votes.par_extend(shown.patches.par_iter().filter_map(found));
             }
-            seen = agreed(&mut votes);
+            seen = agreed(&mut firm_ones(votes));
         }
         if let Some(t) = seen {
             self.lead_mm = t.way_mm - expected_mm;
@@ -152,7 +155,8 @@ fn patches_of(body: &impl Body, track: &CameraTrack, image: &Array2<bool>, shot:
         .filter_map(|((row, column), _)| {
             let at_mm = body.seen_at(&track.view.camera, row as f64, column as f64)?;
             let depth = track.view.camera.pinhole_pixel_from_world(at_mm.into()).depth_mm as f32;
-            (shot.raster.depth_mm[(row, column)] > depth).then_some(Patch { row, column, at_mm })
+            let firm = body.is_firm_at(at_mm);
+            (shot.raster.depth_mm[(row, column)] > depth).then_some(Patch { row, column, at_mm, firm })
         })
         .collect()
 }
@@ -182,6 +186,12 @@ fn vote(
     let more = (slope[0] * left[0] + slope[1] * left[1]) / steep;
     let across = (slope[0] * left[1] - slope[1] * left[0]) / steep.sqrt();
     (steep > 1e-6).then_some([guess_mm + more, steep, across])
+}
+
+/// The votes of the patches whose distance is well known, where they are enough; else all.
+fn firm_ones(votes: Vec<(bool, [f64; 3])>) -> Vec<[f64; 3]> {
+    let enough = votes.iter().filter(|(firm, _)| *firm).count() >= FEWEST;
+    votes.into_iter().filter(|(firm, _)| *firm || !enough).map(|(_, vote)| vote).collect()
 }
 
 /// The weighted median of the votes; `None` when they are few or when the body does not go straight.
