@@ -68,6 +68,8 @@ pub struct RunImpactor {
     pub travel_mm: Vec<f64>,
     /// A point of a cylinder's axis at time 0, mm; `None` for a wall.
     pub centre_mm: Option<[f64; 3]>,
+    /// Normal of a wall toward the structure, unit length; `None` for a cylinder.
+    pub face: Option<[f64; 3]>,
 }
 
 /// A simulation that was found but does not belong.

@@ -126,6 +126,7 @@ impl Block {
         let covariance = covariance(&regressions.left_out, &doubt, &directions);
         let count = directions.ncols();
         let precision = covariance.cholesky().map_or_else(|| DMatrix::identity(count, count), |c| c.inverse());
+        let precision = precision * block.trust;
         let projected = regressions.project(&directions);
         let free = (n as f64 - 0.5 * count as f64).max(FEWEST_FREE);
         Self { numbers: block.numbers.clone(), regressions, directions, projected, precision, free }

@@ -1,8 +1,8 @@
 //! The impactor as a witness of the parameters.
 //!
-//! How fast it came and how the structure slowed it down show in its way, and where it hit in its place; the review found
-//! both in the film, and each run tells the same of its own impactor. They are few numbers, known to tenths of a mm,
-//! where the structure's displacements are many that folds make jump.
+//! How fast it came and how the structure slowed it down show in its way, where it hit in its place, and how it leant in
+//! its face; the review found them in the film, and each run tells the same of its own impactor. They are few numbers, known
+//! to tenths of a mm and of a degree, where the structure's displacements are many that folds make jump.
 
 use super::random::Random;
 use super::sight::SightInput;
@@ -13,13 +13,16 @@ use crate::geom::bracket;
 const MOMENTS: usize = 24;
 /// Fewer moments do not tell how a speed changes.
 const FEWEST: usize = 5;
-/// Error of the way's scale that all moments share (lens, pose, distance of the body), 1-sigma. On three films with known
-/// truth it was 0.004, 0.004 and -0.015.
-const SCALE: f64 = 0.008;
+/// Error of the way's scale that all moments share (lens, pose, distance of the body), 1-sigma.
+const SCALE: f64 = 0.004;
 /// Error of the way from one moment to the next, 1-sigma, mm: most of [`WayPoint::sigma_mm`] is what all moments share.
 const NOISE_MM: f64 = 0.07;
 /// Error of the place, 1-sigma, mm.
 const PLACE_MM: f64 = 1.5;
+/// Error of how a wall leans, 1-sigma, rad.
+const FACE_RAD: f64 = 0.012;
+/// Runs whose walls lean alike within this do not tell what another lean changes, rad.
+const SAME_FACE_RAD: f64 = 0.02;
 /// Runs that are hit within so many mm of each other do not tell what another place changes.
 const SAME_PLACE_MM: f64 = 3.0;
 /// Runs whose impactors go the same way within so many mm (a press moves as it is told) do not tell of another one.
@@ -32,6 +35,8 @@ pub(super) struct Hit {
     pub(super) way_mm: Vec<f64>,
     /// Where it hits, mm.
     pub(super) place_mm: Option<f64>,
+    /// How a wall leans: the components of its normal in which the runs differ, rad.
+    pub(super) lean_rad: Vec<f64>,
 }
 
 impl Hit {
@@ -40,6 +45,7 @@ impl Hit {
         Self {
             way_mm: self.way_mm.iter().map(|w| w + NOISE_MM * random.normal()).collect(),
             place_mm: self.place_mm.map(|p| p + PLACE_MM * random.normal()),
+            lean_rad: self.lean_rad.iter().map(|l| l + FACE_RAD * random.normal()).collect(),
         }
     }
 }
@@ -66,6 +72,7 @@ impl Hits {
         let used = used_points(&seen.way, &runs, input.time_offset_s);
         hits.compare_ways(&used, &runs, (input.time_offset_s, input.time_offset_sigma_s));
         hits.compare_places(seen.place, &runs);
+        hits.compare_faces(seen.face, &runs);
         hits
     }
 
@@ -97,6 +104,15 @@ impl Hits {
         if spread(places.iter().copied()) > SAME_PLACE_MM {
             self.test.place_mm = Some(seen.at_mm);
             self.runs.iter_mut().zip(places).for_each(|(hit, place)| hit.place_mm = Some(place));
+        }
+    }
+
+    fn compare_faces(&mut self, seen: Option<[f64; 3]>, runs: &[&RunImpactor]) {
+        let Some(seen) = seen else { return };
+        let Some(faces) = runs.iter().map(|run| run.face).collect::<Option<Vec<_>>>() else { return };
+        for axis in (0..3).filter(|axis| spread(faces.iter().map(|f| f[*axis])) > SAME_FACE_RAD) {
+            self.test.lean_rad.push(seen[axis]);
+            self.runs.iter_mut().zip(&faces).for_each(|(hit, face)| hit.lean_rad.push(face[axis]));
         }
     }
 
@@ -141,11 +157,11 @@ mod tests {
     fn run(speed_mm_per_s: f64, end_s: f64, across_mm: f64) -> RunImpactor {
         let times_s: Vec<f64> = (0..=10).map(|i| f64::from(i) * end_s / 10.0).collect();
         let travel_mm = times_s.iter().map(|t| speed_mm_per_s * t).collect();
-        RunImpactor { times_s, travel_mm, centre_mm: Some([across_mm, 7.0, 50.0]) }
+        RunImpactor { times_s, travel_mm, centre_mm: Some([across_mm, 7.0, 50.0]), face: None }
     }
 
     fn seen(times_s: &[f64]) -> Vec<WayPoint> {
-        times_s.iter().map(|t| WayPoint { time_s: *t, way_mm: 6000.0 * t, sigma_mm: 0.2 }).collect()
+        times_s.iter().map(|t| WayPoint { time_s: *t, way_mm: 6000.0 * t, sigma_mm: 0.2, simulated_mm: None }).collect()
     }
 
     #[test]
@@ -154,7 +170,7 @@ mod tests {
         let film = seen(&[-0.002, 0.001, 0.004, 0.009, 0.012, 0.018]);
         let used = used_points(&film, &[&short, &long], -0.001);
         assert_eq!(used.iter().map(|p| p.time_s).collect::<Vec<_>>(), [0.001, 0.004, 0.009]);
-        let silent = RunImpactor { times_s: Vec::new(), travel_mm: Vec::new(), centre_mm: None };
+        let silent = RunImpactor { times_s: Vec::new(), travel_mm: Vec::new(), centre_mm: None, face: None };
         assert!(used_points(&film, &[&short, &silent], 0.0).is_empty());
     }
 
@@ -168,7 +184,8 @@ mod tests {
 
     #[test]
     fn between_two_times_the_way_is_straight_and_beyond_the_last_it_ends() {
-        let run = RunImpactor { times_s: vec![0.0, 0.01, 0.02], travel_mm: vec![0.0, 60.0, 80.0], centre_mm: None };
+        let (times_s, travel_mm) = (vec![0.0, 0.01, 0.02], vec![0.0, 60.0, 80.0]);
+        let run = RunImpactor { times_s, travel_mm, centre_mm: None, face: None };
         assert!((way_at(&run, 0.005) - 30.0).abs() < 1e-9 && (way_at(&run, 0.015) - 70.0).abs() < 1e-9);
         assert!((way_at(&run, 0.03) - 80.0).abs() < 1e-9 && way_at(&run, -1.0).abs() < 1e-9);
     }
@@ -202,5 +219,21 @@ mod tests {
         assert_eq!(compared([-20.0, 30.0], Some(place)), (Some(-4.0), vec![Some(20.0), Some(-30.0)]));
         assert_eq!(compared([5.0, 6.0], Some(place)), (None, vec![None, None]));
         assert_eq!(compared([-20.0, 30.0], None), (None, vec![None, None]));
+    }
+
+    #[test]
+    fn a_lean_is_evidence_only_in_the_directions_in_which_the_runs_lean() {
+        let leaning = |by: f64| RunImpactor { face: Some([0.0, -by.sin(), -by.cos()]), ..run(6000.0, 0.01, 0.0) };
+        let compared = |leans: [f64; 2], seen: Option<[f64; 3]>| {
+            let runs = leans.map(leaning);
+            let mut hits = Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new() };
+            hits.compare_faces(seen, &runs.iter().collect::<Vec<_>>());
+            (hits.test.lean_rad, hits.runs.into_iter().map(|hit| hit.lean_rad).collect::<Vec<_>>())
+        };
+        let seen = Some([0.004, -0.05, -0.998]);
+        let (test, runs) = compared([-0.06, 0.06], seen);
+        assert_eq!((test, runs[0].len()), (vec![-0.05], 1));
+        assert!((runs[0][0] - 0.06).abs() < 1e-4 && (runs[1][0] + 0.06).abs() < 1e-4, "{runs:?}");
+        assert!(compared([0.01, 0.012], seen).0.is_empty() && compared([-0.06, 0.06], None).0.is_empty());
     }
 }

@@ -108,7 +108,7 @@ impl Nuisance {
         let by = sigmas as f32;
         let seen = seen.iter().zip(&self.seen).map(|(a, b)| [a[0] + by * b[0], a[1] + by * b[1]]).collect();
         let way_mm = hit.way_mm.iter().zip(&self.way_mm).map(|(a, b)| a + sigmas * b).collect();
-        (seen, Hit { way_mm, place_mm: hit.place_mm })
+        (seen, Hit { way_mm, ..hit.clone() })
     }
 }
 

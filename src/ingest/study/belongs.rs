@@ -130,12 +130,12 @@ impl Candidate {
 }
 
 fn impactor_of(file: &SimulationFile) -> Option<RunImpactor> {
-    let told = |times_s: &Vec<f64>, travel_mm: &Vec<f64>, centre_mm| {
-        Some(RunImpactor { times_s: times_s.clone(), travel_mm: travel_mm.clone(), centre_mm })
+    let told = |times_s: &Vec<f64>, travel_mm: &Vec<f64>, centre_mm, face| {
+        Some(RunImpactor { times_s: times_s.clone(), travel_mm: travel_mm.clone(), centre_mm, face })
     };
     match (file.impactor(), file.wall()) {
-        (Some(i), _) => told(&i.times_s, &i.travel_mm, Some(i.centre_mm)),
-        (None, Some(wall)) => told(&wall.times_s, &wall.travel_mm, None),
+        (Some(i), _) => told(&i.times_s, &i.travel_mm, Some(i.centre_mm), None),
+        (None, Some(wall)) => told(&wall.times_s, &wall.travel_mm, None, Some(wall.normal)),
         (None, None) => None,
     }
 }

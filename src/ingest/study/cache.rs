@@ -24,7 +24,7 @@ use crate::ingest::error::{IngestError, cannot};
 use crate::ingest::vtkhdf::SimulationFile;
 use crate::suggest::Grams;
 
-const MARK: &[u8; 8] = b"CRSTUDY\x02";
+const MARK: &[u8; 8] = b"CRSTUDY\x03";
 /// Slabs that stay in memory: the two around a moment, and the ones before while a slider moves.
 const KEPT_SLABS: usize = 4;
 /// Headers larger than this are no headers.
