@@ -87,6 +87,7 @@ fn every_plot_comes_as_svg_and_png_of_slide_size() {
         "deviation_map",
         "deviation_over_time",
         "flag_timeline",
+        "impactor_way",
         "residual_histogram",
         "alignment",
     ];
@@ -160,6 +161,7 @@ fn words_and_tables_of_the_page() {
     insta::assert_snapshot!("page", without_figures(&read(&files.html)));
     insta::assert_snapshot!("flag_timeline.svg", read(&folder.path().join("plots/flag_timeline.svg")));
     insta::assert_snapshot!("deviation_over_time.svg", read(&folder.path().join("plots/deviation_over_time.svg")));
+    insta::assert_snapshot!("impactor_way.svg", read(&folder.path().join("plots/impactor_way.svg")));
     insta::assert_snapshot!("residual_histogram.svg", read(&folder.path().join("plots/residual_histogram.svg")));
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crumple::domain::{
     BoundingBox, CameraAlignment, CellType, Distortion, ExecutionProvider, Flag, FlagId, FlagKind, FrameField,
     InputDigest, Intrinsics, Mesh, ModelDigest, NoiseFloor, Part, PartId, PartSeries, PartSummary, Pose, PoseSource,
-    Review, RigidMotion, SCHEMA_VERSION, StageTiming, TargetMark, Tolerances, Verdict,
+    Review, RigidMotion, SCHEMA_VERSION, SeenImpactor, StageTiming, TargetMark, Tolerances, Verdict, WayPoint,
 };
 use crumple::geom::{Camera, Skin};
 
@@ -227,6 +227,17 @@ fn summary(scene: &Scene, part: &Part) -> PartSummary {
     }
 }
 
+/// A ram that comes 3 % faster than the simulation's.
+fn way_point(frame: usize) -> WayPoint {
+    let simulated_mm = 4.0 * frame as f64 - 3.25;
+    WayPoint {
+        time_s: frame as f64 * 5e-4,
+        way_mm: 1.03125 * simulated_mm,
+        sigma_mm: 0.25,
+        simulated_mm: Some(simulated_mm),
+    }
+}
+
 fn review_without_flags(cameras: &[(String, Camera)]) -> Review {
     let alignment = |camera: &Camera| CameraAlignment {
         pose: camera.pose,
@@ -257,7 +268,7 @@ fn review_without_flags(cameras: &[(String, Camera)]) -> Review {
             histogram_quiet: vec![900, 700, 300, 90, 20, 4, 1],
             histogram_all: vec![9000, 8000, 4000, 2000, 900, 500, 300, 200, 150, 120, 90, 80, 70, 40, 20, 5, 1],
         },
-        impactor: None,
+        impactor: Some(SeenImpactor { way: (0..FRAMES).map(way_point).collect(), place: None, face: None }),
         parts: Vec::new(),
         flags: Vec::new(),
         frames_reviewed: 2 * FRAMES,

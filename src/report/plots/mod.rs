@@ -2,6 +2,7 @@
 
 mod alignment;
 mod histogram;
+mod impactor;
 mod map;
 mod overlay;
 mod series;
@@ -43,6 +44,9 @@ pub(super) fn tasks<'s>(scene: &'s Scene<'s>) -> Vec<Task<'s>> {
     }
     if !scene.review.flags.is_empty() {
         tasks.push(Box::new(move || timeline::draw(scene)));
+    }
+    if let Some(ways) = impactor::Ways::of(scene.review) {
+        tasks.push(Box::new(move || impactor::draw(scene, &ways)));
     }
     if scene.review.noise_floor.histogram_all.iter().chain(&scene.review.noise_floor.histogram_quiet).any(|n| *n > 0) {
         tasks.push(Box::new(move || histogram::draw(scene)));
