@@ -352,6 +352,14 @@ test("light, narrow and small pages hold together, and the sheet of keys opens",
   });
   assert.ok(scrolled > 100 && off <= 1, `scrolled by ${scrolled}, ${off} px off`);
   await shot("12-light-700-scrolled");
+  const areas = await page.evaluate(() =>
+    [".films", ".line", ".findings", ".curves"].map((of) => document.querySelector(`.desk ${of}`)).map((area) => {
+      const { top, bottom } = area.getBoundingClientRect();
+      return { top, bottom, cut: area.scrollHeight - area.clientHeight };
+    }),
+  );
+  areas.slice(1).forEach((area, i) => assert.ok(area.top >= areas[i].bottom, `an area lies on another: ${JSON.stringify(areas)}`));
+  assert.ok(areas[2].cut <= 1, `the findings run out of their area: ${JSON.stringify(areas)}`);
   await page.evaluate(() => { document.querySelector(".desk").scrollTop = 0; });
   await page.keyboard.press("ArrowRight");
   await page.setViewportSize({ width: 1440, height: 900 });
