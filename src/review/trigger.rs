@@ -358,12 +358,10 @@ mod tests {
         let (times_s, travel_mm) = ([0.0, 0.02], [0.0, 152.0]);
         let seen = way(&times_s, &travel_mm, Before::Comes, 0.3e-3);
         let touching = ImpactorWay { touches_mm: Some(40.0), ..seen.clone() };
-        let fit = |way: &ImpactorWay<'_>| {
-            fit_trigger(&history(7600.0), &stiffer_and_faster(0.3e-3), Some(way)).expect("it moves")
-        };
-        let error_s = |fit: TriggerFit| (fit.offset_s - 0.3e-3).abs();
-        let (without, with) = (fit(&seen), fit(&touching));
-        assert!(error_s(with) < 0.2e-3 && error_s(with) < 0.5 * error_s(without), "{with:?}, without {without:?}");
+        // Its speed does not change in this film: it would look the same at any time.
+        let worse = |way: &ImpactorWay<'_>| way_cost(way, -0.3e-3, 1.15) - way_cost(way, 0.3e-3, 1.15);
+        let (without, with) = (worse(&seen), worse(&touching));
+        assert!(without.abs() < 3.0 && with > 8.0, "0.6 ms too late: {with}, without its edges {without}");
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub(super) fn fit_to_edges(
     let (_, upright) = climb_from(starts, [side, side, side, side, 0.0, 0.0, side], WIDE_ROUNDS, wide);
     let steps = [side, side, side, side, lean, lean, side];
     let (_, leant) = climb_from(leaning(upright), steps, WIDE_ROUNDS, wide);
-    let (most, edges) = climb_from(vec![leant], steps.map(|s| 0.3 * s), ROUNDS, |edges| strength(edges, STEP_PX));
+    let (most, edges) =
+        climb_from(vec![upright, leant], steps.map(|s| 0.3 * s), ROUNDS, |edges| strength(edges, STEP_PX));
     let usual = usual[usual.len() / 2];
     tracing::debug!(most, usual, motion = ?approach.edges(start), ?edges, "the ram's outline");
     Ok((most > DISTINCT * usual).then(|| (most, approach.with_edges(start, edges))))

@@ -200,7 +200,8 @@ fn the_sides_of_a_ram_are_where_its_edges_are_and_so_its_way_is_long_enough() {
     for (found, wanted) in approach.edges(place).into_iter().zip(sides_mm) {
         assert!((found - wanted).abs() < 2.5, "2 px: {place:?}");
     }
+    // An edge is as strong 1.5 px beside its place, which is 2 mm at either end of 90 mm.
     let lean = place.lean_rad[0].hypot(place.lean_rad[1]);
-    assert!(lean < 0.02 && found.found.touches_mm().is_some_and(|mm| mm.abs() < 1.5), "{place:?}");
+    assert!(lean < 0.045 && found.found.touches_mm().is_some_and(|mm| mm.abs() < 1.5), "{place:?}");
     is_followed(&found, &moments, way_mm);
 }
