@@ -70,14 +70,16 @@ pub(super) fn draw(scene: &Scene<'_>, ways: &Ways) -> Result<Plot, ReportError> 
 }
 
 fn panel((left, right): (i32, i32), x: Span, y: Span) -> Axes {
-    Axes { left, top: 190, right, bottom: WIDE.1 as i32 - 100, x, y }
+    Axes { left, top: 224, right, bottom: WIDE.1 as i32 - 100, x, y }
 }
 
 /// A span of round values around all of `values`.
 fn around(values: impl Iterator<Item = f64>) -> Span {
+    /// So much of a step may lie outside: noise around zero needs no step of its own.
+    const SPARE: f64 = 0.05;
     let (low, high) = values.fold((0.0_f64, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
     let step = nice_above((high - low).max(1e-3) / 5.0);
-    Span::Linear((low / step).floor() * step, (high / step).ceil() * step)
+    Span::Linear((low / step + SPARE).floor() * step, (high / step - SPARE).ceil() * step)
 }
 
 fn frame(area: &Area<'_>, axes: &Axes, name: &str, unit: &str) -> Result<(), DrawError> {
