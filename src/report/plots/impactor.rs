@@ -79,7 +79,8 @@ fn around(values: impl Iterator<Item = f64>) -> Span {
     const SPARE: f64 = 0.05;
     let (low, high) = values.fold((0.0_f64, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
     let step = nice_above((high - low).max(1e-3) / 5.0);
-    Span::Linear((low / step + SPARE).floor() * step, (high / step - SPARE).ceil() * step)
+    let (bottom, top) = ((low / step + SPARE).floor(), (high / step - SPARE).ceil());
+    Span::Linear(bottom * step, top.max(bottom + 1.0) * step)
 }
 
 fn frame(area: &Area<'_>, axes: &Axes, name: &str, unit: &str) -> Result<(), DrawError> {

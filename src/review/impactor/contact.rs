@@ -20,7 +20,7 @@ const TOUCHES_MM: f64 = 0.8;
 /// 1.1 mm where nodes touch, 1.9 to 3.5 mm within 12 mm, 3.7 to 7.3 mm within 30 mm); the run that was filmed for
 /// bumper-T3 is not among them.
 const KEEPS: (f64, f64) = (0.7, 0.25);
-/// How much a ram leans otherwise than the simulation's, 1-sigma, rad.
+/// How much a ram leans otherwise than was found, 1-sigma, rad.
 const LEANS: f64 = 0.02;
 /// Neighbours that do not touch err together: each may only claim its share of precision.
 const SHARED: f64 = 4.0;
@@ -72,7 +72,7 @@ impl Plane {
 
 /// Sightings of the nodes that a flat ram pushes: those of the end that it hit (`is_end`), as long as they touch it in
 /// the simulation. What has folded up to the ram since then need not do so in the test. No node can be inside. The ram
-/// may lean otherwise than the simulation's: what it says is the less sure the farther from the middle of its plane,
+/// may lean otherwise than was found: what it says is the less sure the farther from the middle of its plane,
 /// `Plane::point_mm`.
 pub(super) fn plane_contacts(
     simulated: &Plane,

@@ -50,15 +50,15 @@ pub(super) fn shots_of(
 }
 
 /// How strong the picture's edges are along lines, 0 to 1 for each point that is in view, summed, and how many there
-/// are; `None` when a line is behind the camera or seen from its end.
-pub(super) fn strength_of(shot: &Shot, lines: &[Segment], samples: usize, reach_px: f64) -> Option<(f64, usize)> {
+/// are; without lines that reach behind the camera or are seen from their end.
+pub(super) fn strength_of(shot: &Shot, lines: &[Segment], samples: usize, reach_px: f64) -> (f64, usize) {
     let picture = shot.picture.view();
     let (mut sum, mut n) = (0.0, 0usize);
     for line in lines {
         let [p, q] = line.map(|p| shot.camera.pinhole_pixel_from_world(p.into()));
         let length = (q.x - p.x).hypot(q.y - p.y);
         if p.depth_mm <= 0.0 || q.depth_mm <= 0.0 || length < 1.0 {
-            return None;
+            continue;
         }
         let normal = [-(q.y - p.y) / length * reach_px, (q.x - p.x) / length * reach_px];
         for i in 0..samples {
@@ -72,5 +72,5 @@ pub(super) fn strength_of(shot: &Shot, lines: &[Segment], samples: usize, reach_
             n += 1;
         }
     }
-    Some((sum, n))
+    (sum, n)
 }

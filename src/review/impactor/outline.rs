@@ -29,7 +29,7 @@ pub(super) fn fit_to_outline(
     let strength = |place: &Place| {
         let cylinder = approach.filmed(place);
         let edges = |s: &Shot| cylinder.moved(approach.direction() * s.way_mm).outline(&s.camera);
-        mean(shots.iter().filter_map(|s| share(strength_of(s, &edges(s)?, SAMPLES, STEP_PX)?)))
+        mean(shots.iter().filter_map(|s| share(strength_of(s, &edges(s)?, SAMPLES, STEP_PX))))
     };
     let grid = |centre: &Place, step: f64, reach: i32| {
         let steps = || (-reach..=reach).map(|i| f64::from(i) * step);

@@ -38,7 +38,7 @@ pub(super) fn fit_to_edges(
         let along = |s: &Shot| {
             strength_of(s, &block.moved(line.direction * s.way_mm).edges_towards(&s.camera), SAMPLES, reach_px)
         };
-        let (sum, n) = shots.iter().filter_map(along).fold((0.0, 0), |(s, n), (more, m)| (s + more, n + m));
+        let (sum, n) = shots.iter().map(along).fold((0.0, 0), |(s, n), (more, m)| (s + more, n + m));
         sum / n.max(1) as f64
     };
     let off_mm = SIDES_OFF * approach.size_mm();
