@@ -30,6 +30,7 @@ def arguments():
     p.add_argument("--count", type=int, default=2, help="pairs drawn for each family [2]")
     p.add_argument("--families", help="only these, separated by commas")
     p.add_argument("--shared", action="store_true", help="the shared filmed tests, too")
+    p.add_argument("--study", action="store_true", help="each review hears the study, without the run that was filmed")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--look", help="one look for all drawn pairs [by the seed]")
     p.add_argument("--out", default=os.path.join(root, "out/accuracy"))
@@ -60,6 +61,15 @@ def pairs_of(a):
             yield family, predicts, filmed, str(rng.randrange(10**6)), look
 
 
+def study_of(family, filmed, a, base):
+    """A list of the family's runs but for the one that was filmed, as `--study` takes it."""
+    folder = os.path.abspath(os.path.join(a.data, "data/simulations", family))
+    runs = [f for f in sorted(os.listdir(folder)) if f.endswith(".vtkhdf") and f[:-7] != filmed]
+    with open(base + ".study.json", "w") as f:
+        json.dump({"runs": [{"file": os.path.join(folder, r)} for r in runs]}, f)
+    return ["--study", base + ".study.json"]
+
+
 def run(command, nice):
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: os.nice(nice))
@@ -87,19 +97,21 @@ def main():
         for f in sorted(os.listdir(tests)):
             if f.endswith(".h5") and ".truth." not in f:
                 family = f.split("-")[0]
+                study = ["--study", os.path.join(a.data, "data/simulations", family)] if a.study else []
                 jobs.append((f[:-3], os.path.join(a.data, "data/simulations", family, "run_000.vtkhdf"),
-                             os.path.join(tests, f), os.path.join(tests, f[:-3] + ".truth.h5"), None))
+                             os.path.join(tests, f), os.path.join(tests, f[:-3] + ".truth.h5"), None, study))
     for family, predicts, filmed, seed, look in pairs_of(a):
         name = f"{family} {predicts[4:]}<{filmed[4:]} {look[:8]} #{seed}"
         base = os.path.join(a.out, f"{family}-{predicts}-{filmed}-{seed}-{look}")
         simulation = lambda r: os.path.join(a.data, "data/simulations", family, r + ".vtkhdf")
         film = [a.program, "film", simulation(filmed), "--out", base + ".h5", "--truth", base + ".truth.h5",
                 "--seed", seed, "--look", look, "--quiet"]
-        jobs.append((name, simulation(predicts), base + ".h5", base + ".truth.h5", film))
+        study = study_of(family, filmed, a, base) if a.study else []
+        jobs.append((name, simulation(predicts), base + ".h5", base + ".truth.h5", film, study))
     widths = [max([len(j[0]) for j in jobs] + [8])] + [max(len(c[1]), 6) for c in COLUMNS]
     row("pair", [c[1] for c in COLUMNS], widths)
     results = []
-    for name, simulation, test, truth, film in jobs:
+    for name, simulation, test, truth, film, study in jobs:
         look = ""
         if film:
             filmed, _, _ = run(film, a.nice)
@@ -107,7 +119,7 @@ def main():
                 sys.exit(f"{name}: filming ended with {filmed.returncode}: {filmed.stderr.strip()}")
             look = filmed.stdout.split("look ")[1].split(",")[0]
         out = os.path.join(a.out, os.path.basename(test)[:-3] + ".review")
-        reviewed, cpu, _ = run([a.program, "review", simulation, test, "--out", out, "--no-report", "--quiet"] + options, a.nice)
+        reviewed, cpu, _ = run([a.program, "review", simulation, test, "--out", out, "--no-report", "--quiet"] + study + options, a.nice)
         if reviewed.returncode:
             print(f"{name} ({look}): the review ended with {reviewed.returncode}: {reviewed.stderr.strip()}", flush=True)
             continue

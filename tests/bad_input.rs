@@ -256,6 +256,7 @@ fn the_meshes_of_other_structures_are_refused_on_the_shared_films() {
                 simulation,
                 simulation_options: SimulationOptions::default(),
                 test,
+                study: None,
                 out: folder.path().join("out"),
                 tolerances: ToleranceRequest::uniform(5.0),
                 partial_mesh: false,

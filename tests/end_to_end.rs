@@ -30,6 +30,7 @@ fn request(simulation: PathBuf, test: PathBuf, out: PathBuf) -> ReviewRequest {
         simulation,
         simulation_options: SimulationOptions::default(),
         test,
+        study: None,
         out,
         tolerances: ToleranceRequest::uniform(5.0),
         partial_mesh: false,

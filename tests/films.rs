@@ -104,6 +104,7 @@ fn a_run_that_is_filmed_and_reviewed_against_itself_has_no_flag() {
         simulation: simulation.clone(),
         simulation_options: SimulationOptions::default(),
         test: test.clone(),
+        study: None,
         out: folder.path().join("out"),
         tolerances: ToleranceRequest::uniform(5.0),
         partial_mesh: false,

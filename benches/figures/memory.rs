@@ -55,6 +55,7 @@ fn review(simulation: &Path, test: &Path) {
         simulation: simulation.to_owned(),
         simulation_options: SimulationOptions::default(),
         test: test.to_owned(),
+        study: None,
         out: folder.path().join("out"),
         tolerances: ToleranceRequest { default_mm: 5.0, per_part_mm: std::collections::BTreeMap::new() },
         partial_mesh: false,

@@ -1,18 +1,17 @@
 //! `crumple suggest`.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 
 use super::arguments::{SuggestArguments, SuggestFormat};
 use super::progress::ProgressLine;
+use super::request::study_cache;
 use super::review::print;
 use super::stop_on_ctrl_c;
 use super::suggest_text::suggestion_as_text;
-use crate::config::cache_folder;
 use crate::export::{NEXT_RUNS_CSV, SUGGESTION_HTML, SUGGESTION_JSON};
 use crate::ingest::probe::{ProbeKind, ProbeOptions, probe_in_own_process};
 use crate::ingest::{SimulationOptions, StudyRequest};
@@ -59,7 +58,7 @@ fn request(words: &SuggestArguments) -> SuggestRequest {
         options.displacement.clone_from(name);
         options.displacement_required = true;
     }
-    let cache = words.cache.clone().unwrap_or_else(|| cache_of(&words.study));
+    let cache = words.cache.clone().unwrap_or_else(|| study_cache(&words.study));
     SuggestRequest {
         review: words.review.clone(),
         study: StudyRequest { source: words.study.clone(), options, table: words.parameters.clone(), cache },
@@ -69,12 +68,4 @@ fn request(words: &SuggestArguments) -> SuggestRequest {
         report: !words.no_report,
         leave_one_out: words.leave_one_out,
     }
-}
-
-/// The cache of a study: a file in the user's cache folder, named after the study's place.
-fn cache_of(study: &Path) -> PathBuf {
-    let place = study.canonicalize().unwrap_or_else(|_| study.to_owned());
-    let digest = Sha256::digest(place.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    cache_folder().join(format!("study-{name}.cache"))
 }

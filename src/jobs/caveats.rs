@@ -1,5 +1,6 @@
 //! What a reader should know before trusting the numbers.
 
+use super::review_study::STUDY_RUN;
 use crate::domain::{CameraAlignment, CameraRecord, PartId, PartSummary, PoseSource, Review};
 use crate::ingest::SimulationFile;
 use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup};
@@ -41,6 +42,10 @@ pub(super) fn caveats(
         }));
     }
     found.extend(parts(&review.parts));
+    let runs = review.inputs.iter().filter(|i| i.role == STUDY_RUN).count();
+    if runs > 0 {
+        found.push(format!("{runs} runs of the study told how the structure deviates where the film does not show it"));
+    }
     if let Some(impactor) = &measured.impactor {
         found.push(format!(
             "the impactor was followed through {} of {} film times: what it hides was not measured in pictures but \

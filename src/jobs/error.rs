@@ -1,5 +1,6 @@
 //! Why a review was not finished, and who is to blame.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::tolerances::ToleranceError;
@@ -49,6 +50,22 @@ pub enum ReviewError {
         /// How often it should be, %.
         least_percent: f64,
     },
+    /// The study is of another structure.
+    #[error(
+        "the runs of {} are not of the mesh of {}: found {} nodes and {} elements, expected {} and {} in the same order; \
+         name the study of this design, or leave it out with --no-study",
+        study.display(), simulation.display(), found[0], found[1], expected[0], expected[1]
+    )]
+    OtherStudy {
+        /// The simulation.
+        simulation: PathBuf,
+        /// The study.
+        study: PathBuf,
+        /// Nodes and elements of the study.
+        found: [usize; 2],
+        /// Nodes and elements of the simulation.
+        expected: [usize; 2],
+    },
     /// The tolerances do not fit the simulation.
     #[error("the tolerances are refused")]
     Tolerances {
@@ -86,7 +103,7 @@ impl ReviewError {
                 e.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
             }
             Self::Session { source, .. } => source.is_input_error(),
-            Self::OtherMesh { .. } | Self::Tolerances { .. } => true,
+            Self::OtherMesh { .. } | Self::OtherStudy { .. } | Self::Tolerances { .. } => true,
             Self::Export { source } => match source {
                 ExportError::Positions { source, .. } => {
                     source.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
@@ -113,6 +130,7 @@ impl ReviewError {
     pub(super) fn or_cancelled(self) -> Self {
         let stopped = match &self {
             Self::Session { source: SessionError::Cancelled, .. } => true,
+            Self::Ingest { source: IngestError::File { source, .. } } => source.kind() == ErrorKind::Interrupted,
             Self::Session { source: SessionError::Source(e), .. } => e.is::<Stopped>(),
             Self::Export { source: ExportError::Positions { source, .. } } => source.is::<Stopped>(),
             Self::Report { source: ReportError::Source { source, .. } } => source.is::<Stopped>(),

@@ -16,6 +16,7 @@ mod outline_check;
 mod read_upload;
 mod receipt;
 mod review_pair;
+mod review_study;
 mod review_test;
 mod runner;
 mod seed_demo;

@@ -11,6 +11,7 @@ use super::caveats::caveats;
 use super::error::ReviewError;
 use super::file_source::FileSource;
 use super::outline_check::check_outline;
+use super::review_study::{load_study, runs_heard};
 use super::tolerances::ToleranceRequest;
 use super::watched::{Stopped, Watch, Watched};
 use crate::domain::{CameraLens, CameraRecord, InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
@@ -20,7 +21,7 @@ use crate::export::{
 };
 use crate::geom::{Camera, Skin};
 use crate::infer::ProviderRequest;
-use crate::ingest::{IngestError, SimulationFile, SimulationOptions, TestFile, digest_sha256};
+use crate::ingest::{IngestError, SimulationFile, SimulationOptions, StudyRequest, TestFile, digest_sha256};
 use crate::report::{PictureSource, ReportCamera, ReportInput, write_report};
 use crate::review::{
     Judged, Measured, Progress, ReviewSetup, ReviewSource, SourceError, Striker, judge, measure_deviation,
@@ -50,6 +51,9 @@ pub struct ReviewRequest {
     pub simulation_options: SimulationOptions,
     /// The test record, or one of its further sources.
     pub test: PathBuf,
+    /// Other designs of the simulation, where they shall tell what the film does not show. Files that come from outside
+    /// are best loaded once before, where each can be tried in a process of its own: then the cache holds them.
+    pub study: Option<StudyRequest>,
     /// Folder of the findings.
     pub out: PathBuf,
     /// How far off is too far.
@@ -172,8 +176,14 @@ fn run(
     let test = TestFile::open(&request.test)?;
     let tolerances = request.tolerances.resolve(simulation.mesh())?;
     let folder = OutputFolder::create(&request.out)?;
-    let inputs = digests(request)?;
+    let mut inputs = digests(request)?;
+    let study = request.study.as_ref().map(|s| load_study(s, &request.simulation, &simulation, &watch)).transpose()?;
+    inputs.extend(study.iter().flat_map(runs_heard));
     let files = FileSource::new(&simulation, &test);
+    let files = match &study {
+        Some(study) => files.with_study(study),
+        None => files,
+    };
     let source = Watched { files: &files, watch: &watch };
     let skin = Skin::from_mesh(simulation.mesh(), None);
     let setup = ReviewSetup {

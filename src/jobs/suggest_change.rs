@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::review_study::STUDY_RUN;
 use super::suggest_error::SuggestJobError;
 use crate::domain::{InputDigest, Review, Study, Suggestion};
 use crate::export::{OutputFolder, SUGGESTION, SUGGESTION_JSON, write_next_runs, write_suggestion_json};
@@ -172,9 +173,16 @@ fn check_mesh(review: &ReviewFolder, study: &StudyFile, request: &SuggestRequest
 
 /// All moments of the film.
 fn read_film(review: &ReviewFolder) -> Result<Vec<FilmField>, IngestError> {
+    let by_study = review.review().inputs.iter().any(|i| i.role == STUDY_RUN);
     (0..review.times_s().len())
         .map(|moment| {
-            let (simulated_mm, field) = review.read_moment(moment)?;
+            let (simulated_mm, mut field) = review.read_moment(moment)?;
+            if by_study {
+                // What the study told the review is no evidence of the film.
+                for (sigma, cameras) in field.sigma_mm.iter_mut().zip(&field.observed) {
+                    *sigma = if *cameras > 0 { *sigma } else { f32::NAN };
+                }
+            }
             Ok(FilmField {
                 time_s: field.time_s,
                 simulated_mm,

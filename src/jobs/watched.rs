@@ -75,4 +75,9 @@ impl ReviewSource for Watched<'_> {
         self.watch.check()?;
         self.files.picture(camera, frame)
     }
+
+    fn designs_mm(&self, simulation_time_s: f64) -> Result<Vec<Vec<[f32; 3]>>, SourceError> {
+        self.watch.check()?;
+        self.files.designs_mm(simulation_time_s)
+    }
 }

@@ -77,7 +77,9 @@ pub(super) fn element_states(
             }
             let probability = normal_cdf((size - tolerance) / sigma.max(1e-6));
             let vague = sigma > tolerance;
-            if probability >= if vague { CONFIDENCE } else { LIKELY } {
+            // What a study says of elements that no camera measured must be sure by itself.
+            let told = measured.by_study && nodes.iter().all(|n| measured.fields[index].observed[*n as usize] == 0);
+            if probability >= if vague || told { CONFIDENCE } else { LIKELY } {
                 ElementState::Mismatch(probability as f32)
             } else if vague {
                 ElementState::Undecided

@@ -6,12 +6,14 @@
 //! alike, a prior on the shape ([`shape`]: sheet metal turns and bends, but hardly stretches), and an anchor that keeps what nothing measures where it was. With one camera the component along the ray is
 //! determined by the anchor alone, so nothing is invented there.
 
+mod by_study;
 mod normal;
 mod shape;
 
 use faer::prelude::Solve;
 use nalgebra::{Matrix2, Matrix2x3, Matrix3, Vector2, Vector3};
 
+pub(in crate::review) use self::by_study::{StudyLift, lift_by_study};
 use self::normal::Normal;
 use self::shape::{Expected, expected_edges};
 
@@ -113,15 +115,15 @@ fn solve(
     let normal = Normal::new(&numbering, sightings, prior)?;
     for round in 0..ROUNDS {
         let edges = expected_edges(prior, &increment);
-        let (factor, right) = normal.factor(&weights, &edges)?;
+        let (factor, right) = normal.factor(&weights, &edges, None)?;
         let solution = factor.solve(&right);
         numbering.scatter(&solution, 0, &mut increment);
         let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
         if round + 1 == ROUNDS {
             let covariance_mm2 = if with_covariance {
                 let edges: Vec<Expected> = edges.into_iter().map(|e| e.loosened(prior.doubt_mm)).collect();
-                let (factor, _) = normal.factor(&weights, &edges)?;
-                let draws = normal.draws(&factor, &numbering, sightings, &weights, prior, &edges);
+                let (factor, _) = normal.factor(&weights, &edges, None)?;
+                let draws = normal.draws(&factor, &numbering, sightings, &weights, prior, &edges, None);
                 covariance_from_draws(&numbering, &draws, on_skin.len())
             } else {
                 Vec::new()
@@ -351,7 +353,7 @@ mod tests {
             .collect();
         let numbering = Numbering::new(&on);
         let normal = Normal::new(&numbering, &sightings, &prior).expect("anchored");
-        let (factor, right) = normal.factor(&weights, &expected).expect("anchored");
+        let (factor, right) = normal.factor(&weights, &expected, None).expect("anchored");
         let mut found = vec![Vector3::zeros(); on.len()];
         numbering.scatter(&factor.solve(&right), 0, &mut found);
 

@@ -19,6 +19,7 @@ mod record;
 mod rigid;
 mod series;
 mod session;
+mod study_prior;
 mod timeline;
 mod track;
 mod trigger;
@@ -36,6 +37,7 @@ pub use session::{
     Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation,
     measure_deviation_watched,
 };
+pub use study_prior::StudyPrior;
 pub use timeline::{Moment, moments};
 pub use track::{StepPicture, TrackError, TrackedStep, Tracker};
 pub use trigger::{LARGEST_OFFSET_S, TriggerFit};

@@ -69,19 +69,22 @@ impl Sight {
 struct Known<'a> {
     deviation_mm: Vector3<f64>,
     sights: &'a [Sight],
+    /// Whether a study told of what is not seen.
+    by_study: bool,
 }
 
 impl<'a> Known<'a> {
     /// `all` is how every camera would see the node, `seeing` how those do that show it. Of one camera only, what lies
     /// along its ray is the neighbours' guess: it is left out, unless there is another camera that sees the neighbours, and
     /// it is as sure as what is reported. What no camera shows is known from its surroundings: as any camera would see it.
-    fn of(deviation_mm: Vector3<f64>, all: &'a [Sight], seeing: &'a [Sight]) -> Self {
-        let whole = Self { deviation_mm, sights: if seeing.len() > 1 { seeing } else { all } };
+    /// A study, too, guesses what lies along the ray; it is no evidence of the film.
+    fn of(deviation_mm: Vector3<f64>, all: &'a [Sight], seeing: &'a [Sight], by_study: bool) -> Self {
+        let whole = Self { deviation_mm, sights: if seeing.len() > 1 { seeing } else { all }, by_study };
         let [only] = seeing else { return whole };
-        if all.len() > 1 && whole.is_reported() && only.along_mm <= whole.limit_mm() {
+        if !by_study && all.len() > 1 && whole.is_reported() && only.along_mm <= whole.limit_mm() {
             return whole;
         }
-        Self { deviation_mm: deviation_mm - only.ray * only.ray.dot(&deviation_mm), sights: seeing }
+        Self { deviation_mm: deviation_mm - only.ray * only.ray.dot(&deviation_mm), sights: seeing, by_study }
     }
 
     fn sigma_mm(&self) -> f64 {
@@ -94,8 +97,9 @@ impl<'a> Known<'a> {
         mm.max(px * mm_per_px).max(share * self.deviation_mm.norm())
     }
 
+    /// With a study everything is: its sigma is that of designs which differ, and holds where nothing is seen.
     fn is_reported(&self) -> bool {
-        self.sigma_mm() <= self.limit_mm()
+        self.by_study || self.sigma_mm() <= self.limit_mm()
     }
 }
 
@@ -132,7 +136,7 @@ pub(super) fn record_step(
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
     for node in 0..n {
-        let own_s = if step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
+        let own_s = if step.by_study || step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
         let clock = speed[node] * offset_sigma_s.hypot(own_s);
         let covariance: Matrix3<f64> = step.covariance_mm2(node) + clock * clock.transpose();
         let deviation = step.deviation_mm(node);
@@ -143,7 +147,7 @@ pub(super) fn record_step(
         let at = vector(simulated[node]) + deviation;
         let all: Vec<Sight> = tracks.iter().map(|t| Sight::of(&t.view, at, &covariance)).collect();
         let seeing: Vec<Sight> = all.iter().zip(seen).filter(|(_, s)| s[node]).map(|(s, _)| *s).collect();
-        let known = Known::of(deviation, &all, &seeing);
+        let known = Known::of(deviation, &all, &seeing, step.by_study);
         let d = known.deviation_mm;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
         if in_view[node] {
@@ -159,5 +163,6 @@ pub(super) fn record_step(
     measured.size_mm.push(size);
     measured.along_sigma_mm.push(along);
     measured.in_view.push(in_view);
+    measured.by_study |= step.by_study;
     measured.residuals_px.push(step.residuals_px.clone());
 }

@@ -34,6 +34,15 @@ pub trait ReviewSource: Sync {
     /// # Errors
     /// When the film cannot be read.
     fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError>;
+    /// How far each run of a study has the nodes at a simulation time in s from where the simulation has them, both
+    /// counted from their own undeformed shape, mm; empty where there is no study.
+    ///
+    /// # Errors
+    /// When the study cannot be read.
+    fn designs_mm(&self, simulation_time_s: f64) -> Result<Vec<Vec<[f32; 3]>>, SourceError> {
+        let _ = simulation_time_s;
+        Ok(Vec::new())
+    }
 }
 
 /// What is compared.
@@ -124,6 +133,8 @@ pub struct Measured {
     pub undeformed_areas_mm2: Vec<f64>,
     /// Moments before the first motion.
     pub quiet: Vec<bool>,
+    /// Whether a study told of what the film does not show.
+    pub by_study: bool,
     /// The simulation's impactor as far as it was followed in the film; `None` when it was not found there.
     pub impactor: Option<SeenImpactor>,
 }
@@ -191,6 +202,7 @@ impl Film<'_, '_> {
             along_sigma_mm: Vec::new(),
             in_view: Vec::new(),
             residuals_px: Vec::new(),
+            by_study: false,
             impactor: None,
             undeformed_areas_mm2: setup.skin.areas_mm2(self.undeformed),
         };
@@ -229,6 +241,7 @@ impl Film<'_, '_> {
                         let expected = tracker.expected_mm(&simulated);
                         contacts = impactor.contacts(self.moments, index, offset_s, &simulated, &expected);
                     }
+                    tracker.hear(&source.designs_mm(moment.time_s + offset_s).map_err(SessionError::Source)?);
                     tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
                 }
             };

@@ -18,11 +18,12 @@ use rayon::prelude::*;
 
 use self::doubt::{limit_by_distance, local_chi2};
 use super::controls::Controls;
-use super::lift::{LiftError, LiftPrior, Lifted, Sighting, lift, lift_increment};
+use super::lift::{LiftError, LiftPrior, Lifted, Sighting, StudyLift, lift, lift_by_study, lift_increment};
 use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 use super::pace::Pace;
 use super::record::sees;
 use super::session::vector;
+use super::study_prior::StudyPrior;
 use crate::geom::{NO_TRIANGLE, Skin};
 use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError, local_contrast};
 
@@ -74,6 +75,8 @@ pub struct TrackedStep {
     observed: Vec<u8>,
     /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
     pub residuals_px: Vec<f32>,
+    /// Whether a study was heard.
+    pub by_study: bool,
     /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
     pub misfit: f64,
 }
@@ -123,6 +126,8 @@ pub struct Tracker<'a> {
     deviation: Vec<Vector3<f64>>,
     sigma_mm: Vec<f64>,
     pace: Pace,
+    /// What a study says of the next moment.
+    study: Option<StudyPrior>,
 }
 
 /// All that a [`Tracker`] learns on its way.
@@ -177,7 +182,16 @@ impl<'a> Tracker<'a> {
             deviation: vec![Vector3::zeros(); count],
             sigma_mm: vec![0.1; count],
             pace: Pace::new(count),
+            study: None,
         }
+    }
+
+    /// Hears how far each run of a study is from the simulation at the next moment, mm a node; of no run where there is
+    /// no study.
+    pub(super) fn hear(&mut self, designs: &[Vec<[f32; 3]>]) {
+        let at_unknowns = |run: &Vec<[f32; 3]>| self.controls.places(run).into_iter().map(vector).collect();
+        let runs: Vec<Vec<Vector3<f64>>> = designs.iter().map(at_unknowns).collect();
+        self.study = StudyPrior::new(&runs, &self.controls.edges);
     }
 
     /// The cameras with their looks.
@@ -241,13 +255,11 @@ impl<'a> Tracker<'a> {
         }
         let (mut fine, mut unseen) = self.measure_fine(&before, &rough, simulated_mm, pictures, &paints, estimator)?;
         if has_far_to_go(&fine) {
-            let told = told(&fine, contacts);
-            let lifted = lift_increment(&self.controls.on_skin, &told, &self.prior(&places, &before, &anchor))?;
+            let lifted = self.lift_all(&fine, contacts, &self.prior(&places, &before, &anchor), false)?;
             self.apply(&before, &lifted);
             (fine, unseen) = self.measure_fine(&before, &rough, simulated_mm, pictures, &paints, estimator)?;
         }
-        let whole = told(&fine, contacts);
-        let lifted = lift(&self.controls.on_skin, &whole, &self.prior(&places, &before, &anchor))?;
+        let lifted = self.lift_all(&fine, contacts, &self.prior(&places, &before, &anchor), true)?;
         self.apply(&before, &lifted);
         self.pace.learn(time_s, &last, &self.deviation);
         Ok(self.finish(simulated_mm, pictures, &fine, contacts, &unseen, &lifted))
@@ -302,6 +314,23 @@ impl<'a> Tracker<'a> {
             unseen.push(predicted.support.mapv(|s| s == Support::Unseen));
         }
         Ok((all, unseen))
+    }
+
+    /// What all sightings and contacts say together, and the study where there is one.
+    fn lift_all(
+        &self,
+        found: &[Candidate],
+        contacts: &[Sighting],
+        prior: &LiftPrior<'_>,
+        with_covariance: bool,
+    ) -> Result<Lifted, LiftError> {
+        let on_skin = &self.controls.on_skin;
+        if let Some(study) = &self.study {
+            let known = StudyLift { edges: prior.edges, before_mm: prior.before_mm, study };
+            return lift_by_study(on_skin, &told(found, &[]), contacts, &known, with_covariance);
+        }
+        let told = told(found, contacts);
+        if with_covariance { lift(on_skin, &told, prior) } else { lift_increment(on_skin, &told, prior) }
     }
 
     fn prior<'b>(
@@ -374,6 +403,7 @@ impl<'a> Tracker<'a> {
             covariance_mm2,
             observed,
             residuals_px,
+            by_study: self.study.is_some(),
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
         }
     }

@@ -8,9 +8,10 @@ use faer::Side;
 use faer::prelude::Solve;
 use faer::sparse::linalg::solvers::{Llt, SymbolicLlt};
 use faer::sparse::{SparseColMatRef, SymbolicSparseColMat};
-use nalgebra::{Matrix3, Matrix3x2, Vector2, Vector3};
+use nalgebra::{DMatrix, DVector, Matrix3, Matrix3x2, Vector2, Vector3};
 use rayon::prelude::*;
 
+use super::by_study::{Costs, Equations, Modal};
 use super::shape::Expected;
 use super::{DRAWS, LiftError, LiftPrior, Noise, Numbering, Sighting};
 
@@ -46,11 +47,11 @@ struct Term {
 }
 
 /// An edge as the equations see it.
-struct Edge {
+pub(super) struct Edge {
     /// Which of the prior's edges.
-    index: usize,
+    pub(super) index: usize,
     /// Unknown of each node.
-    rows: [usize; 2],
+    pub(super) rows: [usize; 2],
     /// Blocks of the first node, of the second, and of both.
     slots: [Slot; 3],
     /// Difference of the deviations before, mm.
@@ -62,7 +63,9 @@ pub(super) struct Normal {
     pattern: SymbolicSparseColMat<usize>,
     order: SymbolicLlt<usize>,
     terms: Vec<Term>,
-    edges: Vec<Edge>,
+    pub(super) edges: Vec<Edge>,
+    /// Block of each node with itself.
+    own: Vec<Slot>,
     /// What the anchors add to the matrix.
     anchor_values: Vec<f64>,
     /// Inverse variance of the difference of neighbours' increments, 1/mm².
@@ -144,6 +147,7 @@ impl Normal {
         let terms = sightings.par_iter().map(|s| Term::new(numbering, &blocks, s)).collect();
         let edges =
             prior.edges.iter().enumerate().filter_map(|(i, _)| Edge::new(numbering, &blocks, prior, i)).collect();
+        let own = (0..numbering.count).map(|k| blocks.slot(3 * k, 3 * k)).collect();
         let mut anchor_values = vec![0.0; blocks.first_value(numbering.count)];
         for (node, anchor) in prior.anchor_mm.iter().enumerate() {
             if let Some(r) = numbering.row(node as u32) {
@@ -151,14 +155,16 @@ impl Normal {
                 (0..3).for_each(|i| anchor_values[slot.at(i, i)] += anchor.powi(-2));
             }
         }
-        Ok(Self { pattern, order, terms, edges, anchor_values, membrane: prior.membrane_mm.powi(-2), unknowns })
+        Ok(Self { pattern, order, terms, edges, own, anchor_values, membrane: prior.membrane_mm.powi(-2), unknowns })
     }
 
-    /// Factor and right-hand side with the robust weights of a round and what it expects of the edges.
+    /// Factor and right-hand side with the robust weights of a round, what it expects of the edges and, where there is a
+    /// study, what its rest costs: the factor is with it, the right-hand side without.
     pub(super) fn factor(
         &self,
         weights: &[f64],
         expected: &[Expected],
+        costs: Option<&Costs>,
     ) -> Result<(Llt<usize, f64>, faer::Mat<f64>), LiftError> {
         let (mut values, mut right) = (self.anchor_values.clone(), vec![0.0; self.unknowns]);
         for edge in &self.edges {
@@ -166,6 +172,14 @@ impl Normal {
         }
         for (term, weight) in self.terms.iter().zip(weights) {
             term.add(*weight, &mut values, &mut right);
+        }
+        if let Some(costs) = costs {
+            for (edge, cost) in self.edges.iter().zip(&costs.edges) {
+                edge.stiffen(*cost, &mut values);
+            }
+            for (slot, cost) in self.own.iter().zip(&costs.nodes) {
+                (0..3).for_each(|i| values[slot.at(i, i)] += cost);
+            }
         }
         let matrix = SparseColMatRef::new(self.pattern.as_ref(), &values);
         let factor = Llt::try_new_with_symbolic(self.order.clone(), matrix, Side::Lower)
@@ -175,6 +189,7 @@ impl Normal {
 
     /// Draws from the posterior, one a column: solutions for right-hand sides in which every term of the objective is
     /// perturbed by its own noise (Papandreou and Yuille, NIPS 2010).
+    #[expect(clippy::too_many_arguments, reason = "the parts of one objective, used by two lifts")]
     pub(super) fn draws(
         &self,
         factor: &Llt<usize, f64>,
@@ -183,6 +198,7 @@ impl Normal {
         weights: &[f64],
         prior: &LiftPrior<'_>,
         expected: &[Expected],
+        study: Option<(&Modal<'_>, &Costs, &Equations)>,
     ) -> faer::Mat<f64> {
         let roots: Vec<Option<Matrix3x2<f64>>> = sightings
             .iter()
@@ -197,9 +213,11 @@ impl Normal {
             .enumerate()
             .filter_map(|(node, anchor)| Some((numbering.row(node as u32)?, *anchor)))
             .collect();
-        let numbers = 3 * (anchors.len() + edges.len()) + 2 * roots.iter().flatten().count();
+        let numbers = 3 * (anchors.len() + edges.len())
+            + 2 * roots.iter().flatten().count()
+            + study.map_or(0, |(modal, ..)| modal.numbers(&self.edges));
         let mut right = vec![0.0; self.unknowns * DRAWS];
-        right.par_chunks_mut(self.unknowns.max(1)).enumerate().for_each(|(column, right)| {
+        let draw = |(column, right): (usize, &mut [f64])| {
             let mut noise = Noise::after(column * numbers);
             for (r, anchor) in &anchors {
                 (0..3).for_each(|i| right[r + i] += noise.gauss() / anchor);
@@ -219,12 +237,23 @@ impl Normal {
                     (0..3).for_each(|i| right[r + i] += w * e[i]);
                 }
             }
-        });
+            study.map(|(modal, costs, _)| modal.perturb(&self.edges, costs, &mut noise, right))
+        };
+        let strengths: Vec<Option<DVector<f64>>> =
+            right.par_chunks_mut(self.unknowns.max(1)).enumerate().map(draw).collect();
         let solved: Vec<faer::Mat<f64>> = right
             .par_chunks(COLUMNS_A_TASK * self.unknowns.max(1))
             .map(|part| factor.solve(faer::MatRef::from_column_major_slice(part, self.unknowns, COLUMNS_A_TASK)))
             .collect();
-        faer::Mat::from_fn(self.unknowns, DRAWS, |r, c| solved[c / COLUMNS_A_TASK][(r, c % COLUMNS_A_TASK)])
+        let alone =
+            faer::Mat::from_fn(self.unknowns, DRAWS, |r, c| solved[c / COLUMNS_A_TASK][(r, c % COLUMNS_A_TASK)]);
+        match study {
+            Some((.., equations)) => {
+                let strengths: Vec<DVector<f64>> = strengths.into_iter().flatten().collect();
+                equations.complete(&alone, &DMatrix::from_columns(&strengths))
+            }
+            None => alone,
+        }
     }
 }
 
@@ -239,11 +268,17 @@ impl Edge {
 
     fn add(&self, membrane: f64, expected: &Expected, values: &mut [f64], right: &mut [f64]) {
         let pull = (self.before - expected.difference_mm) * expected.information;
-        let stiffness = membrane + expected.information;
-        let ([a, b], [aa, bb, ab]) = (self.rows, self.slots);
+        let [a, b] = self.rows;
         for i in 0..3 {
             right[a + i] += pull[i];
             right[b + i] -= pull[i];
+        }
+        self.stiffen(membrane + expected.information, values);
+    }
+
+    fn stiffen(&self, stiffness: f64, values: &mut [f64]) {
+        let [aa, bb, ab] = self.slots;
+        for i in 0..3 {
             values[aa.at(i, i)] += stiffness;
             values[bb.at(i, i)] += stiffness;
             values[ab.at(i, i)] -= stiffness;

@@ -1,0 +1,47 @@
+//! The study that a review hears: other designs of the simulation, which know what the film does not show.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::error::ReviewError;
+use super::watched::Watch;
+use crate::domain::InputDigest;
+use crate::ingest::{IngestError, SimulationFile, StudyFile, StudyProgress, StudyRequest};
+use crate::review::Progress;
+
+/// Loads the study, from its cache where that is still true, and holds it against the simulation.
+///
+/// # Errors
+/// When the study cannot be loaded, has another mesh, or the caller says stop.
+pub(super) fn load_study(
+    request: &StudyRequest,
+    file: &Path,
+    simulation: &SimulationFile,
+    watch: &Watch<'_>,
+) -> Result<StudyFile, ReviewError> {
+    // Whoever asks has tried the files, where they come from outside.
+    let tried = |_: &_| Ok::<(), IngestError>(());
+    let mut told = |p: StudyProgress| -> ControlFlow<()> {
+        watch.report(Progress { stage: "study", done: p.done, total: p.total })
+    };
+    let study = StudyFile::load(request, &tried, &mut told)?;
+    let (a, b) = (simulation.mesh(), study.mesh());
+    if a.node_count == b.node_count && a.connectivity == b.connectivity {
+        return Ok(study);
+    }
+    Err(ReviewError::OtherStudy {
+        simulation: file.to_owned(),
+        study: request.source.clone(),
+        found: [b.node_count, b.element_count()],
+        expected: [a.node_count, a.element_count()],
+    })
+}
+
+/// The runs that were heard, as inputs of the review.
+pub(super) fn runs_heard(study: &StudyFile) -> impl Iterator<Item = InputDigest> {
+    let runs = &crate::suggest::StudyFields::study(study).runs;
+    runs.iter().map(|run| InputDigest { role: STUDY_RUN.into(), path: run.file.clone(), sha256: run.sha256.clone() })
+}
+
+/// Role of a study's run among a review's inputs.
+pub(super) const STUDY_RUN: &str = "study run";

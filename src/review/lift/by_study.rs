@@ -1,0 +1,240 @@
+//! The lift where there is a study: the deviation is a sum of what the designs do, and a rest.
+//!
+//! The film and the study alone say what the deviation is: neither the frame before nor the simulation's shape does,
+//! because a structure that folds elsewhere is far from both. The strengths of the modes couple every node with every
+//! other, so they are eliminated by hand: with `A` and `b` what the sightings say, `L` what the rest costs, `X` the
+//! modes, `d` the deviation before and `δ` its increment, `(A + L) δ = b - L d + L X a` and
+//! `(XᵀLX + 1) a = XᵀL (d + δ)`.
+
+use faer::Mat;
+use faer::prelude::Solve;
+use faer::sparse::linalg::solvers::Llt;
+use nalgebra::{DMatrix, DVector, Vector3};
+
+use super::normal::{Edge, Normal};
+use super::shape::Expected;
+use super::{
+    CAUCHY, LiftError, LiftPrior, Lifted, Noise, Numbering, ROUNDS, Sighting, covariance_from_draws, misfit_sigmas,
+};
+use crate::review::study_prior::StudyPrior;
+
+/// Rounds before what is far from the modes begins to count less: in the first ones everything is far.
+const EVEN_ROUNDS: usize = 2;
+/// Neighbours' rests err together: about so many nodes say once what their variance says.
+const TOGETHER: f64 = 50.0;
+/// What the prior of the lift without a study says here, 1-sigma, mm: nothing.
+const NOTHING_MM: f64 = 1e3;
+/// Variance of sightings over what they claim one by one: neighbours err together (a wrong slope under them, the light).
+const SIGHTINGS_TOGETHER: f64 = 4.0;
+
+/// What is known where there is a study.
+pub(in crate::review) struct StudyLift<'a> {
+    /// Node pairs that are neighbours on the skin.
+    pub(in crate::review) edges: &'a [[u32; 2]],
+    /// The deviation before the increment, mm.
+    pub(in crate::review) before_mm: &'a [Vector3<f64>],
+    /// What the study says.
+    pub(in crate::review) study: &'a StudyPrior,
+}
+
+/// Solves for the increments of the nodes that `on_skin` names. `exact` sightings claim no more than they may; the
+/// covariance is left empty unless it is asked for.
+///
+/// # Errors
+/// As [`super::lift`].
+pub(in crate::review) fn lift_by_study(
+    on_skin: &[bool],
+    seen: &[Sighting],
+    exact: &[Sighting],
+    known: &StudyLift<'_>,
+    with_covariance: bool,
+) -> Result<Lifted, LiftError> {
+    let shared = |s: &Sighting| Sighting { information: s.information / SIGHTINGS_TOGETHER, ..s.clone() };
+    let sightings: Vec<Sighting> = seen.iter().map(shared).chain(exact.iter().cloned()).collect();
+    let numbering = Numbering::new(on_skin);
+    let anchor_mm = vec![NOTHING_MM; on_skin.len()];
+    let prior = LiftPrior {
+        edges: known.edges,
+        membrane_mm: NOTHING_MM,
+        simulated_mm: &[],
+        shape_mm: NOTHING_MM,
+        shape_share: 0.0,
+        doubt_mm: NOTHING_MM,
+        before_mm: known.before_mm,
+        anchor_mm: &anchor_mm,
+    };
+    let free = vec![Expected { difference_mm: Vector3::zeros(), information: 0.0 }; known.edges.len()];
+    let normal = Normal::new(&numbering, &sightings, &prior)?;
+    let modal = Modal::new(known.study, &numbering, known.before_mm);
+    let mut weights = vec![1.0; sightings.len()];
+    let mut increment = vec![Vector3::zeros(); on_skin.len()];
+    let (mut flat, mut strengths) = (DVector::zeros(3 * numbering.count), DVector::zeros(modal.count()));
+    for round in 0..EVEN_ROUNDS + ROUNDS {
+        let costs = modal.costs(&normal.edges, &flat, &strengths, round < EVEN_ROUNDS);
+        let (factor, right) = normal.factor(&weights, &free, Some(&costs))?;
+        let equations = modal.equations(&normal.edges, &costs, &factor);
+        (flat, strengths) = equations.solve(&factor, &right);
+        numbering.scatter(&Mat::from_fn(flat.len(), 1, |r, _| flat[r]), 0, &mut increment);
+        let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
+        if round + 1 == EVEN_ROUNDS + ROUNDS {
+            let covariance_mm2 = if with_covariance {
+                let study = Some((&modal, &costs, &equations));
+                let draws = normal.draws(&factor, &numbering, &sightings, &weights, &prior, &free, study);
+                covariance_from_draws(&numbering, &draws, on_skin.len())
+            } else {
+                Vec::new()
+            };
+            return Ok(Lifted { increment_mm: increment, covariance_mm2, weights, misfit });
+        }
+        for (w, m) in weights.iter_mut().zip(&misfit) {
+            *w = 1.0 / (1.0 + (m / CAUCHY).powi(2));
+        }
+    }
+    unreachable!("the last round returns")
+}
+
+/// The modes at the unknowns of the equations.
+pub(super) struct Modal<'a> {
+    prior: &'a StudyPrior,
+    /// Unknowns × modes, mm.
+    modes: DMatrix<f64>,
+    /// Deviation before, mm.
+    before: DVector<f64>,
+    /// Of each node on the skin: its place in the prior.
+    nodes: Vec<usize>,
+}
+
+/// What the rest costs in one round, 1/mm²: of each edge, and of each node.
+pub(super) struct Costs {
+    pub(super) edges: Vec<f64>,
+    pub(super) nodes: Vec<f64>,
+}
+
+impl<'a> Modal<'a> {
+    fn new(prior: &'a StudyPrior, numbering: &Numbering, before_mm: &[Vector3<f64>]) -> Self {
+        let nodes: Vec<usize> = (0..before_mm.len()).filter(|n| numbering.row(*n as u32).is_some()).collect();
+        let modes = DMatrix::from_fn(3 * nodes.len(), prior.modes.len(), |r, m| prior.modes[m][nodes[r / 3]][r % 3]);
+        let before = DVector::from_fn(3 * nodes.len(), |r, _| before_mm[nodes[r / 3]][r % 3]);
+        Self { prior, modes, before, nodes }
+    }
+
+    fn count(&self) -> usize {
+        self.modes.ncols()
+    }
+
+    /// Unless all count evenly, what is far from a sum of the modes counts less: there the test does what no design
+    /// does.
+    fn costs(&self, edges: &[Edge], increment: &DVector<f64>, strengths: &DVector<f64>, evenly: bool) -> Costs {
+        let rest = &self.before + increment - &self.modes * strengths;
+        let at = |r: usize| Vector3::new(rest[r], rest[r + 1], rest[r + 2]);
+        let cost =
+            |variance: f64, rest: Vector3<f64>| 1.0 / (variance + if evenly { 0.0 } else { rest.norm_squared() / 3.0 });
+        let of_edge = |e: &Edge| cost(self.prior.edge_mm2[e.index], at(e.rows[1]) - at(e.rows[0]));
+        let of_node = |(k, n): (usize, &usize)| cost(self.prior.node_mm2[*n], at(3 * k)) / TOGETHER;
+        Costs {
+            edges: edges.iter().map(of_edge).collect(),
+            nodes: self.nodes.iter().enumerate().map(of_node).collect(),
+        }
+    }
+
+    /// `L` times each column of `of`.
+    fn times_cost(&self, edges: &[Edge], costs: &Costs, of: &DMatrix<f64>) -> DMatrix<f64> {
+        let mut out = of.clone();
+        for mut column in out.column_iter_mut() {
+            let of = column.clone_owned();
+            for (k, cost) in costs.nodes.iter().enumerate() {
+                (0..3).for_each(|i| column[3 * k + i] *= cost);
+            }
+            for (edge, cost) in edges.iter().zip(&costs.edges) {
+                let [a, b] = edge.rows;
+                for i in 0..3 {
+                    let pull = cost * (of[b + i] - of[a + i]);
+                    column[b + i] += pull;
+                    column[a + i] -= pull;
+                }
+            }
+        }
+        out
+    }
+
+    /// The equations of a round: `factor` is that of `A + L`.
+    fn equations(&self, edges: &[Edge], costs: &Costs, factor: &Llt<usize, f64>) -> Equations {
+        let coupling = self.times_cost(edges, costs, &self.modes);
+        let pull = self.times_cost(edges, costs, &DMatrix::from_columns(std::slice::from_ref(&self.before)));
+        let reply = from_faer(&factor.solve(&to_faer(&coupling)));
+        let own = self.modes.tr_mul(&coupling) + DMatrix::identity(self.count(), self.count());
+        // The Schur complement of a positive definite matrix with 1 added: it can be inverted.
+        let inverse = (own - coupling.tr_mul(&reply)).try_inverse();
+        let inverse = inverse.unwrap_or_else(|| DMatrix::identity(self.count(), self.count()));
+        let pull_on_strengths = coupling.tr_mul(&self.before);
+        Equations { pull: pull.column(0).into_owned(), pull_on_strengths, coupling, reply, inverse }
+    }
+
+    /// Adds what the study's terms are perturbed by to a draw's right-hand side; returns what that is for the strengths.
+    pub(super) fn perturb(&self, edges: &[Edge], costs: &Costs, noise: &mut Noise, right: &mut [f64]) -> DVector<f64> {
+        let mut strengths = DVector::from_fn(self.count(), |_, _| noise.gauss());
+        let mut add = |row: usize, e: f64| {
+            right[row] -= e;
+            strengths.iter_mut().enumerate().for_each(|(m, s)| *s += e * self.modes[(row, m)]);
+        };
+        for (edge, cost) in edges.iter().zip(&costs.edges) {
+            let [a, b] = edge.rows;
+            for i in 0..3 {
+                let e = noise.gauss() * cost.sqrt();
+                add(b + i, e);
+                add(a + i, -e);
+            }
+        }
+        for (k, cost) in costs.nodes.iter().enumerate() {
+            (0..3).for_each(|i| add(3 * k + i, noise.gauss() * cost.sqrt()));
+        }
+        strengths
+    }
+
+    /// How many Gaussian numbers [`Self::perturb`] takes.
+    pub(super) fn numbers(&self, edges: &[Edge]) -> usize {
+        self.count() + 3 * (edges.len() + self.nodes.len())
+    }
+}
+
+/// The strengths' equations with one round's costs.
+pub(super) struct Equations {
+    /// `L d`.
+    pull: DVector<f64>,
+    /// `XᵀL d`.
+    pull_on_strengths: DVector<f64>,
+    /// `L X`.
+    coupling: DMatrix<f64>,
+    /// `(A + L)⁻¹ L X`.
+    reply: DMatrix<f64>,
+    /// Inverse of the strengths' own equations.
+    inverse: DMatrix<f64>,
+}
+
+impl Equations {
+    /// Increment and strengths for the right-hand side `b` of the sightings.
+    fn solve(&self, factor: &Llt<usize, f64>, right: &Mat<f64>) -> (DVector<f64>, DVector<f64>) {
+        let alone = factor.solve(&Mat::from_fn(right.nrows(), 1, |r, _| right[(r, 0)] - self.pull[r]));
+        let alone = from_faer(&alone).column(0).into_owned();
+        let strengths = &self.inverse * (&self.pull_on_strengths + self.coupling.tr_mul(&alone));
+        (alone + &self.reply * &strengths, strengths)
+    }
+
+    /// Completes draws that were solved without the coupling; `strengths` are their perturbations, one column each.
+    pub(super) fn complete(&self, alone: &Mat<f64>, strengths: &DMatrix<f64>) -> Mat<f64> {
+        let alone = from_faer(alone);
+        let drawn = &self.inverse * (strengths + self.coupling.tr_mul(&alone));
+        to_faer(&(alone + &self.reply * drawn))
+    }
+}
+
+fn to_faer(m: &DMatrix<f64>) -> Mat<f64> {
+    Mat::from_fn(m.nrows(), m.ncols(), |r, c| m[(r, c)])
+}
+
+fn from_faer(m: &Mat<f64>) -> DMatrix<f64> {
+    DMatrix::from_fn(m.nrows(), m.ncols(), |r, c| m[(r, c)])
+}
+
+#[cfg(test)]
+mod tests;
