@@ -12,7 +12,7 @@ use crate::support::{shared, skipped};
 /// What a test must reach.
 struct Claim {
     test: &'static str,
-    /// Whether the review hears the study that lies beside the simulation.
+    /// Whether the review hears the study of the simulation.
     study: bool,
     /// At most so much of the true deviation is left, on measured and on all visible nodes; `None` for an identical pair.
     error_left: Option<[f64; 2]>,
@@ -42,8 +42,9 @@ fn score(test: &str, study: bool) -> Option<Value> {
     let film = film?;
     // What was read of the study stays in the test's own folder.
     let cache = out.path().join("cache");
-    let arguments: &[&str] =
-        if study { &["--no-report", "--quiet"] } else { &["--no-report", "--quiet", "--no-study"] };
+    let folder = simulation.parent().expect("a folder").to_owned();
+    let mut arguments = vec!["--no-report".into(), "--quiet".into()];
+    arguments.extend(study.then(|| ["--study".into(), folder]).into_iter().flatten());
     let run = program(out.path())
         .arg("review")
         .args([&simulation, &film])

@@ -46,8 +46,6 @@ pub(super) enum UsageError {
 /// A review as asked for.
 pub(super) struct ReviewOrder {
     pub(super) request: ReviewRequest,
-    /// Whether the user named the study; one that was found beside the simulation may turn out to be none.
-    pub(super) study_is_given: bool,
     pub(super) estimator: EstimatorChoice,
     pub(super) threads: Option<usize>,
     pub(super) quiet: bool,
@@ -78,44 +76,27 @@ pub(super) fn review_order(arguments: ReviewArguments) -> Result<ReviewOrder, Us
             provider: provider.map_or(ProviderRequest::Auto, provider_request),
         },
     };
-    let study_is_given = arguments.study.is_some();
-    let study = match arguments.study {
-        None if !arguments.no_study => study_beside(&arguments.simulation),
-        given => given,
-    };
     let options = simulation_options.clone();
     Ok(ReviewOrder {
         request: ReviewRequest {
             simulation: arguments.simulation,
             simulation_options,
             test: arguments.test,
-            study: study.map(|source| StudyRequest { options, table: None, cache: study_cache(&source), source }),
+            study: arguments.study.map(|source| StudyRequest {
+                options,
+                table: None,
+                cache: study_cache(&source),
+                source,
+            }),
             out: arguments.out,
             tolerances,
             partial_mesh: arguments.partial_mesh,
             report: !arguments.no_report,
         },
-        study_is_given,
         estimator,
         threads: arguments.threads.map(usize::from),
         quiet: arguments.quiet,
     })
-}
-
-/// The folder of the simulation, where its table of runs names the simulation: then it is one of a study.
-fn study_beside(simulation: &Path) -> Option<PathBuf> {
-    /// The table of a study's runs, as the studies' generator writes it.
-    const INDEX: &str = "index.csv";
-    /// Larger tables are none.
-    const MOST_BYTES: u64 = 16 << 20;
-    let folder = simulation.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let index = folder.join(INDEX);
-    if std::fs::metadata(&index).ok()?.len() > MOST_BYTES {
-        return None;
-    }
-    let (table, name) = (std::fs::read_to_string(&index).ok()?, simulation.file_stem()?.to_str()?);
-    let named = table.lines().any(|line| line.split(',').next().is_some_and(|run| run.trim() == name));
-    named.then(|| folder.to_owned())
 }
 
 fn provider_request(provider: Provider) -> ProviderRequest {
