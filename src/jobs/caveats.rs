@@ -44,8 +44,10 @@ pub(super) fn caveats(
     found.extend(parts(&review.parts));
     let runs = review.inputs.iter().filter(|i| i.role == STUDY_RUN).count();
     if runs > 0 {
-        found.push(format!("{runs} runs of the study told how the structure deviates where the film does not show it: what none of them does \
-             can be told away, so a review without --study should stand beside this one"));
+        found.push(format!(
+            "{runs} runs of the study told how the structure deviates where the film does not show it: what none of \
+             them does can be told away, so a review without --study should stand beside this one"
+        ));
     }
     if let Some(impactor) = &measured.impactor {
         found.push(format!(

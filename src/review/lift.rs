@@ -130,11 +130,14 @@ fn solve(
             };
             return Ok(Lifted { increment_mm: increment, covariance_mm2, weights, misfit });
         }
-        for (w, m) in weights.iter_mut().zip(&misfit) {
-            *w = 1.0 / (1.0 + (m / CAUCHY).powi(2));
-        }
+        weights = cauchy_weights(&misfit);
     }
     unreachable!("the last round returns")
+}
+
+/// Robust weights of sightings by their misfit in sigmas.
+fn cauchy_weights(misfit: &[f64]) -> Vec<f64> {
+    misfit.iter().map(|m| 1.0 / (1.0 + (m / CAUCHY).powi(2))).collect()
 }
 
 /// Unexplained part of a sighting in units of its sigma.

@@ -14,7 +14,8 @@ use nalgebra::{DMatrix, DVector, Vector3};
 use super::normal::{Edge, Normal};
 use super::shape::Expected;
 use super::{
-    CAUCHY, LiftError, LiftPrior, Lifted, Noise, Numbering, ROUNDS, Sighting, covariance_from_draws, misfit_sigmas,
+    LiftError, LiftPrior, Lifted, Noise, Numbering, ROUNDS, Sighting, cauchy_weights, covariance_from_draws,
+    misfit_sigmas,
 };
 use crate::review::study_prior::StudyPrior;
 
@@ -86,9 +87,7 @@ pub(in crate::review) fn lift_by_study(
             };
             return Ok(Lifted { increment_mm: increment, covariance_mm2, weights, misfit });
         }
-        for (w, m) in weights.iter_mut().zip(&misfit) {
-            *w = 1.0 / (1.0 + (m / CAUCHY).powi(2));
-        }
+        weights = cauchy_weights(&misfit);
     }
     unreachable!("the last round returns")
 }
