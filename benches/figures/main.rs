@@ -41,6 +41,8 @@ fn main() {
         memory::child(&arguments[at + 1..]);
         return;
     }
+    // What the library warns of belongs to the figures.
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let small = !arguments.iter().any(|a| a == "--bench") || cfg!(debug_assertions);
     let only: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
     let plan = Plan { repeats: if small { 1 } else { 5 }, small };

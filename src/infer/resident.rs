@@ -55,25 +55,44 @@ pub(super) type Shape = (usize, usize, usize);
 /// Where tensors lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
-    /// On the first NVIDIA GPU, with pinned memory of the host on the other side.
+    /// On the first NVIDIA GPU, with memory of the host on the other side: pinned on the way in.
     Gpu,
     /// In the host's memory: the same way without a GPU, for tests.
     #[cfg(test)]
     Host,
 }
 
+/// Where the tensors of one shape come from.
+struct Allocators {
+    /// The model's side.
+    far: Allocator,
+    /// The caller's side of inputs.
+    near_in: Allocator,
+    /// The caller's side of outputs.
+    near_out: Allocator,
+}
+
 impl Home {
-    /// Allocators of the model's side and of the caller's.
-    fn allocators(self, session: &Session) -> ort::Result<[Allocator; 2]> {
+    fn allocators(self, session: &Session) -> ort::Result<Allocators> {
         match self {
             Self::Gpu => {
                 let (device, pinned) = (AllocationDevice::CUDA, AllocationDevice::CUDA_PINNED);
                 let device = MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default)?;
                 let pinned = MemoryInfo::new(pinned, 0, AllocatorType::Device, MemoryType::CPUInput)?;
-                Ok([Allocator::new(session, device)?, Allocator::new(session, pinned)?])
+                Ok(Allocators {
+                    far: Allocator::new(session, device)?,
+                    near_in: Allocator::new(session, pinned)?,
+                    // Not pinned: `copy_into` runs a model of one node, and where the target is pinned ONNX Runtime
+                    // 1.31 takes it for the source ("dst_data != src_data was false").
+                    near_out: Allocator::default(),
+                })
             }
             #[cfg(test)]
-            Self::Host => Ok([Allocator::default(), Allocator::default()]),
+            Self::Host => Ok(Allocators {
+                far: Allocator::default(),
+                near_in: Allocator::default(),
+                near_out: Allocator::default(),
+            }),
         }
     }
 }
@@ -87,7 +106,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(spec: &TensorSpec, (batch, height, width): Shape, [far, near]: &[Allocator; 2]) -> ort::Result<Self> {
+    fn new(spec: &TensorSpec, (batch, height, width): Shape, far: &Allocator, near: &Allocator) -> ort::Result<Self> {
         let dims = [batch, spec.channels, height, width];
         Ok(Self { name: spec.name.clone(), near: Tensor::new(near, dims)?, far: Tensor::new(far, dims)? })
     }
@@ -106,10 +125,11 @@ struct Bound {
 impl Bound {
     fn new(session: &Session, spec: &ModelSpec, shape: Shape, home: Home, graph: usize) -> ort::Result<Self> {
         let allocators = home.allocators(session)?;
-        let pairs = |specs: &[TensorSpec]| -> ort::Result<Vec<Pair>> {
-            specs.iter().map(|s| Pair::new(s, shape, &allocators)).collect()
+        let pairs = |specs: &[TensorSpec], near: &Allocator| -> ort::Result<Vec<Pair>> {
+            specs.iter().map(|s| Pair::new(s, shape, &allocators.far, near)).collect()
         };
-        let (inputs, mut outputs) = (pairs(&spec.inputs)?, pairs(&spec.outputs)?);
+        let inputs = pairs(&spec.inputs, &allocators.near_in)?;
+        let mut outputs = pairs(&spec.outputs, &allocators.near_out)?;
         let mut binding = session.create_binding()?;
         for input in &inputs {
             binding.bind_input(input.name.as_str(), &input.far)?;
