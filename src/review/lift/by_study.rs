@@ -1,7 +1,8 @@
 //! The lift where there is a study: the deviation is a sum of what the designs do, and a rest.
 //!
 //! The film and the study alone say what the deviation is: neither the frame before nor the simulation's shape does,
-//! because a structure that folds elsewhere is far from both. The strengths of the modes couple every node with every
+//! because a structure that folds elsewhere is far from both. What no design does is told by the film: where it contradicts
+//! the study, the study is heard less and all is solved again. The strengths of the modes couple every node with every
 //! other, so they are eliminated by hand: with `A` and `b` what the sightings say, `L` what the rest costs, `X` the
 //! modes, `d` the deviation before and `δ` its increment, `(A + L) δ = b - L d + L X a` and
 //! `(XᵀLX + 1) a = XᵀL (d + δ)`.
@@ -28,6 +29,17 @@ const NOTHING_MM: f64 = 1e3;
 /// Variance of sightings over what they claim one by one: neighbours err together (a wrong slope under them, the light).
 const SIGHTINGS_TOGETHER: f64 = 4.0;
 
+/// A sighting with less weight contradicts the study.
+const CONTRADICTS: f64 = 0.5;
+/// Where more than this share of the firm sightings do, the study is doubted.
+const MANY: f64 = 0.25;
+/// How many edges away what contradicts the study is looked for, and how far the doubt of it reaches.
+const SURROUNDINGS: usize = 2;
+/// Fewer sightings that contradict the study around a node are mistakes.
+const FEWEST: u32 = 4;
+/// Solutions in which more of the study is doubted than in the one before, at most.
+const DOUBTS: usize = 3;
+
 /// What is known where there is a study.
 pub(in crate::review) struct StudyLift<'a> {
     /// Node pairs that are neighbours on the skin.
@@ -36,10 +48,15 @@ pub(in crate::review) struct StudyLift<'a> {
     pub(in crate::review) before_mm: &'a [Vector3<f64>],
     /// What the study says.
     pub(in crate::review) study: &'a StudyPrior,
+    /// Which of the sightings hold on to frame 0: a few of them are wrong, many that agree are not.
+    pub(in crate::review) firm: &'a [bool],
 }
 
 /// Solves for the increments of the nodes that `on_skin` names. `exact` sightings claim no more than they may; the
 /// covariance is left empty unless it is asked for.
+///
+/// Where many firm sightings contradict what comes out, the test does what no design does: there the study is doubted
+/// and the film believed.
 ///
 /// # Errors
 /// As [`super::lift`].
@@ -52,6 +69,59 @@ pub(in crate::review) fn lift_by_study(
 ) -> Result<Lifted, LiftError> {
     let shared = |s: &Sighting| Sighting { information: s.information / SIGHTINGS_TOGETHER, ..s.clone() };
     let sightings: Vec<Sighting> = seen.iter().map(shared).chain(exact.iter().cloned()).collect();
+    let mut doubted = vec![false; on_skin.len()];
+    let mut lifted = settle(on_skin, &sightings, known, known.study, with_covariance)?;
+    for _ in 0..DOUBTS {
+        let more = contradicted(known, &sightings, &lifted);
+        if more.iter().zip(&doubted).all(|(more, before)| *before || !more) {
+            break;
+        }
+        doubted.iter_mut().zip(more).for_each(|(d, m)| *d |= m);
+        let study = known.study.doubted(known.edges, &doubted);
+        lifted = settle(on_skin, &sightings, known, &study, with_covariance)?;
+    }
+    Ok(lifted)
+}
+
+/// Nodes around which many of the firm sightings contradict the solution.
+fn contradicted(known: &StudyLift<'_>, sightings: &[Sighting], lifted: &Lifted) -> Vec<bool> {
+    let mut votes = vec![[0u32; 2]; known.before_mm.len()];
+    for ((sighting, firm), weight) in sightings.iter().zip(known.firm).zip(cauchy_weights(&lifted.misfit)) {
+        let nearest = (0..3).max_by(|a, b| sighting.weights[*a].total_cmp(&sighting.weights[*b])).unwrap_or(0);
+        if *firm {
+            votes[sighting.nodes[nearest] as usize][usize::from(weight < CONTRADICTS)] += 1;
+        }
+    }
+    for _ in 0..SURROUNDINGS {
+        let own = votes.clone();
+        for [a, b] in known.edges.iter().map(|e| e.map(|n| n as usize)) {
+            for (to, from) in [(a, b), (b, a)] {
+                (0..2).for_each(|k| votes[to][k] = votes[to][k].saturating_add(own[from][k]));
+            }
+        }
+    }
+    let many = |[agree, contradict]: &[u32; 2]| {
+        *contradict >= FEWEST && f64::from(*contradict) > MANY * (f64::from(*agree) + f64::from(*contradict))
+    };
+    let mut doubted: Vec<bool> = votes.iter().map(many).collect();
+    for _ in 0..SURROUNDINGS {
+        let own = doubted.clone();
+        for [a, b] in known.edges.iter().map(|e| e.map(|n| n as usize)) {
+            doubted[a] |= own[b];
+            doubted[b] |= own[a];
+        }
+    }
+    doubted
+}
+
+/// The solution with one opinion of the study.
+fn settle(
+    on_skin: &[bool],
+    sightings: &[Sighting],
+    known: &StudyLift<'_>,
+    study: &StudyPrior,
+    with_covariance: bool,
+) -> Result<Lifted, LiftError> {
     let numbering = Numbering::new(on_skin);
     let anchor_mm = vec![NOTHING_MM; on_skin.len()];
     let prior = LiftPrior {
@@ -65,8 +135,8 @@ pub(in crate::review) fn lift_by_study(
         anchor_mm: &anchor_mm,
     };
     let free = vec![Expected { difference_mm: Vector3::zeros(), information: 0.0 }; known.edges.len()];
-    let normal = Normal::new(&numbering, &sightings, &prior)?;
-    let modal = Modal::new(known.study, &numbering, known.before_mm);
+    let normal = Normal::new(&numbering, sightings, &prior)?;
+    let modal = Modal::new(study, &numbering, known.before_mm);
     let mut weights = vec![1.0; sightings.len()];
     let mut increment = vec![Vector3::zeros(); on_skin.len()];
     let (mut flat, mut strengths) = (DVector::zeros(3 * numbering.count), DVector::zeros(modal.count()));
@@ -80,7 +150,7 @@ pub(in crate::review) fn lift_by_study(
         if round + 1 == EVEN_ROUNDS + ROUNDS {
             let covariance_mm2 = if with_covariance {
                 let study = Some((&modal, &costs, &equations));
-                let draws = normal.draws(&factor, &numbering, &sightings, &weights, &prior, &free, study);
+                let draws = normal.draws(&factor, &numbering, sightings, &weights, &prior, &free, study);
                 covariance_from_draws(&numbering, &draws, on_skin.len())
             } else {
                 Vec::new()
