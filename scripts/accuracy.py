@@ -9,7 +9,7 @@ FILE the pairs are drawn: N for each family, of different runs, and one identica
 tests come first with --shared. What is after -- goes to `crumple review`, for example
 `-- --residual onnx --model models/residual.onnx`. Needs numpy and h5py, as score.py does.
 """
-import argparse, json, os, random, resource, subprocess, sys, time
+import argparse, json, os, random, resource, shutil, subprocess, sys, time
 
 COLUMNS = [
     ("error_left", "left", "{:.3f}"), ("error_left_all", "left all", "{:.3f}"), ("error_px.median", "px 50%", "{:.2f}"),
@@ -31,6 +31,7 @@ def arguments():
     p.add_argument("--families", help="only these, separated by commas")
     p.add_argument("--shared", action="store_true", help="the shared filmed tests, too")
     p.add_argument("--study", action="store_true", help="each review hears the study, without the run that was filmed")
+    p.add_argument("--dent", action="store_true", help="the run that is filmed gets a dent of 15 mm that no run has (dent.py)")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--look", help="one look for all drawn pairs [by the seed]")
     p.add_argument("--out", default=os.path.join(root, "out/accuracy"))
@@ -70,6 +71,21 @@ def study_of(family, filmed, a, base):
     return ["--study", base + ".study.json"]
 
 
+def dented(simulation, base, seed, look, a):
+    """The simulation with a dent where two cameras of the film to come see it."""
+    out = base + ".dented.vtkhdf"
+    shutil.copy(simulation[:-7] + ".json", out[:-7] + ".json")
+    plain = [a.program, "film", simulation, "--out", base + ".plain.h5", "--truth", base + ".plain.truth.h5", "--seed", seed,
+             "--look", look, "--quiet"]
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dent.py")
+    press = [sys.executable, script, simulation, out, "--seed", seed, "--seen-by", base + ".plain.h5", "--width-mm", "24"]
+    for command in (plain, press):
+        done, _, _ = run(command, a.nice)
+        if done.returncode:
+            sys.exit(f"{base}: {done.stderr.strip()}")
+    return out
+
+
 def run(command, nice):
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: os.nice(nice))
@@ -97,16 +113,17 @@ def main():
         for f in sorted(os.listdir(tests)):
             if f.endswith(".h5") and ".truth." not in f:
                 family = f.split("-")[0]
-                study = ["--study", os.path.join(a.data, "data/simulations", family)] if a.study else []
+                study = ["--study", os.path.join(a.data, "data/simulations", family)] if a.study else ["--no-study"]
                 jobs.append((f[:-3], os.path.join(a.data, "data/simulations", family, "run_000.vtkhdf"),
                              os.path.join(tests, f), os.path.join(tests, f[:-3] + ".truth.h5"), None, study))
     for family, predicts, filmed, seed, look in pairs_of(a):
         name = f"{family} {predicts[4:]}<{filmed[4:]} {look[:8]} #{seed}"
         base = os.path.join(a.out, f"{family}-{predicts}-{filmed}-{seed}-{look}")
         simulation = lambda r: os.path.join(a.data, "data/simulations", family, r + ".vtkhdf")
-        film = [a.program, "film", simulation(filmed), "--out", base + ".h5", "--truth", base + ".truth.h5",
+        shown = dented(simulation(filmed), base, seed, look, a) if a.dent else simulation(filmed)
+        film = [a.program, "film", shown, "--out", base + ".h5", "--truth", base + ".truth.h5",
                 "--seed", seed, "--look", look, "--quiet"]
-        study = study_of(family, filmed, a, base) if a.study else []
+        study = study_of(family, filmed, a, base) if a.study else ["--no-study"]
         jobs.append((name, simulation(predicts), base + ".h5", base + ".truth.h5", film, study))
     widths = [max([len(j[0]) for j in jobs] + [8])] + [max(len(c[1]), 6) for c in COLUMNS]
     row("pair", [c[1] for c in COLUMNS], widths)

@@ -31,37 +31,41 @@ fn score(test: &str, study: bool) -> Option<Value> {
     let family = test.split('-').next().expect("a family");
     let simulation = shared(&format!("simulations/{family}/run_000.vtkhdf"))?;
     let [film, truth] = ["h5", "truth.h5"].map(|end| shared(&format!("tests/{test}.{end}")));
+    let out = tempfile::tempdir().expect("a temporary folder");
+    reviewed_and_scored(out.path(), &simulation, &[film?, truth?], study)
+}
+
+/// The shared scorer, where it can run.
+fn scorer() -> Option<PathBuf> {
     let scorer = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/check/score.py");
     let python = Command::new("python3").args(["-c", "import numpy, h5py"]).output();
     if !scorer.is_file() || !python.is_ok_and(|o| o.status.success()) {
         skipped("score.py needs python3 with numpy and h5py");
         return None;
     }
-    let out = tempfile::tempdir().expect("a temporary folder");
-    let review = out.path().join("review");
-    let film = film?;
-    // What was read of the study stays in the test's own folder.
-    let cache = out.path().join("cache");
-    let folder = simulation.parent().expect("a folder").to_owned();
-    let mut arguments = vec!["--no-report".into(), "--quiet".into()];
-    arguments.extend(study.then(|| ["--study".into(), folder]).into_iter().flatten());
-    let run = program(out.path())
-        .arg("review")
-        .args([&simulation, &film])
-        .arg("--out")
-        .arg(&review)
-        .args(arguments)
-        .env("XDG_CACHE_HOME", cache)
-        .output();
-    let run = run.expect("the program starts");
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    Some(scored(&scorer, &[&simulation, &film, &truth?, &review]))
+    Some(scorer)
 }
 
-fn scored(scorer: &Path, paths: &[&PathBuf]) -> Value {
-    let run = Command::new("python3").arg(scorer).args(paths).arg("--json").output().expect("python starts");
+/// Reviews a film and compares what comes out with the truth.
+fn reviewed_and_scored(folder: &Path, simulation: &Path, [film, truth]: &[PathBuf; 2], study: bool) -> Option<Value> {
+    let scorer = scorer()?;
+    let review = folder.join("review");
+    let mut command = program(folder);
+    command.arg("review").args([simulation, film]).arg("--out").arg(&review).args(["--no-report", "--quiet"]);
+    if !study {
+        command.arg("--no-study");
+    }
+    // What was read of the study stays in the test's own folder.
+    succeeded(command.env("XDG_CACHE_HOME", folder.join("cache")));
+    let told = succeeded(Command::new("python3").arg(scorer).args([simulation, film, truth, &review]).arg("--json"));
+    Some(serde_json::from_slice(&told).expect("score.py answers with JSON"))
+}
+
+/// Runs a command to its end and returns what it prints.
+fn succeeded(command: &mut Command) -> Vec<u8> {
+    let run = command.output().expect("the program starts");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    serde_json::from_slice(&run.stdout).expect("score.py answers with JSON")
+    run.stdout
 }
 
 fn check(claim: &Claim) {
@@ -163,4 +167,30 @@ fn a_study_knows_how_a_beam_bends_behind_a_pole() {
 fn a_study_knows_how_a_hat_beam_bends() {
     let (test, error_left) = ("hat_beam-T4", Some([0.10, 0.10]));
     check(&Claim { test, study: true, error_left, coverage: 0.9, f1: 0.97, parts_missed: 0, onset_frames: 1.0 });
+}
+
+/// A dent that no design of the study has, seen by both cameras.
+#[test]
+fn a_study_does_not_hide_what_none_of_its_designs_does() {
+    let Some(simulation) = shared("simulations/crash_box/run_000.vtkhdf").filter(|_| scorer().is_some()) else {
+        return;
+    };
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| out.path().join(name);
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/dent.py");
+    let place = ["--at", "0", "30", "70", "--from-ms", "4"];
+    std::fs::copy(simulation.with_extension("json"), at("dented.json")).expect("the side-car is copied");
+    succeeded(Command::new("python3").arg(script).args([&simulation, &at("dented.vtkhdf")]).args(place));
+    let film = [at("film.h5"), at("truth.h5")];
+    let mut command = program(out.path());
+    command.arg("film").arg(at("dented.vtkhdf")).arg("--out").arg(&film[0]).arg("--truth").arg(&film[1]);
+    succeeded(command.args(["--seed", "5", "--look", "stickers", "--quiet"]));
+    let Some(score) = reviewed_and_scored(out.path(), &simulation, &film, true) else { return };
+    let number = |path: &str| score.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {score}"));
+    assert_eq!(
+        (number("/parts_truly_off"), number("/parts_missed"), number("/parts_false")),
+        (2.0, 0.0, 0.0),
+        "{score}"
+    );
+    assert!(number("/element_flags/f1") >= 0.93, "{score}");
 }

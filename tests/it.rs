@@ -20,6 +20,7 @@ mod parity;
 mod raster_vtk;
 mod real_photographs;
 mod report_page;
+mod review_study;
 mod scene;
 mod service;
 mod service_api;

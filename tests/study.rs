@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::vtkhdf_writer::{Piece, Writer};
 
 /// A strip of `quads` that bends by `a` and stretches by `b`, over three states of 1 ms.
-fn write_run(folder: &Path, name: &str, quads: usize, [a, b]: [f64; 2]) {
+pub(crate) fn write_run(folder: &Path, name: &str, quads: usize, [a, b]: [f64; 2]) {
     let points: Vec<[f64; 3]> =
         (0..=quads).flat_map(|i| [[10.0 * i as f64, 0.0, 0.0], [10.0 * i as f64, 10.0, 0.0]]).collect();
     let cells = (0..quads as i64).map(|q| vec![2 * q, 2 * q + 2, 2 * q + 3, 2 * q + 1]).collect();

@@ -69,10 +69,14 @@ pub(super) struct ReviewArguments {
     /// Folder of the findings: new, empty, or an earlier review (which is replaced)
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Experimental: simulations of the same design with other parameters (a folder, or a TOML or JSON list) tell how the
-    /// structure deviates where the film does not show it. What none of them does can be told away, even where it is seen
+    /// Simulations of the same design with other parameters, which tell how the structure deviates where the film does
+    /// not show it: a folder of them, or a TOML or JSON list [default: the simulation's own folder, where its index.csv
+    /// names it]
     #[arg(long, value_name = "DIR")]
     pub(super) study: Option<PathBuf>,
+    /// Hear no study
+    #[arg(long, conflicts_with = "study")]
+    pub(super) no_study: bool,
     /// How far the test may be off before it is flagged, mm
     #[arg(long, value_name = "MM", default_value_t = 5.0, value_parser = length_mm)]
     pub(super) tolerance_mm: f64,

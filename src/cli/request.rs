@@ -8,7 +8,7 @@ use super::arguments::{Provider, Residual, ReviewArguments};
 use crate::config::cache_folder;
 use crate::infer::ProviderRequest;
 use crate::ingest::{SimulationOptions, StudyRequest};
-use crate::jobs::{EstimatorChoice, ReviewRequest, ToleranceError, ToleranceRequest};
+use crate::jobs::{EstimatorChoice, ReviewRequest, StudyToHear, ToleranceError, ToleranceRequest};
 
 /// The model that is shipped; looked for below the current folder and around the program.
 const SHIPPED_MODEL: &str = "models/residual.onnx";
@@ -76,17 +76,20 @@ pub(super) fn review_order(arguments: ReviewArguments) -> Result<ReviewOrder, Us
             provider: provider.map_or(ProviderRequest::Auto, provider_request),
         },
     };
+    let named = arguments.study.is_some();
+    let study = match arguments.study {
+        None if !arguments.no_study => study_beside(&arguments.simulation),
+        given => given,
+    };
     let options = simulation_options.clone();
     Ok(ReviewOrder {
         request: ReviewRequest {
             simulation: arguments.simulation,
             simulation_options,
             test: arguments.test,
-            study: arguments.study.map(|source| StudyRequest {
-                options,
-                table: None,
-                cache: study_cache(&source),
-                source,
+            study: study.map(|source| {
+                let cache = study_cache(&source);
+                StudyToHear { request: StudyRequest { options, table: None, cache, source }, named }
             }),
             out: arguments.out,
             tolerances,
@@ -97,6 +100,22 @@ pub(super) fn review_order(arguments: ReviewArguments) -> Result<ReviewOrder, Us
         threads: arguments.threads.map(usize::from),
         quiet: arguments.quiet,
     })
+}
+
+/// The folder of the simulation, where its table of runs names the simulation: then it is one of a study.
+fn study_beside(simulation: &Path) -> Option<PathBuf> {
+    /// The table of a study's runs, as the studies' generator writes it.
+    const INDEX: &str = "index.csv";
+    /// Larger tables are none.
+    const MOST_BYTES: u64 = 16 << 20;
+    let folder = simulation.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let index = folder.join(INDEX);
+    if std::fs::metadata(&index).ok()?.len() > MOST_BYTES {
+        return None;
+    }
+    let (table, name) = (std::fs::read_to_string(&index).ok()?, simulation.file_stem()?.to_str()?);
+    let named = table.lines().any(|line| line.split(',').next().is_some_and(|run| run.trim() == name));
+    named.then(|| folder.to_owned())
 }
 
 fn provider_request(provider: Provider) -> ProviderRequest {

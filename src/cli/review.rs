@@ -14,19 +14,19 @@ use super::{App, stop_on_ctrl_c, summary};
 use crate::export::REPORT_HTML;
 use crate::ingest::probe::{ProbeKind, ProbeOptions, probe_in_own_process};
 use crate::ingest::{IngestError, StudyFile};
-use crate::jobs::{ReviewError, review_test};
+use crate::jobs::{ReviewError, StudyToHear, review_test};
 use crate::review::Progress;
 use crate::vision::keep_to_calling_threads;
 
 pub(super) fn run(words: ReviewArguments, app: &App) -> anyhow::Result<()> {
-    let order = review_order(words)?;
+    let mut order = review_order(words)?;
     if let Some(threads) = order.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the threads")?;
         keep_to_calling_threads()?;
     }
     let stop = stop_on_ctrl_c()?;
     try_files_apart(&order, &stop)?;
-    load_study_apart(&order, &stop)?;
+    load_study_apart(&mut order, &stop)?;
     let estimator = (app.build_estimator)(&order.estimator)?;
     let line = ProgressLine::for_review(order.quiet);
     let progress = |p| {
@@ -60,9 +60,10 @@ fn try_files_apart(order: &ReviewOrder, stop: &AtomicBool) -> Result<(), ReviewE
     Ok(())
 }
 
-/// Loads the study, each of its files tried by a process of its own, so that the review finds it in the cache.
-fn load_study_apart(order: &ReviewOrder, stop: &AtomicBool) -> Result<(), ReviewError> {
-    let Some(study) = &order.request.study else { return Ok(()) };
+/// Loads the study, each of its files tried by a process of its own, so that the review finds it in the cache. One that
+/// was not asked for is left out when it cannot be loaded.
+fn load_study_apart(order: &mut ReviewOrder, stop: &AtomicBool) -> Result<(), ReviewError> {
+    let Some(StudyToHear { request: study, named }) = &order.request.study else { return Ok(()) };
     let kind = ProbeKind::Simulation(study.options.clone());
     let try_file = |path: &Path| probe_in_own_process(path, &kind, &ProbeOptions::default());
     let line = ProgressLine::for_review(order.quiet);
@@ -71,11 +72,17 @@ fn load_study_apart(order: &ReviewOrder, stop: &AtomicBool) -> Result<(), Review
         if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     line.finish();
-    if stop.load(Ordering::SeqCst) {
-        return Err(ReviewError::Cancelled);
+    match loaded {
+        Ok(_) => Ok(()),
+        Err(_) if stop.load(Ordering::SeqCst) => Err(ReviewError::Cancelled),
+        Err(error) if *named => Err(error.into()),
+        Err(error) => {
+            // Nobody may be listening any more.
+            writeln!(io::stderr(), "warning: the study beside the simulation is left out: {error}").ok();
+            order.request.study = None;
+            Ok(())
+        }
     }
-    loaded?;
-    Ok(())
 }
 
 /// Prints to stdout; a reader that has left (`crumple … | head`) is no error.

@@ -244,14 +244,17 @@ mod tests {
     use crate::infer::{Backend as _, OnnxBackend, ProviderRequest, ResidualRequest};
     use ndarray::{Array2, Array3};
 
+    /// A size that the GPU's way leaves as it is.
+    const SIDE: usize = crate::infer::onnx::GPU_MULTIPLE;
+
     fn request(seed: usize) -> ResidualRequest {
-        let picture = |k: usize| Array2::from_shape_fn((128, 128), |(y, x)| ((y * 7 + x * 3 + k) % 11) as f32 / 11.0);
+        let picture = |k: usize| Array2::from_shape_fn((SIDE, SIDE), |(y, x)| ((y * 7 + x * 3 + k) % 11) as f32 / 11.0);
         ResidualRequest {
             predicted: picture(seed),
             real: picture(seed + 1),
-            visible: Array2::ones((128, 128)),
-            start: Array3::from_elem((2, 128, 128), 0.3),
-            doubt: Array2::from_elem((128, 128), 0.1),
+            visible: Array2::ones((SIDE, SIDE)),
+            start: Array3::from_elem((2, SIDE, SIDE), 0.3),
+            doubt: Array2::from_elem((SIDE, SIDE), 0.1),
         }
     }
 
@@ -271,6 +274,6 @@ mod tests {
                 assert!(largest < 1e-5, "{count} pairs: {largest} px apart");
             }
         }
-        assert_eq!(bound.resident.expect("kept").shapes(), vec![(1, 128, 128), (4, 128, 128)]);
+        assert_eq!(bound.resident.expect("kept").shapes(), vec![(1, SIDE, SIDE), (4, SIDE, SIDE)]);
     }
 }

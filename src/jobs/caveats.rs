@@ -45,8 +45,8 @@ pub(super) fn caveats(
     let runs = review.inputs.iter().filter(|i| i.role == STUDY_RUN).count();
     if runs > 0 {
         found.push(format!(
-            "{runs} runs of the study told how the structure deviates where the film does not show it: what none of \
-             them does can be told away, so a review without --study should stand beside this one"
+            "{runs} runs of the study told how the structure deviates where the film does not show it (--no-study hears \
+             none)"
         ));
     }
     if let Some(impactor) = &measured.impactor {

@@ -53,7 +53,7 @@ pub enum ReviewError {
     /// The study is of another structure.
     #[error(
         "the runs of {} are not of the mesh of {}: found {} nodes and {} elements, expected {} and {} in the same order; \
-         name the study of this design, or leave --study out",
+         name the study of this design, or leave it out with --no-study",
         study.display(), simulation.display(), found[0], found[1], expected[0], expected[1]
     )]
     OtherStudy {

@@ -42,6 +42,7 @@ pub use live_room::{LiveStatus, Lives, NewFrame, Room};
 pub use note_gain::read_suggestion;
 pub use read_upload::{CameraSummary, PartName, SimulationSummary, UNSORTED, stem_of};
 pub use receipt::{RECEIPTS_JSONL, ReceiptError, ReceiptVerb, note_receipt, note_suggestion};
+pub use review_study::StudyToHear;
 pub use review_test::{
     EstimatorChoice, Findings, ReviewRequest, Reviewed, StageProgress, review_test, review_test_showing,
 };

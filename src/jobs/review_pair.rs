@@ -11,8 +11,10 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::leased_work::{Failure, Held, Reins};
+use super::review_study::StudyToHear;
 use super::review_test::{ReviewRequest, Reviewed, review_test_showing};
 use super::service_error::ServiceError;
+use super::study_folder::{lay_out_study, study_request};
 use super::tolerances::ToleranceRequest;
 use super::views;
 use super::workshop::{Workshop, simulation_options};
@@ -110,12 +112,21 @@ async fn request(shop: &Workshop, row: &ReviewRow, folder: &Path) -> Result<Revi
         simulation: shop.lay_out_simulation(&simulation, folder)?,
         simulation_options: simulation_options(),
         test: shop.lay_out_test(&test, folder).await?,
-        study: None,
+        study: study_of(shop, row).await?,
         out: folder.join("out"),
         tolerances: ToleranceRequest { default_mm: row.tolerance_mm, per_part_mm },
         partial_mesh: false,
         report: true,
     })
+}
+
+/// The study that the simulation belongs to, where the service has one.
+async fn study_of(shop: &Workshop, row: &ReviewRow) -> Result<Option<StudyToHear>, ServiceError> {
+    match lay_out_study(shop, &row.simulation_id).await {
+        Ok(name) => Ok(Some(StudyToHear { request: study_request(&shop.folders, &name), named: false })),
+        Err(e) if e.is_input_error() => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 /// The review itself, with the page's views beside the findings.

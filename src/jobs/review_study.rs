@@ -9,11 +9,40 @@ use crate::domain::InputDigest;
 use crate::ingest::{IngestError, SimulationFile, StudyFile, StudyProgress, StudyRequest};
 use crate::review::Progress;
 
+/// A study for a review to hear.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudyToHear {
+    /// What to load. Files that come from outside are best loaded once before, where each can be tried in a process of its
+    /// own: then the cache holds them.
+    pub request: StudyRequest,
+    /// Whether the user named it. One that merely was found is left out, with a warning, where it does not fit.
+    pub named: bool,
+}
+
+/// The study, or why the one that was found is left out.
+///
+/// # Errors
+/// When the study that the user named cannot be loaded or has another mesh, or the caller says stop.
+pub(super) fn hear(
+    study: &StudyToHear,
+    file: &Path,
+    simulation: &SimulationFile,
+    watch: &Watch<'_>,
+) -> Result<Result<StudyFile, String>, ReviewError> {
+    match load_study(&study.request, file, simulation, watch) {
+        Err(error) if !study.named => {
+            watch.check()?;
+            Ok(Err(format!("the study that was found for this simulation is left out: {error}")))
+        }
+        loaded => Ok(Ok(loaded?)),
+    }
+}
+
 /// Loads the study, from its cache where that is still true, and holds it against the simulation.
 ///
 /// # Errors
 /// When the study cannot be loaded, has another mesh, or the caller says stop.
-pub(super) fn load_study(
+fn load_study(
     request: &StudyRequest,
     file: &Path,
     simulation: &SimulationFile,

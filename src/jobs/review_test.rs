@@ -11,7 +11,7 @@ use super::caveats::caveats;
 use super::error::ReviewError;
 use super::file_source::FileSource;
 use super::outline_check::check_outline;
-use super::review_study::{load_study, runs_heard};
+use super::review_study::{StudyToHear, hear, runs_heard};
 use super::tolerances::ToleranceRequest;
 use super::watched::{Stopped, Watch, Watched};
 use crate::domain::{CameraLens, CameraRecord, InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
@@ -21,7 +21,7 @@ use crate::export::{
 };
 use crate::geom::{Camera, Skin};
 use crate::infer::ProviderRequest;
-use crate::ingest::{IngestError, SimulationFile, SimulationOptions, StudyRequest, TestFile, digest_sha256};
+use crate::ingest::{IngestError, SimulationFile, SimulationOptions, TestFile, digest_sha256};
 use crate::report::{PictureSource, ReportCamera, ReportInput, write_report};
 use crate::review::{
     Judged, Measured, Progress, ReviewSetup, ReviewSource, SourceError, Striker, judge, measure_deviation,
@@ -51,9 +51,8 @@ pub struct ReviewRequest {
     pub simulation_options: SimulationOptions,
     /// The test record, or one of its further sources.
     pub test: PathBuf,
-    /// Other designs of the simulation, where they shall tell what the film does not show. Files that come from outside
-    /// are best loaded once before, where each can be tried in a process of its own: then the cache holds them.
-    pub study: Option<StudyRequest>,
+    /// Other designs of the simulation, where they shall tell what the film does not show.
+    pub study: Option<StudyToHear>,
     /// Folder of the findings.
     pub out: PathBuf,
     /// How far off is too far.
@@ -177,10 +176,11 @@ fn run(
     let tolerances = request.tolerances.resolve(simulation.mesh())?;
     let folder = OutputFolder::create(&request.out)?;
     let mut inputs = digests(request)?;
-    let study = request.study.as_ref().map(|s| load_study(s, &request.simulation, &simulation, &watch)).transpose()?;
-    inputs.extend(study.iter().flat_map(runs_heard));
+    let heard = request.study.as_ref().map(|s| hear(s, &request.simulation, &simulation, &watch)).transpose()?;
+    let study = heard.as_ref().and_then(|h| h.as_ref().ok());
+    inputs.extend(study.into_iter().flat_map(runs_heard));
     let files = FileSource::new(&simulation, &test);
-    let files = match &study {
+    let files = match study {
         Some(study) => files.with_study(study),
         None => files,
     };
@@ -212,6 +212,7 @@ fn run(
     let (flag_ids, doubted) = (judged.flag_ids.clone(), judged.doubted.clone());
     let mut review = assemble(tolerances, test.record().test_id.clone(), &setup, &measured, judged, inputs);
     review.warnings = caveats(&simulation, &setup, &measured, &review, &doubted);
+    review.warnings.extend(heard.iter().filter_map(|h| h.as_ref().err().cloned()));
     review.frames_per_s = review.frames_reviewed as f64 / clock.total_s();
     review.timings.clone_from(&clock.laps);
     if request.report {

@@ -67,7 +67,8 @@ impl StudyPrior {
         for (variance, _) in less.node_mm2.iter_mut().zip(doubted).filter(|(_, d)| **d) {
             *variance += DOUBTED_MM[0].powi(2);
         }
-        for (variance, _) in less.edge_mm2.iter_mut().zip(edges).filter(|(_, e)| e.iter().any(|n| doubted[*n as usize])) {
+        for (variance, _) in less.edge_mm2.iter_mut().zip(edges).filter(|(_, e)| e.iter().any(|n| doubted[*n as usize]))
+        {
             *variance += DOUBTED_MM[1].powi(2);
         }
         less
