@@ -2,7 +2,7 @@
 """Accuracy as one command: films pairs of runs with known truth, reviews them, scores them, prints one table.
 
 usage: scripts/accuracy.py [--data ../shared] [--pairs FILE | --count N] [--seed N] [--look NAME] [--out DIR]
-                           [--program target/release/crumple] [-- REVIEW OPTIONS]
+                           [--study] [--dent] [--program target/release/crumple] [-- REVIEW OPTIONS]
 
 Each line of FILE is FAMILY SIMULATION FILMED SEED [LOOK], for example `crash_box run_000 run_007 3 speckle`. Without
 FILE the pairs are drawn: N for each family, of different runs, and one identical pair a family. The shared filmed
