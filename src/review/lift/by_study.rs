@@ -92,26 +92,49 @@ fn contradicted(known: &StudyLift<'_>, sightings: &[Sighting], lifted: &Lifted) 
             votes[sighting.nodes[nearest] as usize][usize::from(weight < CONTRADICTS)] += 1;
         }
     }
-    for _ in 0..SURROUNDINGS {
-        let own = votes.clone();
-        for [a, b] in known.edges.iter().map(|e| e.map(|n| n as usize)) {
-            for (to, from) in [(a, b), (b, a)] {
-                (0..2).for_each(|k| votes[to][k] = votes[to][k].saturating_add(own[from][k]));
-            }
-        }
-    }
-    let many = |[agree, contradict]: &[u32; 2]| {
-        *contradict >= FEWEST && f64::from(*contradict) > MANY * (f64::from(*agree) + f64::from(*contradict))
+    let neighbours = Neighbours::new(known.edges, votes.len());
+    let many = |node: usize| {
+        let around = neighbours.around(node);
+        let [agree, contradict] = [0, 1].map(|k| around.iter().map(|n| votes[*n][k]).sum::<u32>());
+        contradict >= FEWEST && f64::from(contradict) > MANY * f64::from(agree + contradict)
     };
-    let mut doubted: Vec<bool> = votes.iter().map(many).collect();
-    for _ in 0..SURROUNDINGS {
-        let own = doubted.clone();
-        for [a, b] in known.edges.iter().map(|e| e.map(|n| n as usize)) {
-            doubted[a] |= own[b];
-            doubted[b] |= own[a];
-        }
+    let contradicted: Vec<bool> = (0..votes.len()).map(many).collect();
+    let mut doubted = contradicted.clone();
+    for node in (0..votes.len()).filter(|n| contradicted[*n]) {
+        neighbours.around(node).into_iter().for_each(|n| doubted[n] = true);
     }
     doubted
+}
+
+/// Which nodes share an edge.
+struct Neighbours(Vec<Vec<usize>>);
+
+impl Neighbours {
+    fn new(edges: &[[u32; 2]], nodes: usize) -> Self {
+        let mut of = vec![Vec::new(); nodes];
+        for [a, b] in edges.iter().map(|e| e.map(|n| n as usize)) {
+            of[a].push(b);
+            of[b].push(a);
+        }
+        Self(of)
+    }
+
+    /// The node and those at most [`SURROUNDINGS`] edges away, each once.
+    fn around(&self, node: usize) -> Vec<usize> {
+        let (mut found, mut from) = (vec![node], 0);
+        for _ in 0..SURROUNDINGS {
+            let to = found.len();
+            for k in from..to {
+                for n in &self.0[found[k]] {
+                    if !found.contains(n) {
+                        found.push(*n);
+                    }
+                }
+            }
+            from = to;
+        }
+        found
+    }
 }
 
 /// The solution with one opinion of the study.
