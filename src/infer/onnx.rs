@@ -23,7 +23,7 @@ const MAX_BATCH_CPU: usize = 4;
 const MAX_BATCH_GPU: usize = 16;
 
 /// Sides of what a GPU is given are multiples of this, px: the first run of a new shape is slow there, and a review looks at
-/// windows of many sizes. A multiple of the contract's own; 640 x 480 is one of its own.
+/// windows of many sizes. A multiple of the contract's own, which leaves 640 x 480 as it is.
 pub(super) const GPU_MULTIPLE: usize = 160;
 
 /// The library of this process and its environment: ONNX Runtime can be loaded once only.
