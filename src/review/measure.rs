@@ -8,7 +8,7 @@ use super::lift::Sighting;
 use crate::geom::{PinholeView, Skin, SurfacePoint};
 use crate::vision::{
     Appearance, Paint, PatchMatch, PatchMatcher, PicturePair, Predicted, ResidualEstimator, Support, Tone, VisionError,
-    Window, local_contrast, predict,
+    Window, local_contrast, predict, relight,
 };
 
 /// Pixels around the specimen that are looked at, too: room for the largest residual that a model is trained for (40 px)
@@ -99,7 +99,8 @@ pub fn measure(
         Look::First => &track.first,
         Look::Last => track.last.as_ref().unwrap_or(&track.first),
     };
-    let predicted = predict(&track.view.camera, skin, positions_mm, from);
+    let mut predicted = predict(&track.view.camera, skin, positions_mm, from);
+    relight(&mut predicted, &track.view.camera, skin, positions_mm, from, real.picture, &track.tone);
     let known = predicted.support.mapv(|s| s == Support::Known);
     let Some(window) = Window::around(&known, MARGIN_PX) else { return Ok((predicted, Vec::new())) };
     let found = match_patches(&window, &predicted, real, estimator)?;

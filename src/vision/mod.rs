@@ -2,6 +2,7 @@
 
 mod error;
 mod flow;
+mod light;
 mod outline;
 mod patch;
 mod picture;
@@ -10,6 +11,7 @@ mod window;
 
 pub use error::VisionError;
 pub use flow::{DenseResidual, DenseStart, DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads};
+pub use light::relight;
 pub use outline::{OutlineOptions, Prominence, edge_across, outline_prominence, outline_sightings};
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};

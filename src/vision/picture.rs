@@ -94,10 +94,22 @@ impl Tone {
         Self { black: low - 0.1 / gain, gain }
     }
 
+    /// The film's own value of a toned one.
+    #[must_use]
+    pub fn linear(&self, toned: f32) -> f32 {
+        toned / self.gain + self.black
+    }
+
+    /// The toned value of the film's own.
+    #[must_use]
+    pub fn toned(&self, linear: f32) -> f32 {
+        (linear - self.black) * self.gain
+    }
+
     /// `picture` on this scale, 0 to 1 but not clipped.
     #[must_use]
     pub fn apply(&self, picture: &Array2<f32>) -> Array2<f32> {
-        picture.mapv(|v| (v - self.black) * self.gain)
+        picture.mapv(|v| self.toned(v))
     }
 }
 
