@@ -77,7 +77,27 @@ fn a_suggestion_comes_from_the_uploaded_runs_and_gets_its_receipt_from_the_rerun
         let after = served.review(&rerun, &test).await;
         assert_eq!(after["state"], "finished", "{after}");
         receipts_hold(&served, folder.path(), &id, &text(&after, "id")).await;
+        the_study_is_heard_unless_the_order_says_no(&served, &after, &rerun, &test).await;
     });
+}
+
+/// `heard` is a review of a simulation of the study, which its order said nothing of.
+async fn the_study_is_heard_unless_the_order_says_no(served: &Served, heard: &Value, simulation: &str, test: &str) {
+    assert_eq!(heard["study"], true, "{heard}");
+    let runs = |document: &Value| {
+        let inputs = document["inputs"].as_array().expect("inputs").iter();
+        inputs.filter(|i| i["role"] == "study run").count()
+    };
+    let (_, document) = served.get(&format!("reviews/{}/review.json", text(heard, "id"))).await;
+    assert!(runs(&document) >= RUNS.len(), "{}", document["inputs"]);
+    let order = json!({ "pairs": [{ "simulation_id": simulation, "test_id": test }], "study": false });
+    let (status, batch) = served.post("reviews", &order).await;
+    assert_eq!((status, &batch["reviews"][0]["study"]), (202, &json!(false)), "{batch}");
+    let id = text(&batch["reviews"][0], "id");
+    let alone = served.until(&format!("reviews/{id}"), ended).await;
+    assert_eq!(alone["state"], "finished", "{alone}");
+    let (_, document) = served.get(&format!("reviews/{id}/review.json")).await;
+    assert_eq!(runs(&document), 0, "{}", document["inputs"]);
 }
 
 async fn too_few_runs_are_said_to_be_too_few(served: &Served, review: &str) {

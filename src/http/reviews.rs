@@ -33,6 +33,10 @@ pub(super) struct NewBatch {
     /// The same for single parts, by name or the solver's number, mm.
     #[serde(default)]
     tolerances: BTreeMap<String, f64>,
+    /// Whether other designs of the simulation tell of what the film does not show, where the service has a study of them
+    /// [default: true].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    study: Option<bool>,
     /// Whom to tell when all are done.
     webhook: Option<NewWebhook>,
 }
@@ -148,6 +152,7 @@ async fn check_order(service: &Service, headers: &HeaderMap, new: NewBatch) -> A
                 test_id: p.test_id,
                 tolerance_mm,
                 tolerances: new.tolerances.clone(),
+                study: new.study.unwrap_or(true),
             })
             .collect(),
     })

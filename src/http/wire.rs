@@ -322,6 +322,8 @@ pub(super) struct Review {
     tolerance_mm: f64,
     /// Tolerances of single parts, mm.
     tolerances: std::collections::BTreeMap<String, f64>,
+    /// Whether the simulation's study is heard, where there is one.
+    study: bool,
     created_at: String,
     finished_at: Option<String>,
     /// How many mismatches it found.
@@ -348,6 +350,7 @@ impl From<store::ReviewRow> for Review {
             refusal: r.refusal,
             tolerance_mm: r.tolerance_mm,
             tolerances: read(&r.tolerances),
+            study: r.study != 0,
             created_at: r.created_at,
             finished_at: r.finished_at,
             flags: r.flags,

@@ -112,7 +112,7 @@ async fn request(shop: &Workshop, row: &ReviewRow, folder: &Path) -> Result<Revi
         simulation: shop.lay_out_simulation(&simulation, folder)?,
         simulation_options: simulation_options(),
         test: shop.lay_out_test(&test, folder).await?,
-        study: study_of(shop, row).await?,
+        study: if row.study == 0 { None } else { study_of(shop, row).await? },
         out: folder.join("out"),
         tolerances: ToleranceRequest { default_mm: row.tolerance_mm, per_part_mm },
         partial_mesh: false,

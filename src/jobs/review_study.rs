@@ -29,10 +29,14 @@ pub(super) fn hear(
     simulation: &SimulationFile,
     watch: &Watch<'_>,
 ) -> Result<Result<StudyFile, String>, ReviewError> {
-    match load_study(&study.request, file, simulation, watch) {
+    let request = &study.request;
+    match load_study(request, file, simulation, watch) {
         Err(error) if !study.named => {
             watch.check()?;
-            Ok(Err(format!("the study that was found for this simulation is left out: {error}")))
+            // In a service the folder is ours, not the reader's.
+            let told = error.to_string().replace(&format!("{}/", request.source.display()), "");
+            let told = told.replace(&*request.source.to_string_lossy(), "the study");
+            Ok(Err(format!("the study that was found for this simulation is left out: {told}")))
         }
         loaded => Ok(Ok(loaded?)),
     }

@@ -47,7 +47,7 @@ async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result
     let (Some(simulation_id), Some(test_id)) = (simulation.simulation_id, test.test_id) else {
         return Err(ServiceError::Refused { what: "the demo's files became no simulation and test".to_owned() });
     };
-    let review = ReviewOrder { simulation_id, test_id, tolerance_mm: 5.0, tolerances: Default::default() };
+    let review = ReviewOrder { simulation_id, test_id, tolerance_mm: 5.0, tolerances: Default::default(), study: true };
     let order = BatchOrder {
         idempotency_key: Some(KEY.to_owned()),
         request_sha256: KEY.to_owned(),

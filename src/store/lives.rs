@@ -71,6 +71,7 @@ impl Store {
             test_id: test_id.clone(),
             tolerance_mm: new.tolerance_mm,
             tolerances: std::collections::BTreeMap::new(),
+            study: true,
         };
         let review_id = add_review(&mut writing, None, &order, true).await?;
         sqlx::query(

@@ -36,6 +36,8 @@ pub struct ReviewRow {
     pub tolerance_mm: f64,
     /// Tolerances by part, JSON object of mm.
     pub tolerances: String,
+    /// 1 where the simulation's study is heard, if there is one.
+    pub study: i64,
     /// What executed the measurement.
     pub provider: Option<String>,
     /// 1 for the review of frames as they arrive.
@@ -74,6 +76,8 @@ pub struct ReviewOrder {
     pub tolerance_mm: f64,
     /// By part, mm.
     pub tolerances: BTreeMap<String, f64>,
+    /// Whether the simulation's study is heard, where there is one.
+    pub study: bool,
 }
 
 /// An address that wants to be told.
@@ -363,8 +367,8 @@ pub(super) async fn add_review(
     }
     let id = new_id();
     sqlx::query(
-        "INSERT INTO reviews (id, batch_id, campaign_id, simulation_id, test_id, tolerance_mm, tolerances, live, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?8 THEN 'running' ELSE 'queued' END)",
+        "INSERT INTO reviews (id, batch_id, campaign_id, simulation_id, test_id, tolerance_mm, tolerances, live, study, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?8 THEN 'running' ELSE 'queued' END)",
     )
     .bind(&id)
     .bind(batch_id)
@@ -374,6 +378,7 @@ pub(super) async fn add_review(
     .bind(order.tolerance_mm)
     .bind(serde_json::to_string(&order.tolerances).expect("numbers by name are JSON, else a bug"))
     .bind(live)
+    .bind(order.study)
     .execute(&mut *writing.tx)
     .await
     .map_err(StoreError::database("note a review"))?;

@@ -1181,6 +1181,8 @@ export interface components {
                 /** @description What is being done. */
                 stage: string;
                 state: components["schemas"]["ReviewState"];
+                /** @description Whether the simulation's study is heard, where there is one. */
+                study: boolean;
                 test_id: string;
                 /** Format: double */
                 tolerance_mm: number;
@@ -1399,6 +1401,11 @@ export interface components {
             campaign_id?: string | null;
             /** @description What to compare with what. */
             pairs: components["schemas"]["Pair"][];
+            /**
+             * @description Whether other designs of the simulation tell of what the film does not show, where the service has a study of them
+             *     [default: true].
+             */
+            study?: boolean | null;
             /**
              * Format: double
              * @description How far off is too far, mm [default: 5].
@@ -1675,6 +1682,8 @@ export interface components {
             /** @description What is being done. */
             stage: string;
             state: components["schemas"]["ReviewState"];
+            /** @description Whether the simulation's study is heard, where there is one. */
+            study: boolean;
             test_id: string;
             /** Format: double */
             tolerance_mm: number;

@@ -126,6 +126,7 @@ function ReviewCard({ campaign: into, simulations, tests }: { campaign: string |
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [simulation, setSimulation] = useState<string>("");
   const [tolerance, setTolerance] = useState("5");
+  const [study, setStudy] = useState(true);
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const just_sent = uploads.value.flatMap((each) => each.said?.test_id ?? []).join();
@@ -142,7 +143,7 @@ function ReviewCard({ campaign: into, simulations, tests }: { campaign: string |
         const with_ = simulations.find((each) => each.id === simulation) ?? guess(test, simulations);
         return with_ ? [{ simulation_id: with_.id, test_id: test.id }] : [];
       });
-      const made = await api.startReviews({ pairs, tolerance_mm: Number(tolerance), ...(into ? { campaign_id: into } : {}) }, key());
+      const made = await api.startReviews({ pairs, tolerance_mm: Number(tolerance), study, ...(into ? { campaign_id: into } : {}) }, key());
       const only = made.reviews.length === 1 ? made.reviews[0] : undefined;
       go(only ? `/reviews/${only.id}` : "/jobs");
     } catch (cause) {
@@ -177,6 +178,9 @@ function ReviewCard({ campaign: into, simulations, tests }: { campaign: string |
           </select></label>
         <label class="field">Tolerance, mm
           <input type="number" min="0.1" step="0.1" value={tolerance} onInput={(event) => setTolerance(event.currentTarget.value)} /></label>
+        <label class="check" title="Where four or more designs of the simulation are here, they tell what an impactor or a fold hides from the cameras">
+          <input type="checkbox" checked={study} onChange={(event) => setStudy(event.currentTarget.checked)} />
+          Hear the other designs of the simulation</label>
         {problem ? <Notice text={problem} /> : null}
         <button class="button main" type="submit" disabled={!valid || busy}>{busy ? "Starting …" : `Review ${count(chosen.length, "test")}`}</button>
       </form>
