@@ -180,7 +180,7 @@ function ReviewCard({ campaign: into, simulations, tests }: { campaign: string |
           <input type="number" min="0.1" step="0.1" value={tolerance} onInput={(event) => setTolerance(event.currentTarget.value)} /></label>
         <label class="check" title="Where four or more designs of the simulation are here, they tell what an impactor or a fold hides from the cameras">
           <input type="checkbox" checked={study} onChange={(event) => setStudy(event.currentTarget.checked)} />
-          Hear the other designs of the simulation</label>
+          Use the study: other designs of the simulation</label>
         {problem ? <Notice text={problem} /> : null}
         <button class="button main" type="submit" disabled={!valid || busy}>{busy ? "Starting …" : `Review ${count(chosen.length, "test")}`}</button>
       </form>
