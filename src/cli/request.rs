@@ -89,7 +89,11 @@ pub(super) fn review_order(arguments: ReviewArguments) -> Result<ReviewOrder, Us
             test: arguments.test,
             study: study.map(|source| {
                 let cache = study_cache(&source);
-                StudyToHear { request: StudyRequest { options, table: None, cache, source }, named }
+                StudyToHear {
+                    request: StudyRequest { options, table: None, cache, source },
+                    named,
+                    in_our_folders: false,
+                }
             }),
             out: arguments.out,
             tolerances,

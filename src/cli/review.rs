@@ -63,7 +63,7 @@ fn try_files_apart(order: &ReviewOrder, stop: &AtomicBool) -> Result<(), ReviewE
 /// Loads the study, each of its files tried by a process of its own, so that the review finds it in the cache. One that
 /// was not asked for is left out when it cannot be loaded.
 fn load_study_apart(order: &mut ReviewOrder, stop: &AtomicBool) -> Result<(), ReviewError> {
-    let Some(StudyToHear { request: study, named }) = &order.request.study else { return Ok(()) };
+    let Some(StudyToHear { request: study, named, .. }) = &order.request.study else { return Ok(()) };
     let kind = ProbeKind::Simulation(study.options.clone());
     let try_file = |path: &Path| probe_in_own_process(path, &kind, &ProbeOptions::default());
     let line = ProgressLine::for_review(order.quiet);

@@ -123,7 +123,9 @@ async fn request(shop: &Workshop, row: &ReviewRow, folder: &Path) -> Result<Revi
 /// The study that the simulation belongs to, where the service has one.
 async fn study_of(shop: &Workshop, row: &ReviewRow) -> Result<Option<StudyToHear>, ServiceError> {
     match lay_out_study(shop, &row.simulation_id).await {
-        Ok(name) => Ok(Some(StudyToHear { request: study_request(&shop.folders, &name), named: false })),
+        Ok(name) => {
+            Ok(Some(StudyToHear { request: study_request(&shop.folders, &name), named: false, in_our_folders: true }))
+        }
         Err(e) if e.is_input_error() => Ok(None),
         Err(e) => Err(e),
     }

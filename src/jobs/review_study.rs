@@ -17,6 +17,8 @@ pub struct StudyToHear {
     pub request: StudyRequest,
     /// Whether the user named it. One that merely was found is left out, with a warning, where it does not fit.
     pub named: bool,
+    /// Whether the files lie in folders of a service: then no message tells of these.
+    pub in_our_folders: bool,
 }
 
 /// The study, or why the one that was found is left out.
@@ -33,13 +35,21 @@ pub(super) fn hear(
     match load_study(request, file, simulation, watch) {
         Err(error) if !study.named => {
             watch.check()?;
-            // In a service the folder is ours, not the reader's.
-            let told = error.to_string().replace(&format!("{}/", request.source.display()), "");
-            let told = told.replace(&*request.source.to_string_lossy(), "the study");
+            let told = error.to_string();
+            let told = if study.in_our_folders { without_folders(told, &request.source, file) } else { told };
             Ok(Err(format!("the study that was found for this simulation is left out: {told}")))
         }
         loaded => Ok(Ok(loaded?)),
     }
+}
+
+/// `told` with the names of files alone, and none for the study itself.
+fn without_folders(told: String, study: &Path, simulation: &Path) -> String {
+    let mut told = told.replace(&format!("{}/", study.display()), "").replace(&*study.to_string_lossy(), "its folder");
+    if let Some(folder) = simulation.parent() {
+        told = told.replace(&format!("{}/", folder.display()), "");
+    }
+    told
 }
 
 /// Loads the study, from its cache where that is still true, and holds it against the simulation.
@@ -78,3 +88,15 @@ pub(super) fn runs_heard(study: &StudyFile) -> impl Iterator<Item = InputDigest>
 
 /// Role of a study's run among a review's inputs.
 pub(super) const STUDY_RUN: &str = "study run";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_service_does_without_its_folders() {
+        let told = "/data/studies/7/run_2.vtkhdf does not belong to /data/work/3/box.vtkhdf, expected a mesh as in /data/studies/7";
+        let shown = without_folders(told.into(), Path::new("/data/studies/7"), Path::new("/data/work/3/box.vtkhdf"));
+        assert_eq!(shown, "run_2.vtkhdf does not belong to box.vtkhdf, expected a mesh as in its folder");
+    }
+}
