@@ -36,7 +36,7 @@ pub(super) fn hear(
         Err(error) if !study.named => {
             watch.check()?;
             let told = error.to_string();
-            let told = if study.in_our_folders { without_folders(told, &request.source, file) } else { told };
+            let told = if study.in_our_folders { without_folders(&told, &request.source, file) } else { told };
             Ok(Err(format!("the study that was found for this simulation is left out: {told}")))
         }
         loaded => Ok(Ok(loaded?)),
@@ -44,7 +44,7 @@ pub(super) fn hear(
 }
 
 /// `told` with the names of files alone, and none for the study itself.
-fn without_folders(told: String, study: &Path, simulation: &Path) -> String {
+fn without_folders(told: &str, study: &Path, simulation: &Path) -> String {
     let mut told = told.replace(&format!("{}/", study.display()), "").replace(&*study.to_string_lossy(), "its folder");
     if let Some(folder) = simulation.parent() {
         told = told.replace(&format!("{}/", folder.display()), "");
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_message_of_a_service_does_without_its_folders() {
         let told = "/data/studies/7/run_2.vtkhdf does not belong to /data/work/3/box.vtkhdf, expected a mesh as in /data/studies/7";
-        let shown = without_folders(told.into(), Path::new("/data/studies/7"), Path::new("/data/work/3/box.vtkhdf"));
+        let shown = without_folders(told, Path::new("/data/studies/7"), Path::new("/data/work/3/box.vtkhdf"));
         assert_eq!(shown, "run_2.vtkhdf does not belong to box.vtkhdf, expected a mesh as in its folder");
     }
 }
