@@ -40,7 +40,7 @@ pub fn app() -> App {
 /// When the ONNX Runtime library or the model cannot be loaded, or the provider is missing.
 fn build_estimator(choice: &EstimatorChoice) -> Result<Box<dyn ResidualEstimator>, EstimatorError> {
     match choice {
-        EstimatorChoice::Dis => Ok(Box::new(DisFlow)),
+        EstimatorChoice::Dis => Ok(Box::new(DisFlow::Medium)),
         EstimatorChoice::Onnx { model, provider } => {
             let settings = Settings::from_env();
             let library = settings.find_onnxruntime()?;

@@ -50,7 +50,7 @@ fn a_pole_that_moves_late_is_found_late_and_no_flag_outlives_it() {
         state_times_s: simulation.times_s(),
         cameras,
         impactor: simulation.impactor().map(Striker::Cylinder),
-        estimator: &DisFlow,
+        estimator: &DisFlow::Medium,
     };
     let source = FileSource::new(&simulation, &test);
     let mut watch = Arriving { arrived: Cell::new(5), told: Vec::new() };

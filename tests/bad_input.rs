@@ -262,7 +262,7 @@ fn the_meshes_of_other_structures_are_refused_on_the_shared_films() {
                 partial_mesh: false,
                 report: false,
             };
-            let refused = review_test(&request, &DisFlow, &|_| ControlFlow::Continue(())).err();
+            let refused = review_test(&request, &DisFlow::Medium, &|_| ControlFlow::Continue(())).err();
             assert!(matches!(refused, Some(ReviewError::OtherMesh { .. })), "{film} against a {other}: {refused:?}");
         }
     }

@@ -71,7 +71,7 @@ fn error_of_last_field(desk: &Desk, plate: &Plate) -> (f64, f64) {
 fn a_known_deviation_is_found_where_when_and_by_how_many_mm() {
     let plate = Plate::new(8.0);
     let desk = Desk::new(&plate);
-    let review = review_plate(&desk, &DisFlow);
+    let review = review_plate(&desk, &DisFlow::Medium);
     let (median_px, measured) = error_of_last_field(&desk, &plate);
     assert!(median_px < MEDIAN_PX, "median error {median_px:.3} px");
     assert!(measured > 0.9, "only {measured:.2} of the nodes were measured");
@@ -105,7 +105,7 @@ fn a_known_deviation_is_found_where_when_and_by_how_many_mm() {
 fn an_identical_pair_is_not_flagged() {
     let plate = Plate::new(0.0);
     let desk = Desk::new(&plate);
-    let review = review_plate(&desk, &DisFlow);
+    let review = review_plate(&desk, &DisFlow::Medium);
     assert_eq!(review.flags, Vec::new());
     let (median_px, _) = error_of_last_field(&desk, &plate);
     assert!(median_px < MEDIAN_PX, "median error {median_px:.3} px");
@@ -168,7 +168,7 @@ fn the_shipped_example_is_reviewed_by_the_binary_and_by_the_library_alike() {
     let folder = root().join("fixtures/example");
     let again = desk.path().join("again");
     let request = request(folder.join("simulation.vtkhdf"), folder.join("test.h5"), again.clone());
-    let reviewed = review_test(&request, &DisFlow, &|_| ControlFlow::Continue(())).expect("reviewed");
+    let reviewed = review_test(&request, &DisFlow::Medium, &|_| ControlFlow::Continue(())).expect("reviewed");
     assert_findings(&reviewed.review);
     let untimed = |folder: &Path| {
         let text = std::fs::read_to_string(folder.join("review.json")).expect("written");

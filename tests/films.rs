@@ -110,7 +110,7 @@ fn a_run_that_is_filmed_and_reviewed_against_itself_has_no_flag() {
         partial_mesh: false,
         report: false,
     };
-    let review = review_test(&request, &DisFlow, &|_| ControlFlow::Continue(())).expect("reviewed").review;
+    let review = review_test(&request, &DisFlow::Medium, &|_| ControlFlow::Continue(())).expect("reviewed").review;
     assert_eq!(review.flags, Vec::new());
 
     let truth = hdf5::File::open(test.with_extension("truth.h5")).expect("the truth");

@@ -132,7 +132,7 @@ fn measured(plate: &Plate, photographs: &Path) -> Measured {
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
         impactor: None,
-        estimator: &DisFlow,
+        estimator: &DisFlow::Medium,
     };
     let source = FileSource::new(&simulation, &test);
     measure_deviation(&setup, &source, &mut |_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{e}"))

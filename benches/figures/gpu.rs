@@ -61,7 +61,7 @@ fn requests(count: usize) -> Vec<ResidualRequest> {
     let one = |k: usize| {
         let pictures = [picture(SIZE.0, SIZE.1, 0.0), picture(SIZE.0, SIZE.1, 1.3 + k as f32)];
         let [predicted, real] = pictures.map(|p| local_contrast(&p).unwrap_or_else(|e| panic!("{e}")));
-        let start = DisFlow.flow(&predicted, &real).unwrap_or_else(|e| panic!("{e}"));
+        let start = DisFlow::Medium.flow(&predicted, &real).unwrap_or_else(|e| panic!("{e}"));
         let visible = Array2::ones(SIZE);
         ResidualRequest { predicted, real, visible, doubt: start.doubt_px(), start: start.flow }
     };
@@ -137,7 +137,7 @@ fn whole(model: &Path, plan: Plan) -> String {
         total as f64 / begun.elapsed().as_secs_f64()
     };
     let all = rate(&|| drop(estimator.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
-    let dis = rate(&|| drop(DisFlow.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
+    let dis = rate(&|| drop(DisFlow::Medium.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
     let stats = estimator.stats();
     let mut text = String::new();
     writeln!(

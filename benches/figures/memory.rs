@@ -61,7 +61,7 @@ fn review(simulation: &Path, test: &Path) {
         partial_mesh: false,
         report: true,
     };
-    review_test(&request, &DisFlow, &|_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{e}"));
+    review_test(&request, &DisFlow::Medium, &|_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{e}"));
 }
 
 fn read_film(path: &Path) {

@@ -53,9 +53,9 @@ fn row(plan: Plan, model: &Path, mut backend: OnnxBackend, (h, w): (usize, usize
     let (predicted, real, visible) = (picture(h, w, 0.0), picture(h, w, 1.3), Array2::ones((h, w)));
     let pair = PicturePair { predicted: &predicted, real: &real, visible: &visible };
     let timed = |work: &mut dyn FnMut()| seconds(plan.repeats, work).times(1e3);
-    let dis = timed(&mut || drop(DisFlow.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
+    let dis = timed(&mut || drop(DisFlow::Medium.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
     let paint = [&predicted, &real].map(|p| local_contrast(p).unwrap_or_else(|e| panic!("{e}")));
-    let start = DisFlow.flow(&paint[0], &paint[1]).unwrap_or_else(|e| panic!("{e}"));
+    let start = DisFlow::Medium.flow(&paint[0], &paint[1]).unwrap_or_else(|e| panic!("{e}"));
     let [painted, painted_real] = paint;
     let request = ResidualRequest {
         predicted: painted,

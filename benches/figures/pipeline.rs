@@ -50,7 +50,7 @@ impl Shown {
 
     /// The dense estimate, everything before it being at hand.
     fn flow(&self) -> DenseResidual {
-        DisFlow.estimate_painted(self.pair(), &self.paint, &self.real_paint).unwrap_or_else(|e| panic!("{e}"))
+        DisFlow::Medium.estimate_painted(self.pair(), &self.paint, &self.real_paint).unwrap_or_else(|e| panic!("{e}"))
     }
 }
 
@@ -80,18 +80,18 @@ impl ResidualEstimator for Canned {
         if let Some(shown) = self.shown.get() {
             return Ok(shown.said.clone());
         }
-        let said = DisFlow.estimate_painted(pair, paint, real_paint)?;
+        let said = DisFlow::Medium.estimate_painted(pair, paint, real_paint)?;
         let (predicted, real, visible) = (pair.predicted.clone(), pair.real.clone(), pair.visible.clone());
         let shown = Shown { predicted, real, visible, paint: paint.clone(), real_paint: real_paint.clone(), said };
         Ok(self.shown.get_or_init(|| shown).said.clone())
     }
 
     fn digest(&self) -> ModelDigest {
-        DisFlow.digest()
+        DisFlow::Medium.digest()
     }
 
     fn provider(&self) -> ExecutionProvider {
-        DisFlow.provider()
+        DisFlow::Medium.provider()
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn table(plan: Plan) -> String {
         state_times_s: simulation.times_s(),
         cameras: &test.record().cameras,
         impactor: None,
-        estimator: &DisFlow,
+        estimator: &DisFlow::Medium,
     };
     if plan.small {
         let total = parts(plan, &setup, &source).iter().map(|p| p.1.median).sum::<f64>();

@@ -105,7 +105,10 @@ fn measure(words: &EvaluateArguments, app: &App) -> anyhow::Result<()> {
         (app.build_estimator)(&EstimatorChoice::Onnx { model: model.clone(), provider: ProviderRequest::Auto })
     };
     let models = words.model.iter().map(build).collect::<Result<Vec<_>, _>>()?;
-    let mut all: Vec<&dyn ResidualEstimator> = vec![&ZeroFlow, &DisFlow];
+    let mut all: Vec<&dyn ResidualEstimator> = vec![&ZeroFlow, &DisFlow::Medium];
+    if recipe.crops.start != DisFlow::Medium {
+        all.push(&recipe.crops.start);
+    }
     all.extend(models.iter().map(AsRef::as_ref));
     let line = ProgressLine::for_training(words.quiet, words.pairs);
     let rows = evaluate(&recipe, &words.data, words.pairs, &all, &mut |done| line.show_pairs(done, words.pairs));

@@ -28,6 +28,8 @@ pub struct OnnxEstimator {
     engine: Engine,
     digest: ModelDigest,
     provider: ExecutionProvider,
+    /// What the model was trained to start from.
+    start: DisFlow,
 }
 
 impl OnnxEstimator {
@@ -36,10 +38,10 @@ impl OnnxEstimator {
     /// # Errors
     /// When its thread cannot be started.
     pub fn start(backend: OnnxBackend) -> Result<Self, InferError> {
-        let (digest, provider) = (backend.digest(), backend.provider());
+        let (digest, provider, start) = (backend.digest(), backend.provider(), backend.start());
         let queue = rayon::current_num_threads().max(LEAST_QUEUE);
         let engine = Engine::start(backend, EngineOptions { queue, ..EngineOptions::default() })?;
-        Ok(Self { engine, digest, provider })
+        Ok(Self { engine, digest, provider, start })
     }
 
     /// How long the model's answers took and how many there were.
@@ -61,7 +63,7 @@ impl ResidualEstimator for OnnxEstimator {
         predicted: &Paint,
         real: &Paint,
     ) -> Result<DenseResidual, VisionError> {
-        let start = DisFlow.flow(predicted, real)?;
+        let start = self.start.flow(predicted, real)?;
         let request = ResidualRequest {
             predicted: predicted.clone(),
             real: real.clone(),

@@ -16,6 +16,7 @@ use super::padding::{Fill, crop_plane, crop_planes, lay, padded_length, stack};
 use super::provider::{ProviderRequest, load_companions, missing_for, registrations};
 use super::resident::{Home, Options, Resident};
 use crate::domain::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
+use crate::vision::DisFlow;
 
 /// How many requests go into one run; more only cost memory, on the processor they gain nothing.
 const MAX_BATCH_CPU: usize = 4;
@@ -36,6 +37,7 @@ pub struct OnnxBackend {
     spec: ModelSpec,
     digest: ModelDigest,
     provider: ExecutionProvider,
+    start: DisFlow,
     /// On a GPU: what stays there.
     pub(super) resident: Option<Resident>,
     unrecorded: Options,
@@ -59,13 +61,14 @@ impl OnnxBackend {
         check_contract(&session, &spec, model)?;
         let metadata = session.metadata()?;
         let name = metadata.custom("name").unwrap_or_else(|| file_stem(model));
+        let start = start_of(metadata.custom("start.preset"), &spec, model)?;
         let version = metadata.custom("version").unwrap_or_else(|| "unknown".to_owned());
         let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         tracing::info!(model = %name, %version, provider = %used, "model loaded");
         drop(metadata);
         let digest = ModelDigest { name, version, sha256 };
         let unrecorded = Options::unrecorded()?;
-        let mut backend = Self { session, spec, digest, provider: used, resident: None, unrecorded };
+        let mut backend = Self { session, spec, digest, provider: used, start, resident: None, unrecorded };
         if used == ExecutionProvider::Cuda
             && let Err(error) = backend.begin_recording(&environment, &bytes)
         {
@@ -133,6 +136,12 @@ impl OnnxBackend {
     #[must_use]
     pub fn provider(&self) -> ExecutionProvider {
         self.provider
+    }
+
+    /// The flow that the model was trained to start from.
+    #[must_use]
+    pub fn start(&self) -> DisFlow {
+        self.start
     }
 
     /// A value of the model's own metadata (lineage, calibration), when it has `key`.
@@ -209,6 +218,17 @@ impl Backend for OnnxBackend {
         let side = self.spec.size_multiple;
         self.run(&[ResidualRequest::blank(side, side)]).map(drop)
     }
+}
+
+/// What the file says that the model starts from; files from before there was a choice mean "medium".
+fn start_of(preset: Option<String>, spec: &ModelSpec, model: &Path) -> Result<DisFlow, InferError> {
+    let Some(preset) = preset else { return Ok(DisFlow::Medium) };
+    DisFlow::by_preset(&preset).ok_or_else(|| InferError::Contract {
+        path: model.to_path_buf(),
+        contract: spec.contract.clone(),
+        found: format!("it starts from DIS {preset:?}"),
+        expected: "\"fast\" or \"medium\"".to_owned(),
+    })
 }
 
 fn file_stem(path: &Path) -> String {

@@ -145,7 +145,8 @@ pub fn train_residual(
 }
 
 fn cropping(recipe: &Recipe) -> Cropping {
-    Cropping { side: recipe.crops.side_px, per_pair: recipe.crops.per_pair, seed: recipe.training.seed }
+    let crops = &recipe.crops;
+    Cropping { side: crops.side_px, per_pair: crops.per_pair, seed: recipe.training.seed, start: crops.start }
 }
 
 /// The checkpoint to go on from, or a beginning.
@@ -433,7 +434,9 @@ fn references(network: &mut ResidualNetwork, batches: &[Batch]) -> Result<Vec<Re
 
 /// What the model file says about where it comes from and how good it is.
 fn lineage(recipe: &Recipe, report: &TrainReport) -> BTreeMap<String, String> {
+    let dis = recipe.crops.start.preset();
     let entries = [
+        ("start.preset", dis.to_owned()),
         ("name", recipe.model.name.clone()),
         ("version", recipe.model.version.clone()),
         ("lineage.recipe_sha256", report.recipe_sha256.clone()),
@@ -445,10 +448,7 @@ fn lineage(recipe: &Recipe, report: &TrainReport) -> BTreeMap<String, String> {
         ("lineage.report_sha256", report.data_sha256[1].clone()),
         ("lineage.data", recipe.data.iter().map(|d| d.kind.words()).collect::<Vec<_>>().join("; ")),
         ("lineage.device", device_name().to_owned()),
-        (
-            "start",
-            "OpenCV DIS, preset medium, on the paint; doubt: its forward-backward miss, at most 16 px".to_owned(),
-        ),
+        ("start", format!("OpenCV DIS, preset {dis}, on the paint; doubt: its forward-backward miss, at most 16 px")),
         ("report.mean_px", format!("{:.4}", report.report.mean_px)),
         ("report.start_mean_px", format!("{:.4}", report.report_start.mean_px)),
         ("calibration.within_one_sigma", format!("{:.4}", report.report.within_one_sigma)),

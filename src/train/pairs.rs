@@ -74,9 +74,9 @@ const CHANNELS: usize = 9;
 
 impl Prepared {
     /// Takes the paint of both pictures and the start's flow between them.
-    pub(super) fn from_pair(pair: &FilmedPair) -> Result<Self, TrainError> {
+    pub(super) fn from_pair(pair: &FilmedPair, dis: DisFlow) -> Result<Self, TrainError> {
         let (predicted, real) = (local_contrast(&pair.predicted)?, local_contrast(&pair.real)?);
-        let start = DisFlow.flow(&predicted, &real)?;
+        let start = dis.flow(&predicted, &real)?;
         let doubt = start.doubt_px();
         let (height, width) = predicted.dim();
         let mut planes = Array3::zeros((CHANNELS, height, width));
@@ -208,6 +208,8 @@ pub(super) struct Cropping {
     pub(super) per_pair: usize,
     /// Seed of their places.
     pub(super) seed: u64,
+    /// The flow that the network starts from.
+    pub(super) start: DisFlow,
 }
 
 /// The crops of all pairs of film `index`.
@@ -220,7 +222,7 @@ pub(super) fn crops_of(
     let mut rng = Rng::for_name(cropping.seed, &format!("crop/{}/{index}", stream.name()));
     let mut crops = Vec::new();
     for pair in source.pairs(stream, index)? {
-        let whole = Prepared::from_pair(&pair)?;
+        let whole = Prepared::from_pair(&pair, cropping.start)?;
         crops.extend((0..cropping.per_pair).map(|_| whole.crop(cropping.side, &mut rng)));
     }
     Ok(crops)

@@ -9,6 +9,7 @@ use super::error::TrainError;
 use super::films::FilmSettings;
 use super::net::{NetShape, SIZE_MULTIPLE};
 use super::weights::hex;
+use crate::vision::DisFlow;
 
 /// How a residual model is made. The same recipe and studies on the same program and machine give the same model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,14 @@ pub struct Crops {
     pub pool_films: usize,
     /// Steps after which the oldest film gives way to a new one.
     pub steps_per_film: usize,
+    /// The flow that the network starts from, there and in a review.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub start: DisFlow,
+}
+
+/// What a recipe says without a word is not written either, so that its digest stays.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Name and version of the model that comes out.

@@ -127,12 +127,13 @@ mod tests {
     use super::*;
     use crate::train::recipe::Synthetic;
     use crate::train::synthetic::TexturePairs;
+    use crate::vision::DisFlow;
 
     #[test]
     fn a_batch_depends_on_its_step_alone() {
         let settings = Synthetic { side_px: 40, max_flow_px: 3.0, max_noise: 0.0, occluder_share: 0.0 };
         let source = Mixed::new(vec![(1.0, Box::new(TexturePairs { settings, seed: 1 }))], 1);
-        let cropping = Cropping { side: 32, per_pair: 2, seed: 5 };
+        let cropping = Cropping { side: 32, per_pair: 2, seed: 5, start: DisFlow::Medium };
         let plan = PoolPlan { cropping, films: 3, steps_per_film: 2, batch: 4 };
         let batches = |steps: std::ops::Range<usize>| -> Vec<String> {
             std::thread::scope(|scope| {

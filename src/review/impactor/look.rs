@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_look_of_an_impactor_in_front_of_the_mesh_is_not_trusted() {
-        let found = trusted_beside_impactor(&scene(0.0, 0.0), &scene(8.0, 1.0), &covered(), &DisFlow)
+        let found = trusted_beside_impactor(&scene(0.0, 0.0), &scene(8.0, 1.0), &covered(), &DisFlow::Medium)
             .expect("equal sizes")
             .expect("a body moves");
         assert!(!found[(130, 150)] && !found[(138, 140)], "the disc's lower part lies over the beam");
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn a_specimen_that_moves_along_keeps_its_look() {
-        let found =
-            trusted_beside_impactor(&scene(0.0, 0.0), &scene(8.0, 8.0), &covered(), &DisFlow).expect("equal sizes");
+        let found = trusted_beside_impactor(&scene(0.0, 0.0), &scene(8.0, 8.0), &covered(), &DisFlow::Medium)
+            .expect("equal sizes");
         if let Some(found) = found {
             assert!(found[(150, 40)] && found[(150, 270)]);
         }
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn nothing_that_moves_is_no_impactor() {
-        let found =
-            trusted_beside_impactor(&scene(0.0, 0.0), &scene(0.0, 3.0), &covered(), &DisFlow).expect("equal sizes");
+        let found = trusted_beside_impactor(&scene(0.0, 0.0), &scene(0.0, 3.0), &covered(), &DisFlow::Medium)
+            .expect("equal sizes");
         assert!(found.is_none());
     }
 }

@@ -113,7 +113,7 @@ fn setup<'a, B>(film: &'a Film<B>, records: &'a [CameraRecord], impactor: Strike
         state_times_s: &[0.0, 0.01],
         cameras: records,
         impactor: Some(impactor),
-        estimator: &DisFlow,
+        estimator: &DisFlow::Medium,
     }
 }
 
