@@ -109,6 +109,23 @@ fn the_half_precision_file_says_nearly_the_same() {
     assert!(difference > 0.0 && difference <= PARITY_HALF, "differ by {difference}");
 }
 
+/// A model starts from the flow that it was trained with; files from before there was a choice mean "medium".
+#[test]
+fn the_file_says_what_the_network_starts_from() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let network = ResidualNetwork::seeded(small_shape(), 4).expect("network");
+    let open = |start: Option<&str>| {
+        let path = folder.path().join("network.onnx");
+        let words = start.map(|s| ("start.dis".to_owned(), s.to_owned())).into_iter().collect();
+        network.export(&path, Precision::Single, &words).expect("exported");
+        OnnxBackend::open(&path, ProviderRequest::Cpu, &library())
+    };
+    assert_eq!(open(None).expect("backend").start(), DisFlow::Medium);
+    assert_eq!(open(Some("quick")).expect("backend").start(), DisFlow::Quick);
+    let refused = open(Some("slow")).expect_err("no such flow").to_string();
+    assert!(refused.contains("starts from DIS \"slow\", expected \"quick\" or \"medium\""), "{refused}");
+}
+
 fn shipped_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/residual.onnx")
 }

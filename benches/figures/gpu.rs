@@ -10,7 +10,7 @@ use std::time::Instant;
 use crumple::config::Settings;
 use crumple::infer::{Backend, OnnxBackend, OnnxEstimator, ProviderRequest, ResidualRequest};
 use crumple::train::{Cost, Precision, ResidualNetwork};
-use crumple::vision::{DisFlow, PicturePair, ResidualEstimator, local_contrast};
+use crumple::vision::{DisFlow, PicturePair, ResidualEstimator, keep_to_calling_threads, local_contrast};
 use ndarray::Array2;
 
 use super::Plan;
@@ -115,12 +115,15 @@ fn row(plan: Plan, model: &Path, batch: usize, cost: Cost, difference: f32) -> S
 fn whole(model: &Path, plan: Plan) -> String {
     let begun = Instant::now();
     let mut backend = cuda(model);
+    let start = backend.start();
     backend.warm_up(SIZE).unwrap_or_else(|e| panic!("{e}"));
     let cold_s = begun.elapsed().as_secs_f64();
     let estimator = OnnxEstimator::start(backend).unwrap_or_else(|e| panic!("{e}"));
     let (predicted, real, visible) = (picture(SIZE.0, SIZE.1, 0.0), picture(SIZE.0, SIZE.1, 1.3), Array2::ones(SIZE));
     let pair = PicturePair { predicted: &predicted, real: &real, visible: &visible };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // As many pairs at a time as there are cores: OpenCV's own threads would only be in their way.
+    keep_to_calling_threads().unwrap_or_else(|e| panic!("{e}"));
     let total = if plan.small { 2 } else { 40 * threads };
     let rate = |estimate: &(dyn Fn() + Sync)| {
         let next = AtomicUsize::new(0);
@@ -137,13 +140,14 @@ fn whole(model: &Path, plan: Plan) -> String {
         total as f64 / begun.elapsed().as_secs_f64()
     };
     let all = rate(&|| drop(estimator.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
-    let dis = rate(&|| drop(DisFlow::Medium.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
+    let dis = rate(&|| drop(start.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
     let stats = estimator.stats();
     let mut text = String::new();
     writeln!(
         text,
-        "\nWhole estimates (paint and DIS on {threads} cores, the 16-bit model on the GPU): {all:.0} pairs/s; DIS by \
-         itself {dis:.0} pairs/s. Engine: opened and warm after {cold_s:.1} s, p50 {:.1} ms, p99 {:.1} ms, {:.1} pairs a run.",
+        "\nWhole estimates (paint and DIS on {threads} cores, the 16-bit model on the GPU): {all:.0} pairs/s; paint and DIS (\"{}\") by \
+         themselves {dis:.0} pairs/s. Engine: opened and warm after {cold_s:.1} s, p50 {:.1} ms, p99 {:.1} ms, {:.1} pairs a run.",
+        start.name(),
         stats.p50_ms,
         stats.p99_ms,
         stats.pairs as f64 / stats.runs.max(1) as f64

@@ -53,9 +53,10 @@ fn row(plan: Plan, model: &Path, mut backend: OnnxBackend, (h, w): (usize, usize
     let (predicted, real, visible) = (picture(h, w, 0.0), picture(h, w, 1.3), Array2::ones((h, w)));
     let pair = PicturePair { predicted: &predicted, real: &real, visible: &visible };
     let timed = |work: &mut dyn FnMut()| seconds(plan.repeats, work).times(1e3);
-    let dis = timed(&mut || drop(DisFlow::Medium.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
+    let from = backend.start();
+    let dis = timed(&mut || drop(from.estimate(pair).unwrap_or_else(|e| panic!("{e}"))));
     let paint = [&predicted, &real].map(|p| local_contrast(p).unwrap_or_else(|e| panic!("{e}")));
-    let start = DisFlow::Medium.flow(&paint[0], &paint[1]).unwrap_or_else(|e| panic!("{e}"));
+    let start = from.flow(&paint[0], &paint[1]).unwrap_or_else(|e| panic!("{e}"));
     let [painted, painted_real] = paint;
     let request = ResidualRequest {
         predicted: painted,
@@ -70,7 +71,7 @@ fn row(plan: Plan, model: &Path, mut backend: OnnxBackend, (h, w): (usize, usize
     let estimator = OnnxEstimator::start(backend).unwrap_or_else(|e| panic!("{e}"));
     let mut flow = Array3::zeros((2, h, w));
     let whole = timed(&mut || flow = estimator.estimate(pair).unwrap_or_else(|e| panic!("{e}")).flow);
-    let (peer, ratio) = peer(plan, model, [&predicted, &real], &flow, threads).map_or_else(
+    let (peer, ratio) = peer(plan, (model, from), [&predicted, &real], &flow, threads).map_or_else(
         || ("not here".to_owned(), String::new()),
         |ms| (format!("{ms}"), format!("{:.2}", ms.median / whole.median)),
     );
@@ -81,7 +82,13 @@ fn row(plan: Plan, model: &Path, mut backend: OnnxBackend, (h, w): (usize, usize
 }
 
 /// The Python peer on the same pictures; it must find the same flow, else its time means nothing.
-fn peer(plan: Plan, model: &Path, pictures: [&Array2<f32>; 2], flow: &Array3<f32>, threads: usize) -> Option<Spread> {
+fn peer(
+    plan: Plan,
+    (model, from): (&Path, DisFlow),
+    pictures: [&Array2<f32>; 2],
+    flow: &Array3<f32>,
+    threads: usize,
+) -> Option<Spread> {
     let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("{e}"));
     let write = |name: &str, values: &mut dyn Iterator<Item = &f32>| -> PathBuf {
         let path = folder.path().join(name);
@@ -96,7 +103,7 @@ fn peer(plan: Plan, model: &Path, pictures: [&Array2<f32>; 2], flow: &Array3<f32
     ];
     let (h, w) = pictures[0].dim();
     let mut arguments = vec![model.display().to_string(), h.to_string(), w.to_string(), plan.repeats.to_string()];
-    arguments.push(threads.to_string());
+    arguments.extend([threads.to_string(), from.name().to_owned()]);
     arguments.extend(paths.iter().map(|p| p.display().to_string()));
     let answer = python("estimate_speed.py", &arguments, threads)?;
     let differs = answer["median_difference_px"].as_f64().unwrap_or(f64::NAN);

@@ -61,7 +61,7 @@ impl OnnxBackend {
         check_contract(&session, &spec, model)?;
         let metadata = session.metadata()?;
         let name = metadata.custom("name").unwrap_or_else(|| file_stem(model));
-        let start = start_of(metadata.custom("start.preset"), &spec, model)?;
+        let start = start_of(metadata.custom("start.dis"), &spec, model)?;
         let version = metadata.custom("version").unwrap_or_else(|| "unknown".to_owned());
         let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         tracing::info!(model = %name, %version, provider = %used, "model loaded");
@@ -221,13 +221,13 @@ impl Backend for OnnxBackend {
 }
 
 /// What the file says that the model starts from; files from before there was a choice mean "medium".
-fn start_of(preset: Option<String>, spec: &ModelSpec, model: &Path) -> Result<DisFlow, InferError> {
-    let Some(preset) = preset else { return Ok(DisFlow::Medium) };
-    DisFlow::by_preset(&preset).ok_or_else(|| InferError::Contract {
+fn start_of(name: Option<String>, spec: &ModelSpec, model: &Path) -> Result<DisFlow, InferError> {
+    let Some(name) = name else { return Ok(DisFlow::Medium) };
+    DisFlow::by_name(&name).ok_or_else(|| InferError::Contract {
         path: model.to_path_buf(),
         contract: spec.contract.clone(),
-        found: format!("it starts from DIS {preset:?}"),
-        expected: "\"fast\" or \"medium\"".to_owned(),
+        found: format!("it starts from DIS {name:?}"),
+        expected: "\"quick\" or \"medium\"".to_owned(),
     })
 }
 

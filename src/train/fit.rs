@@ -434,9 +434,9 @@ fn references(network: &mut ResidualNetwork, batches: &[Batch]) -> Result<Vec<Re
 
 /// What the model file says about where it comes from and how good it is.
 fn lineage(recipe: &Recipe, report: &TrainReport) -> BTreeMap<String, String> {
-    let dis = recipe.crops.start.preset();
+    let dis = recipe.crops.start.name();
     let entries = [
-        ("start.preset", dis.to_owned()),
+        ("start.dis", dis.to_owned()),
         ("name", recipe.model.name.clone()),
         ("version", recipe.model.version.clone()),
         ("lineage.recipe_sha256", report.recipe_sha256.clone()),
@@ -448,7 +448,7 @@ fn lineage(recipe: &Recipe, report: &TrainReport) -> BTreeMap<String, String> {
         ("lineage.report_sha256", report.data_sha256[1].clone()),
         ("lineage.data", recipe.data.iter().map(|d| d.kind.words()).collect::<Vec<_>>().join("; ")),
         ("lineage.device", device_name().to_owned()),
-        ("start", format!("OpenCV DIS, preset {dis}, on the paint; doubt: its forward-backward miss, at most 16 px")),
+        ("start", format!("OpenCV DIS, {dis}, on the paint; doubt: its forward-backward miss, at most 16 px")),
         ("report.mean_px", format!("{:.4}", report.report.mean_px)),
         ("report.start_mean_px", format!("{:.4}", report.report_start.mean_px)),
         ("calibration.within_one_sigma", format!("{:.4}", report.report.within_one_sigma)),
