@@ -2,7 +2,7 @@
 
 use nalgebra::Vector3;
 
-use super::fit::{Sought, Way};
+use super::fit::{RATES, Sought, Way};
 use super::line::{Line, Pace};
 use crate::domain::{Impactor, ImpactorPlace};
 use crate::geom::{Cylinder, Skin};
@@ -133,8 +133,9 @@ impl Sought<4> for Approach<'_> {
 
     fn starts(&self) -> (Vec<[f64; 4]>, [f64; 4]) {
         let (radius, middle) = (self.radius_mm(), self.middle_mm);
-        let start = |beside: f64| [beside * radius, middle - 1.6 * radius, middle + 1.6 * radius, 1.0];
-        (STARTS.map(start).to_vec(), [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05])
+        let start = |beside: f64, rate: f64| [beside * radius, middle - 1.6 * radius, middle + 1.6 * radius, rate];
+        let starts = STARTS.iter().flat_map(|beside| RATES.map(|rate| start(*beside, rate))).collect();
+        (starts, [0.16 * radius, 0.64 * radius, 0.64 * radius, 0.05])
     }
 
     fn place(&self, [lateral_mm, low, high, rate]: [f64; 4], way: Way) -> Option<Place> {

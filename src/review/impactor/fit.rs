@@ -15,7 +15,7 @@ use super::base::BaseShot;
 use super::line::{Before, Line};
 use super::look::grown;
 use crate::geom::{Camera, NO_TRIANGLE};
-use crate::vision::PicturePair;
+use crate::vision::{PatchMatcher, PicturePair};
 
 /// Distance between examined pixels.
 const STRIDE: usize = 4;
@@ -23,10 +23,17 @@ const STRIDE: usize = 4;
 const MOVED_PX: f64 = 15.0;
 /// Motion explained to this many px is a vote for, to three such is neither, more is a vote against.
 const EXPLAINED_PX: f64 = 1.5;
+/// Where a picture varies less (standard deviation of the toned luminance in a patch) it is as good as clipped: nothing
+/// there is seen to move, nor to rest.
+const SHOWS_SOMETHING: f32 = 0.005;
 /// Less motion is rest, px.
 const AT_REST_PX: f64 = 2.0;
 /// Share of the impactor's pixels whose motion it must explain, and how many there must be.
 const CLEAR: (f64, usize) = (0.85, 200);
+/// How fast another design may be hit, over the simulation's speed: from where the search for the rate starts.
+pub(super) const RATES: [f64; 5] = [0.8, 0.9, 1.0, 1.1, 1.25];
+/// Of all starts so many are climbed from, those that explain the most.
+const CLIMBS: usize = 7;
 /// Rounds of a climb.
 pub(super) const ROUNDS: usize = 7;
 
@@ -81,25 +88,33 @@ pub(super) fn fit_to_motion<const N: usize, S: Sought<N>>(
     offset_s: f64,
 ) -> Result<Option<S::Place>, SessionError> {
     // In frame 0 an impactor may still be out of the picture.
-    let bases = [0, moments.len() / 4, moments.len() / 2];
-    for (base, before) in bases.into_iter().flat_map(|base| [(base, Before::Waits), (base, Before::Comes)]) {
+    for base in [0, moments.len() / 4, moments.len() / 2] {
         let begin_s = moments[base].time_s + offset_s;
-        if before == Before::Comes && base > 0 && begin_s > 0.0 {
-            // After the contact both are the same.
-            continue;
+        let mut clear = Vec::new();
+        for before in [Before::Waits, Before::Comes] {
+            if before == Before::Comes && base > 0 && begin_s > 0.0 {
+                // After the contact both are the same.
+                continue;
+            }
+            let way_at = |m: &Moment| sought.line().simulated_way_between_mm(before, begin_s, m.time_s + offset_s);
+            let far = |m: &&Moment| tracks.iter().any(|t| moves_px(sought, &t.view.camera, way_at(m)) > MOVED_PX);
+            let Some(moment) = moments[base..].iter().find(far) else { continue };
+            let shots = BaseShot::at(setup, source, base, moments, tracks, offset_s)?;
+            let evidence = evidence_of(setup, source, &shots, moment, tracks)?;
+            let base_mm = sought.line().since_contact_mm(before, begin_s);
+            let way = Way { before, base, base_mm, mm: way_at(moment) };
+            let Some(place) = search(sought, &evidence, way) else { continue };
+            let (explained, all) = explained(sought, &evidence, &place, way.mm);
+            tracing::debug!(?place, explained, all, "the impactor by its motion");
+            if all >= CLEAR.1 && explained as f64 >= CLEAR.0 * all as f64 {
+                clear.push(place);
+            }
         }
-        let way_at = |m: &Moment| sought.line().simulated_way_between_mm(before, begin_s, m.time_s + offset_s);
-        let far = |m: &&Moment| tracks.iter().any(|t| moves_px(sought, &t.view.camera, way_at(m)) > MOVED_PX);
-        let Some(moment) = moments[base..].iter().find(far) else { continue };
-        let shots = BaseShot::at(setup, source, base, moments, tracks, offset_s)?;
-        let evidence = evidence_of(setup, source, &shots, moment, tracks)?;
-        let base_mm = sought.line().since_contact_mm(before, begin_s);
-        let way = Way { before, base, base_mm, mm: way_at(moment) };
-        let Some(place) = search(sought, &evidence, way) else { continue };
-        let (explained, all) = explained(sought, &evidence, &place, way.mm);
-        tracing::debug!(?place, explained, all, "the impactor by its motion");
-        if all >= CLEAR.1 && explained as f64 >= CLEAR.0 * all as f64 {
-            return Ok(Some(place));
+        // Two frames are explained by one that waits as well as by one that comes, if it only goes fast or slowly enough:
+        // designs are hit at about the same speed.
+        let unlike = |place: &S::Place| sought.rate(place).ln().abs();
+        if let Some(likely) = clear.into_iter().min_by(|a, b| unlike(a).total_cmp(&unlike(b))) {
+            return Ok(Some(likely));
         }
     }
     Ok(None)
@@ -120,10 +135,12 @@ fn evidence_of<'t>(
         let visible = Array2::ones(first.dim());
         let dense = setup.estimator.estimate(PicturePair { predicted: first, real: &p.picture, visible: &visible })?;
         let near = grown(&shot.raster.triangle.mapv(|t| t != NO_TRIANGLE), shot.margin_px);
+        let texture = PatchMatcher::new(first, &p.picture);
         let mut points = Vec::new();
         for row in (STRIDE..first.nrows() - STRIDE).step_by(STRIDE) {
             for column in (STRIDE..first.ncols() - STRIDE).step_by(STRIDE) {
-                if dense.present[(row, column)] > 0.5 && !near[(row, column)] && track.view.is_inside(row, column) {
+                let beside = !near[(row, column)] && track.view.is_inside(row, column);
+                if beside && dense.present[(row, column)] > 0.5 && texture.contrast(row, column) > SHOWS_SOMETHING {
                     let flow = [0, 1].map(|i| f64::from(dense.flow[(i, row, column)]));
                     points.push((row as f64, column as f64, flow));
                 }
@@ -151,6 +168,9 @@ fn search<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], w
     let value = |numbers: [f64; N]| {
         sought.place(numbers, way).map_or(f64::NEG_INFINITY, |place| votes(sought, evidence, &place, way.mm))
     };
+    let mut starts: Vec<(f64, [f64; N])> = starts.into_par_iter().map(|start| (value(start), start)).collect();
+    starts.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let starts = starts.into_iter().take(CLIMBS).map(|(_, start)| start).collect();
     sought.place(climb_from(starts, steps, ROUNDS, value).1, way)
 }
 

@@ -3,7 +3,7 @@
 use nalgebra::{Rotation3, Vector3};
 
 use super::contact::Plane;
-use super::fit::{Sought, Way};
+use super::fit::{RATES, Sought, Way};
 use super::line::{Line, Pace};
 use crate::domain::RigidWall;
 use crate::geom::{Block, Skin};
@@ -169,9 +169,10 @@ impl Sought<6> for RamApproach<'_> {
 
     fn starts(&self) -> (Vec<[f64; 6]>, [f64; 6]) {
         let ([a, b], size) = (self.half_mm, self.size_mm());
-        let start = |s: f64| [-s * a, s * a, -s * b, s * b, 2.0 * size, 1.0];
+        let start = |s: f64, rate: f64| [-s * a, s * a, -s * b, s * b, 2.0 * size, rate];
+        let starts = [0.7, 1.0, 1.5, 2.2].iter().flat_map(|s| RATES.map(|rate| start(*s, rate))).collect();
         let step = [0.15 * a, 0.15 * a, 0.15 * b, 0.15 * b, 0.4 * size, 0.05];
-        ([0.7, 1.0, 1.5, 2.2].map(start).to_vec(), step)
+        (starts, step)
     }
 
     fn place(&self, [a0, a1, b0, b1, back, rate]: [f64; 6], way: Way) -> Option<RamPlace> {

@@ -152,6 +152,28 @@ fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
     assert!(missed < 40, "{missed} pixels of the pole pass for the specimen");
 }
 
+/// Another design is hit beside and faster, and its pole comes flying: it is none that waits and goes faster still.
+#[test]
+fn a_pole_that_comes_faster_and_beside_is_found() {
+    const BESIDE_MM: f64 = 46.0;
+    const FASTER: f64 = 1.24;
+    let (skin, wall) = leaning_wall();
+    let cameras = [camera(Vector3::new(500.0, 200.0, 150.0)), camera(Vector3::new(430.0, 190.0, -250.0))];
+    let impactor = pole();
+    let approach = Approach::new(&impactor, &skin, &wall);
+    let body = Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(BESIDE_MM) };
+    let way_mm = |time_s: f64| Vector3::new(-FASTER * 5000.0 * time_s.min(0.01), 0.0, 0.0);
+    let film = Film { cameras, wall, skin, body, way_mm, light: |_| 1.0 };
+    let (records, tracks) = (film.records(), film.tracks());
+    let setup = setup(&film, &records, Striker::Cylinder(&impactor));
+    let moments = moments(&records);
+    let found = FilmedImpactor::find(&setup, &film, &film.wall, &moments, &tracks, 0.0);
+    let found = found.expect("pictures are there").expect("a pole in two pictures");
+    let Found::Cylinder(_, place) = &found.found else { panic!("a cylinder was looked for") };
+    assert_eq!(place.pace.before, Before::Comes, "{place:?}");
+    assert!((place.lateral_mm - BESIDE_MM).abs() < 3.0 && (place.pace.rate - FASTER).abs() < 0.06, "{place:?}");
+}
+
 /// Its way is the film's to a third of a mm and to what it says of itself.
 fn is_followed(found: &FilmedImpactor<'_>, moments: &[Moment], way_mm: fn(f64) -> Vector3<f64>) {
     assert_eq!(found.travel.len(), moments.len());
