@@ -15,7 +15,7 @@ use super::base::BaseShot;
 use super::line::{Before, Line};
 use super::look::grown;
 use crate::geom::{Camera, NO_TRIANGLE};
-use crate::vision::{PatchMatcher, PicturePair};
+use crate::vision::PicturePair;
 
 /// Distance between examined pixels.
 const STRIDE: usize = 4;
@@ -23,9 +23,6 @@ const STRIDE: usize = 4;
 const MOVED_PX: f64 = 15.0;
 /// Motion explained to this many px is a vote for, to three such is neither, more is a vote against.
 const EXPLAINED_PX: f64 = 1.5;
-/// Where a picture varies less (standard deviation of the toned luminance in a patch) it is as good as clipped: nothing
-/// there is seen to move, nor to rest.
-const SHOWS_SOMETHING: f32 = 0.005;
 /// Less motion is rest, px.
 const AT_REST_PX: f64 = 2.0;
 /// Share of the impactor's pixels whose motion it must explain, and how many there must be.
@@ -135,12 +132,10 @@ fn evidence_of<'t>(
         let visible = Array2::ones(first.dim());
         let dense = setup.estimator.estimate(PicturePair { predicted: first, real: &p.picture, visible: &visible })?;
         let near = grown(&shot.raster.triangle.mapv(|t| t != NO_TRIANGLE), shot.margin_px);
-        let texture = PatchMatcher::new(first, &p.picture);
         let mut points = Vec::new();
         for row in (STRIDE..first.nrows() - STRIDE).step_by(STRIDE) {
             for column in (STRIDE..first.ncols() - STRIDE).step_by(STRIDE) {
-                let beside = !near[(row, column)] && track.view.is_inside(row, column);
-                if beside && dense.present[(row, column)] > 0.5 && texture.contrast(row, column) > SHOWS_SOMETHING {
+                if dense.present[(row, column)] > 0.5 && !near[(row, column)] && track.view.is_inside(row, column) {
                     let flow = [0, 1].map(|i| f64::from(dense.flow[(i, row, column)]));
                     points.push((row as f64, column as f64, flow));
                 }
