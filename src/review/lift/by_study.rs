@@ -36,7 +36,7 @@ const MANY: f64 = 0.25;
 /// How many edges away what contradicts the study is looked for, and how far the doubt of it reaches.
 const SURROUNDINGS: usize = 2;
 /// Fewer sightings that contradict the study around a node are mistakes.
-const FEWEST: u32 = 4;
+const FEWEST: u32 = 10;
 /// Solutions in which more of the study is doubted than in the one before, at most.
 const DOUBTS: usize = 3;
 
