@@ -1,8 +1,8 @@
 """The Python peer of crumple's residual estimate: the same steps with OpenCV, onnxruntime and numpy.
 
 Usage: estimate_speed.py MODEL HEIGHT WIDTH REPEATS THREADS START PREDICTED REAL FLOW
-START is the kind of DIS, as src/vision/flow.rs has it. The last three are raw little-endian float32: two pictures and the flow that crumple found. Prints JSON: milliseconds of
-each repeat, and the median distance between the two flows in px.
+START is the kind of DIS, as src/vision/flow.rs has it. The last three are raw little-endian float32: two pictures and
+the flow that crumple found. Prints JSON: milliseconds of each repeat, and the median distance between the two flows in px.
 """
 
 import json

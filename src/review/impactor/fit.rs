@@ -94,6 +94,7 @@ pub(super) fn fit_to_motion<const N: usize, S: Sought<N>>(
     // In frame 0 an impactor may still be out of the picture.
     for base in [0, moments.len() / 4, moments.len() / 2] {
         let begin_s = moments[base].time_s + offset_s;
+        let shots = BaseShot::at(setup, source, base, moments, tracks, offset_s)?;
         let mut clear = Vec::new();
         for before in [Before::Waits, Before::Comes] {
             if before == Before::Comes && base > 0 && begin_s > 0.0 {
@@ -103,7 +104,6 @@ pub(super) fn fit_to_motion<const N: usize, S: Sought<N>>(
             let way_at = |m: &Moment| sought.line().simulated_way_between_mm(before, begin_s, m.time_s + offset_s);
             let far = |m: &&Moment| tracks.iter().any(|t| moves_px(sought, &t.view.camera, way_at(m)) > MOVED_PX);
             let Some(moment) = moments[base..].iter().find(far) else { continue };
-            let shots = BaseShot::at(setup, source, base, moments, tracks, offset_s)?;
             let evidence = evidence_of(setup, source, &shots, moment, tracks)?;
             let base_mm = sought.line().since_contact_mm(before, begin_s);
             let way = Way { before, base, base_mm, mm: way_at(moment) };
