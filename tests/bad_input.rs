@@ -287,6 +287,74 @@ fn targets_that_contradict_the_pose() {
 }
 
 #[test]
+fn targets_of_another_size_of_picture() {
+    // As when the pictures were scaled down and their targets were not.
+    let scaled = |p: &mut Plate| p.record.targets.iter_mut().for_each(|(_, image)| *image = image.map(|v| 400.0 + v));
+    refused_record(scaled, &["test.h5", "camera 'left': 5 of its 5 reference targets lie outside", "320 x 240 px"]);
+}
+
+#[test]
+fn without_targets_the_mesh_is_still_told_from_others() {
+    let smaller = |p: &mut Plate| {
+        p.record.targets.clear();
+        for [x, y, _] in &mut p.simulation.states[0][0].points {
+            (*x, *y) = (50.0 + 0.7 * (*x - 50.0), 40.0 + 0.7 * (*y - 40.0));
+        }
+    };
+    refused_record(smaller, &["test.h5", "outline"]);
+}
+
+#[test]
+fn film_and_simulation_of_another_time() {
+    let late = |p: &mut Plate| p.record.times.iter_mut().for_each(|t| *t += 5.0);
+    refused_record(
+        late,
+        &["test.h5 was filmed from 4.9995", "run.vtkhdf was simulated from 0.000000", "expected the same"],
+    );
+    let in_ms = |p: &mut Plate| p.simulation.times.iter_mut().for_each(|t| *t *= 1000.0);
+    refused_record(in_ms, &["they share too little", "unit"]);
+}
+
+#[test]
+fn a_simulation_that_says_nothing_of_its_motion() {
+    let still = |p: &mut Plate| p.simulation.displacement = None;
+    refused_record(still, &["run.vtkhdf", "/VTKHDF/PointData", "a displacement array named Displacement"]);
+    let lost = |d: &Path| {
+        let file = File::open_rw(d.join("run.vtkhdf")).expect("opens");
+        file.group("VTKHDF").and_then(|g| g.unlink("Steps")).expect("unlinked");
+    };
+    refused(&SOUND, &[], lost, &["run.vtkhdf", "PointData/Displacement", "without a group Steps there is one state"]);
+}
+
+#[test]
+fn a_side_car_that_is_a_folder() {
+    let folder = |d: &Path| {
+        std::fs::remove_file(d.join("run.json")).expect("removed");
+        std::fs::create_dir(d.join("run.json")).expect("a folder");
+    };
+    refused(&SOUND, &[], folder, &["run.json", "side-car"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_cannot_be() {
+    let desk = Desk::new(&SOUND);
+    let linked = |d: &Path| {
+        std::fs::remove_file(d.join("test.h5")).expect("removed");
+        std::os::unix::fs::symlink("test.h5", d.join("test.h5")).expect("linked");
+    };
+    refused(&SOUND, &[], linked, &["test.h5", "symbolic links"]);
+    let deeper = ["review", "run.vtkhdf", "test.h5", "--out", "test.h5/deeper"];
+    let run = crate::support::program::program(desk.folder.path()).args(deeper).output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.code() == Some(2) && told.contains("the name can be that of a folder"), "{told}");
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&b"te\xff.h5"[..]);
+    std::fs::rename(desk.path("test.h5"), desk.folder.path().join(odd)).expect("renamed");
+    let told = TestFile::open(&desk.folder.path().join(odd)).expect_err("no UTF-8").to_string();
+    assert!(told.contains("no UTF-8") && told.contains("rename the file"), "{told}");
+}
+
+#[test]
 fn options_that_fit_nothing() {
     refused(&SOUND, &["--displacement", "DISPL"], nothing, &["run.vtkhdf", "DISPL"]);
     let tolerances = |d: &Path| std::fs::write(d.join("t.toml"), "[parts]\nbumper = 3.0\n").expect("written");

@@ -83,6 +83,42 @@ fn frames_survive_a_kill_and_a_frame_that_was_not_announced_is_refused() {
     });
 }
 
+#[test]
+fn a_live_test_ends_also_when_cameras_sent_nothing() {
+    let (folder, data) = desk();
+    Plate::new(9.0).write(folder.path());
+    run(async {
+        let served = Served::start(&data, &["--max-live", "1"]);
+        let campaign = served.campaign("Dark").await;
+        let simulation = text(&served.upload(&folder.path().join("run.vtkhdf"), &campaign).await, "simulation_id");
+        let pose = [1.0, 0.0, 0.0, -50.0, 0.0, 1.0, 0.0, -40.0, 0.0, 0.0, 1.0, 300.0, 0.0, 0.0, 0.0, 1.0];
+        let camera = |name: &str| {
+            json!({ "name": name, "width": 64, "height": 48, "intrinsics": [60.0, 60.0, 31.5, 23.5], "pose": pose,
+                "times_s": [0.0, 0.001] })
+        };
+        let begin = json!({ "simulation_id": simulation, "campaign_id": campaign, "name": "dark",
+            "cameras": [camera("left"), camera("right")] });
+        let (_, live) = served.post("live", &begin).await;
+        let (status, ended) = served.post(&format!("live/{}/end", text(&live, "id")), &json!({})).await;
+        assert_eq!((status, &ended["ended"]), (200, &json!(true)), "{ended}");
+        let (_, review) = served.get(&format!("reviews/{}", text(&live, "review_id"))).await;
+        assert_eq!(review["state"], "cancelled", "there is nothing to review: {review}");
+        // Its place is free again, and a camera that sent nothing is left out of the film.
+        let (status, live) = served.post("live", &begin).await;
+        assert_eq!(status, 201, "{live}");
+        let id = text(&live, "id");
+        assert_eq!(send(&served, &id, "right", 0.0, vec![90u8; 64 * 48]).await.0, 202);
+        let (status, ended) = served.post(&format!("live/{id}/end"), &json!({})).await;
+        assert_eq!(status, 200, "{ended}");
+        let place = format!("reviews/{}", text(&live, "review_id"));
+        let review = served.until(&place, |r| r["state"] != "queued" && r["state"] != "running").await;
+        assert!(
+            review["state"] == "finished" || text(&review, "refusal").contains("right"),
+            "one camera's film: {review}"
+        );
+    });
+}
+
 async fn send(served: &Served, live: &str, camera: &str, time_s: f64, body: Vec<u8>) -> (u16, Value) {
     let place = served.api(&format!("live/{live}/frames?camera={camera}&time_s={time_s}"));
     let answer = served.client.post(place).body(body).send().await.expect("an answer");

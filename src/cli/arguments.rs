@@ -219,7 +219,8 @@ pub(super) struct ReplayArguments {
     /// The service
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(super) url: String,
-    /// What to compare with: id or name of a simulation that the service has [default: the newest]
+    /// What to compare with: id or name of a simulation that the service has [default: that
+    /// with which a test of the same name was reviewed last, else the only one]
     #[arg(long, value_name = "ID")]
     pub(super) simulation: Option<String>,
     /// Campaign of the test; made where it is missing

@@ -23,9 +23,9 @@ pub(super) fn run(words: &ReplayArguments) -> anyhow::Result<()> {
 async fn play(words: &ReplayArguments) -> anyhow::Result<()> {
     let test = TestFile::open(&words.test)?;
     let remote = Remote::new(&words.url)?;
-    let simulation = simulation(&remote, words.simulation.as_deref()).await?;
-    let campaign = remote.campaign(&words.campaign).await?;
     let record = test.record();
+    let simulation = simulation(&remote, words.simulation.as_deref(), &record.test_id).await?;
+    let campaign = remote.campaign(&words.campaign).await?;
     let filmed: Vec<LiveCamera> = record.cameras.iter().map(LiveCamera::of_record).collect();
     let cameras = repeated(&filmed, words.cameras.map_or(filmed.len(), usize::from))?;
     let new = NewLive {
@@ -113,21 +113,47 @@ fn told_of(live: &Live, cameras: usize, sent_s: f64, late_s: f64, latencies: &La
     text
 }
 
-/// The simulation of this id or name; the newest without one.
-async fn simulation(remote: &Remote, wanted: Option<&str>) -> anyhow::Result<String> {
+/// The simulation of this id or name. Without one: that with which a test of the same name was reviewed last, or the only
+/// one that the service has.
+async fn simulation(remote: &Remote, wanted: Option<&str>, test_name: &str) -> anyhow::Result<String> {
     #[derive(Deserialize)]
     struct Simulation {
         id: String,
         name: String,
     }
     let known: Things<Simulation> = remote.get("simulations?limit=1000").await?;
-    let found = known
-        .items
-        .iter()
-        .find(|s| wanted.is_none_or(|w| s.id == w || s.name == w || s.name.strip_suffix(".vtkhdf") == Some(w)));
-    let Some(found) = found else {
-        let names: Vec<&str> = known.items.iter().map(|s| s.name.as_str()).collect();
-        bail!("found no simulation {}, the service has: {}", wanted.unwrap_or("at all"), names.join(", "));
-    };
-    Ok(found.id.clone())
+    let names = || known.items.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
+    if let Some(wanted) = wanted {
+        let is_it =
+            |s: &&Simulation| s.id == wanted || s.name == wanted || s.name.strip_suffix(".vtkhdf") == Some(wanted);
+        let Some(found) = known.items.iter().find(is_it) else {
+            bail!("found no simulation {wanted}, the service has: {}", names());
+        };
+        return Ok(found.id.clone());
+    }
+    if let Some(id) = reviewed_with(remote, test_name).await? {
+        return Ok(id);
+    }
+    match &known.items[..] {
+        [only] => Ok(only.id.clone()),
+        [] => bail!("the service has no simulation: upload the one that predicted this test"),
+        many => bail!("the service has {} simulations: say with --simulation which: {}", many.len(), names()),
+    }
+}
+
+/// The simulation with which a test of this name was reviewed last.
+async fn reviewed_with(remote: &Remote, test_name: &str) -> anyhow::Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Test {
+        name: String,
+        latest_review_id: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Review {
+        simulation_id: String,
+    }
+    let tests: Things<Test> = remote.get("tests?limit=1000").await?;
+    let of_name = tests.items.into_iter().filter(|t| t.name == test_name);
+    let Some(review_id) = of_name.filter_map(|t| t.latest_review_id).next() else { return Ok(None) };
+    Ok(Some(remote.get::<Review>(&format!("reviews/{review_id}")).await?.simulation_id))
 }

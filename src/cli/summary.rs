@@ -27,6 +27,9 @@ fn headline(review: &Review) -> String {
         format!("{} mm, {} by part", review.tolerance.default_mm, review.tolerance.per_part_mm.len())
     };
     let verdict = match (mismatches, undecided) {
+        (0, _) if !review.is_compared() => {
+            format!("cannot tell: {:.0} % of the best seen part was measured", 100.0 * review.share_compared())
+        }
         (0, 0) => "no mismatch".to_owned(),
         (n, 0) => noun(n, "mismatch", "mismatches"),
         (0, u) => format!("no mismatch, {u} undecided"),

@@ -167,3 +167,28 @@ pub struct Review {
     /// What a reader should know: cameras left out, poses in doubt, parts that nobody sees.
     pub warnings: Vec<String>,
 }
+
+/// A part of which less than this was measured, on average over the film, was hardly compared.
+const LEAST_COMPARED: f64 = 0.3;
+
+impl Review {
+    /// Of the part that was measured best, the share that was measured after frame 0, 0–1, on average over the film. Zero
+    /// when the film ends before anything moves: then nothing of the crash was compared.
+    #[must_use]
+    pub fn share_compared(&self) -> f64 {
+        if self.noise_floor.quiet_frames >= self.frames_reviewed {
+            return 0.0;
+        }
+        let share = |part: &PartSummary| {
+            let later = part.series.coverage.get(1..).unwrap_or_default();
+            later.iter().sum::<f64>() / later.len().max(1) as f64
+        };
+        self.parts.iter().map(share).fold(0.0, f64::max)
+    }
+
+    /// Whether so much was compared that finding nothing means something.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        self.share_compared() >= LEAST_COMPARED
+    }
+}

@@ -1,5 +1,6 @@
 //! Why an answer could not be written.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::vtkhdf::PositionError;
@@ -30,7 +31,7 @@ pub enum ExportError {
         problem: &'static str,
     },
     /// The file system refused.
-    #[error("cannot {action} {}: check that the disk has room and that the folder may be written", path.display())]
+    #[error("cannot {action} {}: check that the name can be that of a folder, that it may be written, and that the disk has room", path.display())]
     File {
         /// What was tried.
         action: &'static str,
@@ -99,6 +100,16 @@ impl ExportError {
     /// True when the caller's choice of folder is at fault, not the machine or the program.
     #[must_use]
     pub fn is_input_error(&self) -> bool {
-        matches!(self, Self::FolderInUse { .. } | Self::NotAFolder { .. } | Self::Ledger { .. })
+        match self {
+            Self::FolderInUse { .. } | Self::NotAFolder { .. } | Self::Ledger { .. } => true,
+            // A folder of this name cannot be: one of its parents is a file, or it is too long.
+            Self::File { source, .. } => {
+                matches!(
+                    source.kind(),
+                    ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+                )
+            }
+            _ => false,
+        }
     }
 }

@@ -18,6 +18,7 @@ mod problem;
 mod receipts;
 mod results;
 mod reviews;
+mod space;
 mod suggestions;
 mod theme;
 mod uploads;

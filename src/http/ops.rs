@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Service;
 use super::extract::{List, PageWords, Words, tagged};
 use super::problem::{Answer, Problem};
+use super::space::check_room;
 use super::wire::Job;
 use crate::telemetry::{names, resident_bytes};
 
@@ -25,10 +26,13 @@ async fn healthz() -> &'static str {
     "alive\n"
 }
 
-/// Ready: the database answers and the service does not end.
+/// Ready: the database answers, the disk takes more, and the service does not end.
 async fn readyz(State(service): State<Service>) -> Response {
     if service.end.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response();
+    }
+    if let Err(problem) = check_room(service.shop.folders.data(), 0) {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", problem.detail)).into_response();
     }
     match service.shop.store.ping().await {
         Ok(()) => "ready\n".into_response(),

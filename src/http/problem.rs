@@ -86,6 +86,11 @@ impl From<StoreError> for Problem {
             StoreError::Missing { .. } => Self::not_found(error.to_string()),
             StoreError::Conflict { .. } => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
             StoreError::Changed { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "changed", error.to_string()),
+            _ if error.is_full() => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "full",
+                "the disk of the service is full: nothing can be noted",
+            ),
             _ => Self::internal(&ServiceError::from(error).told()),
         }
     }

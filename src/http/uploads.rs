@@ -19,6 +19,7 @@ use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use super::Service;
 use super::extract::{List, PageWords, Words, tagged};
 use super::problem::{Answer, Problem};
+use super::space::check_room;
 use super::wire::Upload;
 use crate::blobs::BlobKey;
 use crate::ingest::{FIRST_BYTES, refusal_of_first_bytes};
@@ -73,7 +74,8 @@ pub(super) async fn upload_options(State(service): State<Service>) -> Response {
     params(("Upload-Length" = i64, Header, description = "Bytes in all"), ("Upload-Metadata" = String, Header, description = "As tus has it: `filename BASE64,campaign_id BASE64`")),
     responses((status = 201, body = Upload, description = "Location has the place for the parts, Upload-Offset how much is here already"),
         (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 413, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
+        (status = 413, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 507, body = Problem, content_type = "application/problem+json", description = "The disk of the service cannot take it")))]
 pub(super) async fn begin_upload(State(service): State<Service>, headers: HeaderMap) -> Answer<Response> {
     check_version(&headers)?;
     let new = announced(&service, &headers)?;
@@ -84,6 +86,7 @@ pub(super) async fn begin_upload(State(service): State<Service>, headers: Header
     let path = service.shop.folders.upload(&id);
     let known = lay_out_known(&service, &new, &path).await?;
     if !known {
+        check_room(path.parent().unwrap_or(&path), new.length.unsigned_abs())?;
         File::create(&path).await.map_err(|e| broken("make the file", &e))?;
     }
     let upload = match service.shop.store.add_upload(&id, &new, known).await {
@@ -240,8 +243,15 @@ pub(super) async fn upload_head(State(service): State<Service>, Path(id): Path<S
     responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove_upload(State(service): State<Service>, Path(id): Path<String>) -> Answer<Response> {
     let _turn = Turn::take(&service, &id)?;
-    service.shop.store.remove_upload(&id).await?;
-    let _ = tokio::fs::remove_file(service.shop.folders.upload(&id)).await;
+    let path = service.shop.folders.upload(&id);
+    let mut removed = service.shop.store.remove_upload(&id).await;
+    if removed.as_ref().is_err_and(store::StoreError::is_full) {
+        // Its own bytes are the room that the note needs.
+        let _ = tokio::fs::remove_file(&path).await;
+        removed = service.shop.store.remove_upload(&id).await;
+    }
+    removed?;
+    let _ = tokio::fs::remove_file(&path).await;
     Ok(with_tus(StatusCode::NO_CONTENT.into_response()))
 }
 
@@ -276,7 +286,8 @@ impl Drop for Turn {
     responses((status = 204, description = "Upload-Offset has the new length"), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"), (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 415, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 423, body = Problem, content_type = "application/problem+json"), (status = 460, body = Problem, content_type = "application/problem+json", description = "The checksum does not match; nothing of the part was taken")))]
+        (status = 423, body = Problem, content_type = "application/problem+json"), (status = 507, body = Problem, content_type = "application/problem+json", description = "The disk of the service is full; what was noted is kept"),
+        (status = 460, body = Problem, content_type = "application/problem+json", description = "The checksum does not match; nothing of the part was taken")))]
 pub(super) async fn upload_part(
     State(service): State<Service>,
     Path(id): Path<String>,
@@ -303,9 +314,23 @@ pub(super) async fn upload_part(
         return Err(Problem::new(StatusCode::CONFLICT, "complete", "all of this file is here already"));
     }
     let expected = checksum(&headers)?;
-    let received = receive(&service, &upload, expected, body).await?;
+    let received = match receive(&service, &upload, expected, body).await {
+        Err(problem) if problem.status == StatusCode::INSUFFICIENT_STORAGE => {
+            cut_to_noted(&service, &id).await;
+            return Err(problem);
+        }
+        other => other?,
+    };
     let reply = [(OFFSET, received.to_string())];
     Ok(with_tus((StatusCode::NO_CONTENT, reply).into_response()))
+}
+
+/// Gives back the room of what was written and not noted.
+async fn cut_to_noted(service: &Service, id: &str) {
+    let Ok(upload) = service.shop.store.upload(id).await else { return };
+    if let Ok(file) = OpenOptions::new().write(true).open(service.shop.folders.upload(id)).await {
+        let _ = file.set_len(upload.received.unsigned_abs()).await;
+    }
 }
 
 fn checksum(headers: &HeaderMap) -> Answer<Option<Vec<u8>>> {
@@ -328,6 +353,8 @@ async fn receive(
     let path = service.shop.folders.upload(&upload.id);
     let mut file =
         OpenOptions::new().read(true).write(true).open(&path).await.map_err(|e| broken("open the file", &e))?;
+    let folder = path.parent().unwrap_or(&path);
+    check_room(folder, 0)?;
     // What lies beyond was never noted: the end of a part that was cut off.
     file.set_len(begin).await.map_err(|e| broken("cut the file", &e))?;
     file.seek(SeekFrom::Start(begin)).await.map_err(|e| broken("find the place", &e))?;
@@ -361,6 +388,7 @@ async fn receive(
             file.flush().await.map_err(|e| broken("write the file", &e))?;
             noted = here;
             service.shop.store.upload_grew(&upload.id, here as i64).await?;
+            check_room(folder, 0)?;
         }
     }
     file.flush().await.map_err(|e| broken("write the file", &e))?;

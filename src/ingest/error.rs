@@ -98,16 +98,21 @@ impl IngestError {
     #[must_use]
     pub fn is_input_error(&self) -> bool {
         match self {
-            Self::File { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::NotFound
-                    | io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::IsADirectory
-                    | io::ErrorKind::NotADirectory
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::InvalidData
-                    | io::ErrorKind::UnexpectedEof
-            ),
+            Self::File { source, .. } => {
+                let is_loop = source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+                let is_named = matches!(
+                    source.kind(),
+                    io::ErrorKind::NotFound
+                        | io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::IsADirectory
+                        | io::ErrorKind::NotADirectory
+                        | io::ErrorKind::InvalidFilename
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::InvalidData
+                        | io::ErrorKind::UnexpectedEof
+                );
+                is_loop || is_named
+            }
             Self::Hdf5 { .. }
             | Self::Refused { .. }
             | Self::Picture { .. }

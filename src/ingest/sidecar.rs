@@ -93,7 +93,7 @@ impl Sidecar {
 /// Unreadable or malformed records; a missing one is none.
 pub(crate) fn read_sidecar(path: &Path, root: &Dir) -> Result<Sidecar, IngestError> {
     let json = path.with_extension("json");
-    if json.is_file() {
+    if json.try_exists().map_err(cannot(&json, "look for the side-car"))? {
         let size = std::fs::metadata(&json).map_err(cannot(&json, "open the side-car"))?.len();
         if size > MAX_SIDECAR_BYTES {
             return Err(IngestError::refused(

@@ -133,7 +133,8 @@ fn camera(record: &CameraRecord, alignment: &CameraAlignment) -> Vec<String> {
             "camera {name} has no reference targets: its pose rests on the outline of the undeformed mesh in frame 0"
         )),
         PoseSource::TargetsAndOutline => found.push(format!(
-            "camera {name} has only {} reference targets: its pose rests on them and on the outline of frame 0",
+            "camera {name}: its {} reference targets alone would leave it in doubt where the specimen is (they are few, \
+             far away or in a row): its pose rests on them and on the outline of frame 0",
             record.targets.len()
         )),
         PoseSource::Record => found.push(format!(

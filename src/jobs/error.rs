@@ -50,6 +50,39 @@ pub enum ReviewError {
         /// How often it should be, %.
         least_percent: f64,
     },
+    /// A camera filmed at another time than the others.
+    #[error(
+        "{}: camera '{camera}' filmed from {:.6} to {:.6} s, the other cameras from {:.6} to {:.6} s; expected times that \
+         overlap, counted from one trigger: check its times and their unit, or leave the camera out",
+        test.display(), found_s[0], found_s[1], expected_s[0], expected_s[1]
+    )]
+    CamerasApart {
+        /// The test.
+        test: PathBuf,
+        /// Which.
+        camera: String,
+        /// From when to when it filmed, s.
+        found_s: [f64; 2],
+        /// The same of all others, s.
+        expected_s: [f64; 2],
+    },
+    /// The film shows nothing of the time that was simulated.
+    #[error(
+        "{} was filmed from {:.6} to {:.6} s, {} was simulated from {:.6} to {:.6} s: they share too little; expected the \
+         same time, film time 0 being the contact: check the trigger and the unit of both times (a side-car beside the \
+         simulation tells its unit)",
+        test.display(), film_s[0], film_s[1], simulation.display(), simulated_s[0], simulated_s[1]
+    )]
+    TimesApart {
+        /// The simulation.
+        simulation: PathBuf,
+        /// The test.
+        test: PathBuf,
+        /// From when to when was filmed, s.
+        film_s: [f64; 2],
+        /// From when to when was simulated, s.
+        simulated_s: [f64; 2],
+    },
     /// The study is of another structure.
     #[error(
         "the runs of {} are not of the mesh of {}: found {} nodes and {} elements, expected {} and {} in the same order; \
@@ -103,7 +136,11 @@ impl ReviewError {
                 e.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)
             }
             Self::Session { source, .. } => source.is_input_error(),
-            Self::OtherMesh { .. } | Self::OtherStudy { .. } | Self::Tolerances { .. } => true,
+            Self::OtherMesh { .. }
+            | Self::CamerasApart { .. }
+            | Self::TimesApart { .. }
+            | Self::OtherStudy { .. }
+            | Self::Tolerances { .. } => true,
             Self::Export { source } => match source {
                 ExportError::Positions { source, .. } => {
                     source.downcast_ref::<IngestError>().is_some_and(IngestError::is_input_error)

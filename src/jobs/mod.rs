@@ -28,6 +28,7 @@ mod suggest_error;
 mod suggest_review;
 mod surrogates;
 mod sweep;
+mod times_check;
 mod tolerances;
 pub mod views;
 mod watched;

@@ -15,8 +15,6 @@ use crate::geom::{Camera, PinholeView, rasterise};
 use crate::review::{ReviewSetup, ReviewSource, SessionError, align_camera};
 use crate::vision::{Prominence, Tone, canvas_picture, outline_prominence};
 
-/// Cameras with fewer targets are placed by the outline itself, which then cannot judge the mesh.
-const TARGETS: usize = 3;
 /// How far to both sides of the outline edges are compared, px.
 const REACH_PX: f64 = 14.0;
 /// Every how many pixels of the outline.
@@ -42,7 +40,6 @@ pub(super) fn check_outline(
         .cameras
         .par_iter()
         .enumerate()
-        .filter(|(_, record)| record.targets.len() >= TARGETS)
         .map(|(index, record)| prominence(setup, source, &undeformed, index, record))
         .collect::<Result<_, _>>()
         .map_err(failed)?;

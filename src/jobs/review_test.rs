@@ -12,6 +12,7 @@ use super::error::ReviewError;
 use super::file_source::FileSource;
 use super::outline_check::check_outline;
 use super::review_study::{StudyToHear, hear, runs_heard};
+use super::times_check::check_times;
 use super::tolerances::ToleranceRequest;
 use super::watched::{Stopped, Watch, Watched};
 use crate::domain::{CameraLens, CameraRecord, InputDigest, Mesh, Review, SCHEMA_VERSION, StageTiming, Tolerances};
@@ -173,6 +174,7 @@ fn run(
     watch.begin("open")?;
     let simulation = SimulationFile::open(&request.simulation, &request.simulation_options)?;
     let test = TestFile::open(&request.test)?;
+    check_times(request, simulation.times_s(), &test.record().cameras)?;
     let tolerances = request.tolerances.resolve(simulation.mesh())?;
     let folder = OutputFolder::create(&request.out)?;
     let mut inputs = digests(request)?;

@@ -10,7 +10,7 @@ use super::service_error::ServiceError;
 use super::workshop::Workshop;
 use crate::ingest::TestFile;
 use crate::review::moments;
-use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, SuggestionOrder, Upload};
+use crate::store::{BatchOrder, NewUpload, Page, ReviewFilter, ReviewOrder, ReviewRow, SuggestionOrder, Upload};
 use crate::tasks::run_on_thread;
 
 /// Name of the demo campaign.
@@ -47,6 +47,11 @@ async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result
     let (Some(simulation_id), Some(test_id)) = (simulation.simulation_id, test.test_id) else {
         return Err(ServiceError::Refused { what: "the demo's files became no simulation and test".to_owned() });
     };
+    // Before the review is ordered: it hears them.
+    for file in study_files(&study_folder(folder)) {
+        let kind = if file.extension().is_some_and(|e| e == "json") { "sidecar" } else { "simulation" };
+        bring(shop, &file, kind, campaign_id).await?;
+    }
     let review = ReviewOrder { simulation_id, test_id, tolerance_mm: 5.0, tolerances: Default::default(), study: true };
     let order = BatchOrder {
         idempotency_key: Some(KEY.to_owned()),
@@ -55,10 +60,6 @@ async fn order(shop: &Arc<Workshop>, folder: &Path, campaign_id: &str) -> Result
         reviews: vec![review],
     };
     shop.store.order_reviews(&order).await?;
-    for file in study_files(&study_folder(folder)) {
-        let kind = if file.extension().is_some_and(|e| e == "json") { "sidecar" } else { "simulation" };
-        bring(shop, &file, kind, campaign_id).await?;
-    }
     Ok(())
 }
 
@@ -76,7 +77,8 @@ fn study_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Plays the demo's film in live, once its review is done and the machine has time: one moment after the other.
+/// Plays the demo's film in live, once its review is done and the machine has time: one moment after the other. Where the
+/// program ended while it played, it goes on there.
 ///
 /// # Errors
 /// When the film cannot be read or the live test cannot begin.
@@ -84,10 +86,12 @@ pub async fn play_demo(shop: &Arc<Workshop>, lives: &Lives) -> Result<(), Servic
     let Some(folder) = shop.settings.demo.clone() else { return Ok(()) };
     let campaign = shop.store.campaign_named(DEMO_CAMPAIGN).await?;
     let filter = ReviewFilter { campaign_id: Some(campaign.id.clone()), ..ReviewFilter::default() };
+    let left = shop.store.receiving_lives().await?.into_iter().find(|live| live.campaign_id == campaign.id);
+    let is_left = |review: &ReviewRow| left.as_ref().is_some_and(|live| live.review_id == review.id);
     let mut changes = shop.store.changes();
     let reviews = loop {
         let reviews = shop.store.reviews(&filter, &Page { limit: 1000, cursor: None }).await?;
-        if reviews.iter().all(|r| r.state != "queued" && r.state != "running") {
+        if reviews.iter().all(|r| is_left(r) || (r.state != "queued" && r.state != "running")) {
             break reviews;
         }
         let _ = changes.changed().await;
@@ -107,9 +111,19 @@ pub async fn play_demo(shop: &Arc<Workshop>, lives: &Lives) -> Result<(), Servic
     let film = run_on_thread("open-demo", move || TestFile::open(&path)).await??;
     let record = film.record();
     let cameras: Vec<LiveCamera> = record.cameras.iter().map(LiveCamera::of_record).collect();
-    let name = format!("{}, live {}", record.test_id, campaign.tests);
-    let room = lives.begin(name, campaign.id, simulation_id, cameras, 5.0).await?;
+    let room = match &left {
+        Some(live) => lives.room(&live.id).await?,
+        None => {
+            let name = format!("{}, live {}", record.test_id, campaign.tests);
+            lives.begin(name, campaign.id, simulation_id, cameras, 5.0).await?
+        }
+    };
+    let mut sent = 0;
     for moment in moments(&record.cameras) {
+        sent += moment.frames.len();
+        if sent <= room.status().received {
+            continue;
+        }
         for (camera, frame) in moment.frames {
             let luma = film.read_frame(camera, frame)?.luma;
             let grey: Vec<u8> = luma.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();

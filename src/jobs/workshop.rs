@@ -50,6 +50,12 @@ impl Folders {
         Ok(folders)
     }
 
+    /// The folder that holds all of them.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
@@ -136,12 +142,17 @@ pub(super) fn simulation_options() -> SimulationOptions {
     SimulationOptions::default()
 }
 
-/// A file's name that is safe in a folder of ours: the last part, of letters that every disk takes.
+/// A file's name that is safe in a folder of ours: the last part, of letters that every disk takes; a long one loses its
+/// middle, not its ending.
 #[must_use]
 pub fn safe_name(name: &str) -> String {
+    /// Letters: 240 bytes at the most of those that take two.
+    const LONGEST: usize = 120;
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String =
-        last.chars().map(|c| if c.is_alphanumeric() || "._-+ ()".contains(c) { c } else { '_' }).take(120).collect();
+    let letters: Vec<char> =
+        last.chars().map(|c| if c.is_alphanumeric() || "._-+ ()".contains(c) { c } else { '_' }).collect();
+    let (begin, rest) = letters.split_at(letters.len().min(LONGEST / 2));
+    let clean: String = begin.iter().chain(&rest[rest.len().saturating_sub(LONGEST / 2)..]).collect();
     if clean.trim_matches('.').is_empty() { "file".to_owned() } else { clean }
 }
 
@@ -156,5 +167,7 @@ mod tests {
         {
             assert_eq!(safe_name(name), safe);
         }
+        let long = safe_name(&format!("{}.vtkhdf", "a".repeat(240)));
+        assert!(long.len() == 120 && long.ends_with("a.vtkhdf"), "{long}");
     }
 }

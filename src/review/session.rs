@@ -93,6 +93,8 @@ impl SessionError {
                     | AlignError::TargetsDisagree { .. }
                     | AlignError::OutlineDisagrees { .. }
                     | AlignError::LooksAway { .. }
+                    | AlignError::TargetsOutside { .. }
+                    | AlignError::Behind { .. }
             )
         )
     }

@@ -49,6 +49,9 @@ pub struct TriggerFit {
 pub const LARGEST_OFFSET_S: f64 = 6e-3;
 /// A test may differ from its simulation by this share of the motion without any fault of the clock, 1-sigma.
 const SHARE_OF_MOTION: f64 = 0.12;
+/// How far a recorded trigger is off, s: the scale of a Cauchy distribution, so that one which is off by some ms is found
+/// as well where the film says so.
+const RECORDED_S: f64 = 6e-4;
 /// Error that neighbouring nodes share, mm.
 const COMMON_MM: f64 = 0.1;
 /// Prior of the rate: 1-sigma about 1.
@@ -84,7 +87,8 @@ pub(super) fn fit_trigger(
     let begun_s = first_motion_s(history, steps);
     let by_nodes = |offset: f64, rate: f64| {
         let too_late_s = begun_s.map_or(0.0, |t| (history.times_s[0] - t - offset).max(0.0));
-        total_cost(history, &weighed, offset, rate, measured) + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
+        let recorded = (offset / RECORDED_S).powi(2).ln_1p();
+        total_cost(history, &weighed, offset, rate, measured) + recorded + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
     };
     let alone = Solution::of(&by_nodes);
     let way = way.filter(|w| w.seen.len() >= LEAST_OF_WAY);

@@ -70,6 +70,15 @@ impl StoreError {
         matches!(self, Self::Missing { .. } | Self::Conflict { .. } | Self::Changed { .. })
     }
 
+    /// True when the disk has no room for what the database was to note.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        /// SQLITE_FULL, <https://sqlite.org/rescode.html#full>.
+        const FULL: &str = "13";
+        let Self::Database { source: sqlx::Error::Database(e), .. } = self else { return false };
+        e.code().is_some_and(|code| code == FULL)
+    }
+
     pub(super) fn database(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { doing, source }
     }

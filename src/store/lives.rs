@@ -219,4 +219,25 @@ impl Store {
         writing.commit().await?;
         self.live(id).await
     }
+
+    /// No frame ever came: the live test ends, and its review with it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn abandon_live(&self, id: &str) -> Result<Live, StoreError> {
+        let live = self.live(id).await?;
+        let mut writing = self.write().await?;
+        let ended = sqlx::query("UPDATE lives SET state = 'ended' WHERE id = ?1 AND state = 'receiving'")
+            .bind(id)
+            .execute(&mut *writing.tx)
+            .await
+            .map_err(StoreError::database("end a live test"))?;
+        if ended.rows_affected() == 0 {
+            return Ok(live);
+        }
+        super::reviews::end_review(&mut writing, &live.review_id, "cancelled", Some("no frame came"), None).await?;
+        writing.note("live", id, Some(&live.campaign_id)).await?;
+        writing.commit().await?;
+        self.live(id).await
+    }
 }

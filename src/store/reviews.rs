@@ -387,7 +387,7 @@ pub(super) async fn add_review(
 }
 
 /// Ends a review; returns its campaign.
-async fn end_review(
+pub(super) async fn end_review(
     writing: &mut Writing,
     id: &str,
     state: &str,

@@ -64,6 +64,14 @@ impl PoseEstimate {
             .then(|| (chosen.iter().map(|[x, y]| x * x + y * y).sum::<f64>() / chosen.len() as f64).sqrt())
     }
 
+    /// How well the estimate says where `camera`, which has its pose, shows a point: 1-sigma of a coordinate, px.
+    #[must_use]
+    pub fn sigma_px_at(&self, camera: &Camera, world_mm: [f64; 3]) -> f64 {
+        let point = Sighting { world_mm, pixel: [0.0; 2], across: None, sigma_px: 1.0 };
+        let (_, jacobian) = linearise(camera, &point);
+        (0.5 * (jacobian * self.covariance * jacobian.transpose()).trace()).max(0.0).sqrt()
+    }
+
     /// 1-sigma of (rotation rad, translation mm).
     #[must_use]
     pub fn sigma(&self) -> [f64; 6] {
@@ -213,6 +221,24 @@ mod tests {
         let p = [0.0, 0.0, 100.0];
         let (a, b) = (truth.pinhole_pixel_from_world(p), camera().at(found.pose).pinhole_pixel_from_world(p));
         assert!((a.x - b.x).hypot(a.y - b.y) < 0.3, "{a:?} {b:?}");
+    }
+
+    #[test]
+    fn targets_far_behind_a_point_tell_less_of_where_it_is_shown() {
+        let beside = sightings(&camera());
+        // The same directions, four times as far away.
+        let behind = beside.iter().map(|s| {
+            let centre = [0.0, -1000.0, 100.0];
+            Sighting { world_mm: std::array::from_fn(|i| centre[i] + 4.0 * (s.world_mm[i] - centre[i])), ..*s }
+        });
+        let sigma_px = |seen: &[Sighting]| {
+            let found =
+                refine_pose(&camera(), seen, Some(PosePrior::default())).expect("the prior determines the pose");
+            found.sigma_px_at(&camera().at(found.pose), [0.0, 0.0, 100.0])
+        };
+        let (near, far) = (sigma_px(&beside), sigma_px(&behind.collect::<Vec<_>>()));
+        assert!((near - 0.2 / 6f64.sqrt()).abs() < 0.03, "six targets of 0.2 px around it: {near}");
+        assert!(far > 4.0 * near, "{far} px and {near} px");
     }
 
     #[test]

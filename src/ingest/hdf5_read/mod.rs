@@ -50,6 +50,15 @@ pub(crate) fn open_root(path: &Path) -> Result<Dir, IngestError> {
             "give the path of a file",
         ));
     }
+    if path.to_str().is_none() {
+        return Err(IngestError::refused(
+            path,
+            "file",
+            format_args!("the name {path:?}, which is no UTF-8"),
+            "a name that the HDF5 library can be given",
+            "rename the file",
+        ));
+    }
     std::fs::File::open(path).map_err(cannot(path, "open the file"))?;
     set_up_library();
     let mut builder = hdf5::File::with_options();

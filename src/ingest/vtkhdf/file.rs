@@ -51,6 +51,11 @@ impl Plan {
             blocks.iter().zip(&rules).map(|(block, rules)| one(block, rules)).collect()
         };
         let displacement = find(&[&options.displacement], true, 3)?;
+        for ((block, rules), array) in blocks.iter().zip(&rules).zip(&displacement) {
+            if let Some((name, set)) = array {
+                plan::refuse_lost_steps(block, rules, name, set)?;
+            }
+        }
         let wanted = options.displacement_required || options.displacement != DEFAULT_DISPLACEMENT;
         if wanted && displacement.iter().all(Option::is_none) {
             return Err(no_displacement(&file, &blocks, &options.displacement));
@@ -83,6 +88,11 @@ impl Plan {
     /// Whether any block has a displacement array.
     pub(super) fn has_displacement(&self) -> bool {
         self.displacement.iter().any(Option::is_some)
+    }
+
+    /// Refusal of several states between which nothing says how the structure moves.
+    pub(super) fn no_motion(&self, displacement: &str) -> IngestError {
+        no_displacement(&self.file, &self.blocks, displacement)
     }
 
     /// A refusal that names the simulation file.

@@ -138,7 +138,11 @@ impl SimulationFile {
             add_displacement: false,
             carry: Mutex::new(None),
         };
-        simulation.add_displacement = simulation.plan.has_displacement() && !simulation.points_move()?;
+        let is_still = simulation.times_s.len() > 1 && !simulation.points_move()?;
+        if is_still && !simulation.plan.has_displacement() {
+            return Err(simulation.plan.no_motion(&options.displacement));
+        }
+        simulation.add_displacement = simulation.plan.has_displacement() && (is_still || simulation.times_s.len() == 1);
         Ok(simulation)
     }
 

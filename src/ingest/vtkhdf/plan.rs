@@ -299,3 +299,20 @@ pub(super) fn check_array(
     }
     Ok(())
 }
+
+/// Refuses a block of one state whose array holds the rows of more: its `Steps` were lost.
+///
+/// # Errors
+/// [`IngestError::Refused`] with both numbers of rows.
+pub(super) fn refuse_lost_steps(block: &Block, rules: &[OffsetRule], name: &str, set: &Set) -> Result<(), IngestError> {
+    let state = block.state(0, rules)?;
+    let start = block.point_row(name, 0, &state);
+    if block.steps.is_some() || set.rows() < sum(block, start, 2 * state.node_count.max(1))? {
+        return Ok(());
+    }
+    Err(set.refuse(
+        format_args!("{} rows", set.rows()),
+        format_args!("{} rows: without a group Steps there is one state", state.node_count),
+        "write the group Steps with the time of each state",
+    ))
+}

@@ -27,8 +27,11 @@ pub fn headline(review: &Review) -> String {
     let doubt = if unclear == 0 { String::new() } else { format!(" At {} the film cannot tell.", places(unclear)) };
     let Some(first) = mismatches.iter().min_by(|a, b| a.onset_s.total_cmp(&b.onset_s)) else {
         let tolerance = trimmed(review.tolerance.default_mm);
-        if review.parts.iter().all(|p| p.peak_mm.is_none()) {
-            return format!("Nothing was measured: no part was seen well enough to compare.{doubt}");
+        if !review.is_compared() {
+            return format!(
+                "The film cannot tell: of the part that it shows best {:.0} % was measured after the first picture.{doubt}",
+                100.0 * review.share_compared()
+            );
         }
         return format!(
             "No mismatch: nowhere does the measured deviation exceed the tolerance ({tolerance} mm by default) with the \
@@ -59,6 +62,7 @@ pub(super) fn page(review: &Review, figures: &[Figure<'_>]) -> String {
     let mismatch = review.flags.iter().any(|f| f.verdict == Verdict::Mismatch);
     let tone = match (mismatch, review.flags.is_empty()) {
         (true, _) => "bad",
+        (false, _) if !review.is_compared() => "unclear",
         (false, true) => "good",
         (false, false) => "unclear",
     };
