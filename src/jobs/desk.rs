@@ -23,7 +23,7 @@ use crate::domain::{CameraAlignment, Pose};
 use crate::geom::{Camera, PinholeView, Skin};
 use crate::ingest::{SimulationFile, SimulationStates, TestFile};
 use crate::tasks::run_on_thread;
-use crate::vision::{Appearance, Tone, canvas_picture, predict};
+use crate::vision::{Appearance, Tone, canvas_picture, predict, shown_to_people};
 
 /// Reviews whose files stay open.
 const OPEN_DESKS: usize = 4;
@@ -327,7 +327,7 @@ impl Predicting {
             }
         };
         let positions = states.positions_mm(simulation_time_s)?;
-        Ok(predict(view, &self.skin, &positions, look).picture)
+        Ok(shown_to_people(view, &self.skin, &predict(view, &self.skin, &positions, look), look))
     }
 }
 

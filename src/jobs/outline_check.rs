@@ -4,7 +4,8 @@
 //! edge is says little: a light part on a light floor shows less of it than a painted surface shows everywhere. So the
 //! edge on the outline is ranked among those beside it, on the side that is less restless: by chance it is the stronger one
 //! every second time. In 97 films it is in 70 % and more for the right mesh, in 200 pairs with meshes of other structures
-//! in 61 % at most.
+//! in 61 % at most; in 54 films without targets, where the outline itself places the cameras, in 67 % and more against 65 %
+//! at most.
 
 use rayon::prelude::*;
 
