@@ -136,13 +136,23 @@ pub(super) fn simulation_options() -> SimulationOptions {
     SimulationOptions::default()
 }
 
-/// A file's name that is safe in a folder of ours: the last part, of letters that every disk takes.
+/// Longest name of a file, letters.
+const LONGEST_NAME: usize = 120;
+
+/// A file's name that is safe in a folder of ours: the last part, of letters that every disk takes. One that is too long
+/// keeps its ending, which says what it is.
 #[must_use]
 pub fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String =
-        last.chars().map(|c| if c.is_alphanumeric() || "._-+ ()".contains(c) { c } else { '_' }).take(120).collect();
-    if clean.trim_matches('.').is_empty() { "file".to_owned() } else { clean }
+    let clean: Vec<char> =
+        last.chars().map(|c| if c.is_alphanumeric() || "._-+ ()".contains(c) { c } else { '_' }).collect();
+    if clean.iter().all(|c| *c == '.') {
+        return "file".to_owned();
+    }
+    let ending = clean.iter().rposition(|c| *c == '.').map_or(0, |dot| clean.len() - dot);
+    let cut = if ending < LONGEST_NAME { ending } else { 0 };
+    let kept = LONGEST_NAME.min(clean.len()) - cut.min(clean.len());
+    clean[..kept].iter().chain(&clean[clean.len() - cut..]).collect()
 }
 
 #[cfg(test)]
@@ -156,5 +166,13 @@ mod tests {
         {
             assert_eq!(safe_name(name), safe);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_keeps_its_ending() {
+        let long = safe_name(&format!("{}.vtkhdf", "a".repeat(200)));
+        assert!(long.chars().count() == LONGEST_NAME && long.ends_with("aa.vtkhdf"), "{long}");
+        assert_eq!(safe_name(&"b".repeat(130)), "b".repeat(LONGEST_NAME));
+        assert_eq!(safe_name(&format!("c.{}", "d".repeat(130))).chars().count(), LONGEST_NAME);
     }
 }
