@@ -6,6 +6,8 @@ const ON_THE_PAGE: readonly [RegExp, string][] = [
   [/leave it out with --no-study/g, "leave out “Use the study”"],
   [/say --partial-mesh/g, "review it from the command line with --partial-mesh"],
   [/name one of those that are there with --displacement/g, "write it under the usual name, or review from the command line with --displacement NAME"],
+  [/, or name a CSV table with --parameters/g, ""],
+  [/see `crumple suggest --help` and the README/g, "see README.md, Suggestions"],
   [/; \/api\/docs lists what there is/g, ""],
 ];
 

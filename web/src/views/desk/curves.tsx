@@ -13,6 +13,8 @@ import { dark } from "../../state/settings";
 const LOWEST = 46;
 const HIGHEST = 320;
 const SCROLLED = 104;
+/** Lower ones leave the numbers of their time axis to the last one, px. */
+const LOW = 72;
 /** How much higher the chosen one is. */
 const CHOSEN = 1.6;
 /** What a curve needs beside its plot, px. */
@@ -49,9 +51,10 @@ export function Curves({ here }: { here: Desk }) {
         </span>
       </div>
       {here.blind.value ? <p class="empty">Hidden until you have said what you see.</p> : (
-        <div ref={host} class="scroll">{room === 0 ? null : shown.map((part) => (
-          <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} height={Math.round(part.id === route.part.value ? CHOSEN * height : height)} />
-        ))}</div>
+        <div ref={host} class="scroll">{room === 0 ? null : shown.map((part, at) => {
+          const own = Math.round(part.id === route.part.value ? CHOSEN * height : height);
+          return <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} height={own} times={own >= LOW || at === shown.length - 1} />;
+        })}</div>
       )}
     </>
   );
@@ -73,7 +76,7 @@ function columnsOf(part: PartResult): uPlot.AlignedData {
   return [part.series.map((point) => point.time_s * 1000), spread(1), spread(-1), of((point) => point.p50_mm), of((point) => point.p95_mm), part.series.map(() => part.tolerance_mm)];
 }
 
-function optionsOf(part: PartResult, width: number, height: number): uPlot.Options {
+function optionsOf(part: PartResult, width: number, height: number, times: boolean): uPlot.Options {
   const [ink, line] = [css("--muted"), css("--line")];
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "10.5px Inter, sans-serif", gap: 3 };
   // The last tick names the unit.
@@ -82,7 +85,7 @@ function optionsOf(part: PartResult, width: number, height: number): uPlot.Optio
     width, height, legend: { show: false }, padding: [6, 16, 0, 0],
     cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(high, part.tolerance_mm) * 1.06] } },
-    axes: [{ ...axis, size: 20, values: named("ms") }, { ...axis, size: 42, space: 26, values: named("mm") }],
+    axes: [times ? { ...axis, size: 20, values: named("ms") } : { ...axis, size: 6, values: (_plot, ticks) => ticks.map(() => "") }, { ...axis, size: 42, space: 26, values: named("mm") }],
     series: [
       {},
       { points: { show: false }, width: 0 },
@@ -101,7 +104,7 @@ function sharesOf({ observed, coverage }: PartResult["series"][number]): string 
   return observed === null || observed === undefined ? known : `${fixed(100 * observed, 0)} % seen, ${known}`;
 }
 
-function Curve({ here, part, chosen, height }: { here: Desk; part: PartResult; chosen: boolean; height: number }) {
+function Curve({ here, part, chosen, height, times }: { here: Desk; part: PartResult; chosen: boolean; height: number; times: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const now = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -115,7 +118,7 @@ function Curve({ here, part, chosen, height }: { here: Desk; part: PartResult; c
   };
   const theme = dark.value;
   useEffect(() => {
-    const made = new uPlot(optionsOf(part, host.current!.clientWidth, height), columnsOf(part), host.current!);
+    const made = new uPlot(optionsOf(part, host.current!.clientWidth, height, times), columnsOf(part), host.current!);
     plot.current = made;
     place();
     const sizes = new ResizeObserver(() => {
@@ -129,7 +132,7 @@ function Curve({ here, part, chosen, height }: { here: Desk; part: PartResult; c
       made.destroy();
       plot.current = null;
     };
-  }, [part, theme]);
+  }, [part, theme, times]);
   useEffect(() => {
     const made = plot.current;
     if (made && made.height !== height) made.setSize({ width: made.width, height });
