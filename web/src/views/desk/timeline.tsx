@@ -1,5 +1,5 @@
 /** The time line: play controls, onsets, and a lane a part with its flags; dragging it scrubs. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { colourOf } from "../../lib/colour";
 import type { Flag, PartResult } from "../../lib/contract";
 import { lastTime } from "../../lib/flagtime";
@@ -146,7 +146,8 @@ function Lane({ here, part, x, y, width }: { here: Desk; part: PartResult; x: (t
 function FlagMark({ here, flag, x, y, nth, same }: { here: Desk; flag: Flag; x: (time_s: number) => number; y: number; nth: number; same: Flag[] }) {
   const chosen = flag.number === route.flag.value;
   const ink = chosen ? "var(--accent)" : flag.verdict.state === "dismissed" ? "var(--line-strong)" : "var(--alarm)";
-  const last_s = Math.max(flag.peak_s, lastTime(flag, here.cameras.value, route.moments_s.value) ?? flag.peak_s);
+  const [cameras, times_s] = [here.cameras.value, route.moments_s.value];
+  const last_s = useMemo(() => Math.max(flag.peak_s, lastTime(flag, cameras, times_s) ?? flag.peak_s), [flag, cameras, times_s]);
   const [from, peak, to] = [x(flag.onset_s), x(flag.peak_s), x(last_s)];
   // Flags that begin together stand side by side.
   const before = same.slice(0, nth).filter((each) => Math.abs(x(each.onset_s) - from) < 12).length;
