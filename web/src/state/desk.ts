@@ -4,7 +4,7 @@ import { MeshModel, RimLines, type Rim } from "../gl/meshmodel";
 import * as api from "../lib/api";
 import { stands, type CanvasCamera, type FirstLook, type Flag, type Live, type Result, type Review, type Simulation, type Test, type VerdictSaid } from "../lib/contract";
 import { nodeParts, readMesh, readState, rimsByNumber, tellsSeen } from "../lib/meshfile";
-import { PictureStore } from "../lib/pictures";
+import { nearestFirst, PictureStore } from "../lib/pictures";
 import { onEvent, onReconnect } from "./events";
 import * as overlay from "./overlay";
 import * as route from "./route";
@@ -482,16 +482,6 @@ export class Desk {
     this.model.peek()?.dispose();
     this.rim_lines.dispose();
   }
-}
-
-/** All moments, those in the direction of travel before those behind. */
-export function nearestFirst(now: number, count: number, direction: number): number[] {
-  const order = Array.from({ length: count }, (_, moment) => moment);
-  const far = (moment: number) => {
-    const away = (moment - now) * direction;
-    return away >= 0 ? away : 2.5 * -away;
-  };
-  return order.sort((a, b) => far(a) - far(b));
 }
 
 export function messageOf(cause: unknown): string {
