@@ -149,7 +149,10 @@ async fn views(served: &Served, id: &str, result: &Value, moments: usize) {
     assert_eq!((status, n, m, e, number(3)), (200, 546, 1000, 500, 0));
     assert_eq!(mesh.len(), 16 + 12 * n + 12 * m + 4 * m + 8 * e);
     let (_, state) = served.bytes(&format!("reviews/{id}/states/{}", moments - 1)).await;
-    assert_eq!(state.len(), 4 * 8 * n);
+    assert_eq!(state.len(), 4 * 8 * n + n);
+    let cameras = result["cameras"].as_array().map_or(0, Vec::len);
+    let observed = &state[4 * 8 * n..];
+    assert!(observed.iter().any(|by| *by > 0) && observed.iter().all(|by| usize::from(*by) <= cameras), "{observed:?}");
     let deviation = |node: usize| {
         let at = |i: usize| {
             let begin = 4 * (3 * n + 3 * node + i);

@@ -65,8 +65,10 @@ pub(super) struct PartMoment {
     p50_mm: Option<f64>,
     p95_mm: Option<f64>,
     sigma_mm: Option<f64>,
-    /// Share of the visible nodes that were measured.
+    /// Share of the visible nodes of which the deviation is known.
     coverage: f64,
+    /// Share of the visible nodes that a camera measured; null in reviews of earlier versions.
+    observed: Option<f64>,
 }
 
 /// Simulation time minus film time.
@@ -138,6 +140,7 @@ fn result_of(view: ResultView, flags: Vec<Flag>) -> ReviewResult {
                         p95_mm: m.p95_mm,
                         sigma_mm: m.sigma_mm,
                         coverage: m.coverage,
+                        observed: m.observed,
                     })
                     .collect(),
             })
@@ -246,8 +249,8 @@ fn moment_of(text: &str) -> Answer<usize> {
     text.parse().map_err(|_| Problem::not_found(format!("found moment {text:?}, expected an index in times_s")))
 }
 
-/// One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not measured), sigma\[N\] (mm), plastic
-/// strain\[N\].
+/// One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not known), sigma\[N\] (mm), plastic
+/// strain\[N\]; then u8: how many cameras measured the node\[N\], which reviews of earlier versions lack.
 #[utoipa::path(get, path = "/reviews/{id}/states/{moment}", tag = "results",
     params(("id" = String, Path, description = "The review"), ("moment" = usize, Path, description = "Index in times_s")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem, content_type = "application/problem+json")))]

@@ -6,7 +6,9 @@
 //!   triangles\[3M\], u32 element of each triangle\[M\], i32 part of each element\[E\], u32 id of each element\[E\] (what a
 //!   flag's `element_ids` say).
 //! * `views/state-00000.bin`, one a moment: f32 simulated\[3N\] in mm, f32 deviation\[3N\] in mm (NaN: not measured),
-//!   f32 sigma\[N\] in mm, f32 plastic strain\[N\] (mean of the elements around a node, NaN: the file has none).
+//!   f32 sigma\[N\] in mm, f32 plastic strain\[N\] (mean of the elements around a node, NaN: the file has none), u8 how many
+//!   cameras measured the node\[N\] (0 with a deviation: it follows from a study or from the surroundings). Views of earlier
+//!   versions end before these bytes.
 //! * `views/flags-00000.bin`, one a moment: u16 number of the flag of each element, 0 for none.
 //! * `views/result.json`: [`ResultView`].
 
@@ -104,8 +106,11 @@ pub struct PartMoment {
     pub p95_mm: Option<f64>,
     /// Doubt about the 95th percentile, mm.
     pub sigma_mm: Option<f64>,
-    /// Share of the visible nodes that were measured.
+    /// Share of the visible nodes of which the deviation is known.
     pub coverage: f64,
+    /// Share of the visible nodes that a camera measured; `None` in results of earlier versions.
+    #[serde(default)]
+    pub observed: Option<f64>,
 }
 
 /// When the trigger fired, in the simulation's time.
@@ -227,7 +232,8 @@ pub(super) fn write_state(path: &Path, findings: &Findings<'_>, moment: usize) -
         put_f32(out, simulated.into_iter().flatten())?;
         put_f32(out, field.deviation_mm.iter().flatten().copied())?;
         put_f32(out, field.sigma_mm.iter().copied())?;
-        put_f32(out, strain)
+        put_f32(out, strain)?;
+        out.write_all(&field.observed)
     })
 }
 
@@ -319,6 +325,7 @@ fn part_view(part: &PartSummary) -> PartView {
             p95_mm: s.p95_mm[i],
             sigma_mm: s.sigma_mm[i],
             coverage: s.coverage[i],
+            observed: s.observed.get(i).copied(),
         })
         .collect();
     PartView {

@@ -84,6 +84,22 @@ test("a campaign is made where there is none, and the board shows it", async () 
   await shot("1-board-empty");
 });
 
+test("a campaign whose name is taken is refused where it was asked for, and gets another name there", async () => {
+  const name = await page.locator("h1, select.title option:checked").first().textContent();
+  await page.click("text=New …");
+  await page.fill("dialog[open] input[name=name]", name);
+  await page.keyboard.press("Enter");
+  const said = page.locator("dialog[open] [role=alert]");
+  await said.waitFor();
+  assert.match(await said.textContent(), /already/);
+  assert.deepEqual(await complaintsOf(page), [], "axe has nothing to say of the dialog");
+  await shot("1-name-taken");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  // The browser writes the refusal down by itself.
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of 409/.test(text)));
+});
+
 test("an upload that is paused, and one whose line breaks, go on where they stopped", async () => {
   await page.click("nav >> text=Upload");
   await page.waitForSelector("#files:enabled", { state: "attached" });
@@ -113,6 +129,28 @@ test("an upload that is paused, and one whose line breaks, go on where they stop
   for (let at = complaints.length - 1; at >= 0; at--) if (/ERR_INTERNET_DISCONNECTED|ERR_FAILED|ERR_NETWORK/.test(complaints[at])) complaints.splice(at, 1);
 });
 
+test("a page that is closed while it sends asks first, and names what is half sent when it is opened again", async () => {
+  await page.route("**/api/v1/uploads/*", async (route) => {
+    if (route.request().method() === "PATCH" && route.request().headers()["upload-offset"] !== "0") return;
+    await route.continue().catch(() => {});
+  });
+  // It begins like a film: what is none is refused with its first piece.
+  const film = Buffer.concat([readFileSync(join(EXAMPLE, "test.h5")), Buffer.from("another file")]);
+  await page.setInputFiles("#files", { name: `${"half ".repeat(21)}sent.h5`, mimeType: "application/octet-stream", buffer: film });
+  await until("the first piece", async () => /4\.0 MiB of/.test(await page.locator("tr[data-state=sending]").innerText()));
+  const asked = new Promise((done) => page.once("dialog", (dialog) => { done(dialog.type()); void dialog.accept(); }));
+  await page.reload();
+  assert.equal(await asked, "beforeunload");
+  await page.unroute("**/api/v1/uploads/*");
+  await page.waitForSelector("tr[data-half-sent]");
+  assert.match(await page.locator("tr[data-half-sent]").innerText(), /4\.0 MiB of \d\.\d MiB are there/);
+  const cut = await page.evaluate(() => document.querySelector(".two > section").scrollWidth <= document.querySelector(".two > section").clientWidth);
+  assert.ok(cut, "a long name stays in its table");
+  await shot("2-half-sent");
+  await page.click("tr[data-half-sent] .icon-button");
+  await page.waitForSelector("tr[data-half-sent]", { state: "detached" });
+});
+
 test("both shipped files and the side-car are sent and accepted, what is there already is not sent again, and what is no HDF5 file is refused with the reason", async () => {
   const parts = [];
   page.on("request", (request) => { if (request.method() === "PATCH") parts.push(request.url()); });
@@ -129,12 +167,26 @@ test("both shipped files and the side-car are sent and accepted, what is there a
   if (wanted >= 0) complaints.splice(wanted, 1);
 });
 
+test("the pairs are seen before they are ordered, and a test that no simulation's name fits waits for a choice", async () => {
+  await page.selectOption("section[aria-label=Review] > form > label select", "");
+  await page.waitForSelector("[data-pair=none] >> text=no name fits: choose");
+  assert.equal(await page.locator("section[aria-label=Review] button[type=submit]").isDisabled(), true);
+  await shot("2-pairs");
+  await page.selectOption("[data-pair=none] select", { index: 1 });
+  await page.waitForSelector("[data-pair=chosen]");
+});
+
 test("a review of the pair is started, its progress seen, and it finishes", async () => {
   await page.click("section[aria-label=Review] button[type=submit]");
   await page.waitForURL(/\/reviews\//);
   review = page.url().match(/reviews\/([^?/]+)/)[1];
   await page.waitForTimeout(1500);
   await shot("3-progress");
+  const other = await context.newPage();
+  await other.goto(`${service.url}/upload`);
+  await other.waitForSelector(".pick label");
+  assert.match(await other.locator(".pick label").first().innerText(), /under review/);
+  await other.close();
   await page.waitForSelector("canvas.stage", { timeout: REVIEW_MS });
   const said = await api(`/reviews/${review}`);
   assert.equal(said.state, "finished");
@@ -151,6 +203,9 @@ test("the desk shows film and mesh, and how soon the first picture comes is note
   assert.ok(figures.first_picture_ms < 5000, `first picture after ${figures.first_picture_ms} ms`);
   await page.waitForTimeout(800);
   await shot("4-desk-dark");
+  // What no camera saw is told from what one measured, and so are the two shares.
+  await page.waitForSelector(".space .legend >> text=estimated, not seen");
+  assert.match(await page.locator(".curve header").first().innerText(), /\d+ % seen, \d+ % known/);
 });
 
 test("scrubbing shows each frame exactly, and time and flag are in the address", async () => {
@@ -214,6 +269,8 @@ test("each way to compare changes the picture", async () => {
     await page.waitForTimeout(500);
     seen.set((await coloursIn("[data-camera]")).sum, name);
     await shot(`5-compare-${name}`);
+    const covers = ["onion", "wipe", "blink"].includes(name);
+    assert.equal(await page.locator(".films .bar label:has-text('Deviation') input").isChecked(), !covers, `colours over what is compared: ${name}`);
   }
   assert.ok(seen.size >= 5, `only ${[...seen.values()]} differ`);
   await page.keyboard.press("f");
@@ -250,18 +307,31 @@ test("a flag is confirmed, the next dismissed with a reason and then relabelled,
   const verdict = async (number) => (await api(`/flags?review_id=${review}`)).items.find((flag) => flag.number === number).verdict;
   const first = Number(query().get("flag"));
   await page.keyboard.press("c");
+  await page.fill(".verdict input[name=author]", "A. Tester");
+  await page.keyboard.press("Enter");
   await page.waitForSelector(".verdict .tag.good");
-  assert.equal((await verdict(first)).state, "confirmed");
+  assert.deepEqual([(await verdict(first)).state, (await verdict(first)).author], ["confirmed", "A. Tester"]);
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("x");
+  await page.waitForSelector(".verdict form select:focus");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator(".verdict button[type=submit]").isDisabled(), true, "no reason is chosen for anybody");
   await page.selectOption(".verdict select[name=choice]", "covered by another body");
   await page.fill(".verdict textarea", "the wall stands before it");
-  await page.fill(".verdict input[name=author]", "A. Tester");
+  await page.locator("[data-flags] [data-number]").first().click();
+  await page.waitForSelector(".verdict form", { state: "detached" });
+  await page.locator("[data-flags] [data-number]").nth(1).click();
+  assert.equal(await page.inputValue(".verdict textarea"), "the wall stands before it", "what was begun is not lost");
+  assert.equal(await page.locator(".verdict input[name=author]").count(), 0, "the name is asked for once");
   await page.click(".verdict button[type=submit]");
   await page.waitForSelector(".verdict form", { state: "detached" });
   const second = Number(await until("the second flag in the address", () => (Number(query().get("flag")) !== first ? query().get("flag") : null)));
   const dismissed = await verdict(second);
   assert.deepEqual([dismissed.state, dismissed.reason, dismissed.comment, dismissed.author], ["dismissed", "covered by another body", "the wall stands before it", "A. Tester"]);
+  await shot("7-dismissed");
+  await page.keyboard.press("u");
+  await page.waitForSelector(".verdict .earlier >> text=covered by another body");
+  await shot("7-opened-again");
   await page.keyboard.press("r");
   await page.selectOption(".verdict select[name=choice]", "contact missed");
   await page.click(".verdict button[type=submit]");
@@ -314,6 +384,33 @@ test("the board counts what was judged, and events arrive", async () => {
   await shot("11-jobs");
 });
 
+test("a dismissed flag neither leads nor counts on the board", async () => {
+  const flags = (await api(`/flags?review_id=${review}`)).items.sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm);
+  const say = async (flag, said) => {
+    const reply = await fetch(`${service.url}/api/v1/flags/${flag.id}/verdict`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ blind: false, ...said }) });
+    assert.equal(reply.status, 200, await reply.text());
+  };
+  const before = flags.map((flag) => flag.verdict);
+  await page.click("nav >> text=Campaigns");
+  await say(flags[0], { state: "dismissed", reason: "other" });
+  await page.waitForSelector("td >> text=1 dismissed");
+  assert.equal(await page.locator(".first-flag .mark").first().innerText(), String(flags[1].number), "the next one leads");
+  for (const flag of flags.slice(1)) await say(flag, { state: "dismissed", reason: "other" });
+  await page.waitForSelector("td >> text=none that stands");
+  const figure = (name) => page.locator(`.figures div:has-text("${name}") dd`).innerText();
+  assert.deepEqual([await figure("With flags"), await figure("Largest deviation")], ["0", "–"]);
+  await shot("10-board-dismissed");
+  for (const [at, flag] of flags.entries()) {
+    const { state, reason, label } = before[at];
+    await say(flag, { state, ...(reason ? { reason } : {}), ...(label ? { label } : {}) });
+  }
+});
+
+test("an address that cannot be read is no place rather than a blank page", async () => {
+  await page.evaluate(() => { history.pushState(null, "", "/reviews/%E0%A4%A"); dispatchEvent(new PopStateEvent("popstate")); });
+  await page.waitForSelector("h1 >> text=There is nothing at this address");
+});
+
 test("when the service is killed the page says so, and goes on by itself when it is back", async (context_of_test) => {
   if (!service.restart) return context_of_test.skip("the service is not ours to kill");
   await page.click("nav >> text=Campaigns");
@@ -335,12 +432,22 @@ test("light, narrow and small pages hold together, and the sheet of keys opens",
   await page.waitForSelector("[data-camera]");
   await page.keyboard.press("t");
   await until("the light theme", async () => (await page.evaluate(() => document.documentElement.dataset.theme)) === "light");
-  for (const [width, height] of [[1920, 1080], [1440, 900], [1100, 760], [700, 900]]) {
+  for (const [width, height] of [[1920, 1080], [1440, 900], [1280, 720], [1100, 760], [700, 900]]) {
     await page.setViewportSize({ width, height });
     await page.waitForTimeout(900);
     await shot(`12-light-${width}`);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
     assert.equal(wide, false, `the page is wider than ${width} px`);
+    if (width === 1440) continue;
+    const mesh = page.locator(".space .area");
+    assert.equal(await mesh.isVisible(), width > 1180);
+    if (width > 1180) continue;
+    await page.click("[data-mesh-for-curves]");
+    await mesh.scrollIntoViewIfNeeded();
+    await until("the mesh in place of the curves", async () => (await coloursIn(".space .area")).colours > 100);
+    await shot(`12-light-${width}-mesh`);
+    await page.click("[data-mesh-for-curves]");
+    await page.evaluate(() => { document.querySelector(".desk").scrollTop = 0; });
   }
   // A small page is scrolled; what is drawn then must stay where its area is.
   await page.evaluate(() => { document.querySelector(".desk").scrollTop = 150; });
@@ -403,9 +510,10 @@ test("a flag is found, compared and judged by keys alone", async () => {
   const number = Number(await until("a flag in the address", () => query().get("flag")));
   await page.keyboard.press("u");
   await until("an open flag", async () => (await verdict(number)).state === "open");
-  for (const key of ["b", "f", "PageUp", "PageDown", "1", "a", "a", "+", "0", "q"]) await page.keyboard.press(key);
+  for (const key of ["b", "f", "PageUp", "PageDown", "1", "a", "a", "+", "0", "q", "v", "<", ">"]) await page.keyboard.press(key);
   await page.keyboard.press("x");
   await page.waitForSelector(".verdict form select:focus");
+  await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Tab");
   await page.keyboard.type("seen by keys");
   await page.keyboard.press("Control+Enter");

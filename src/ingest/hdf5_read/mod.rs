@@ -233,7 +233,7 @@ impl Dir {
             &self.place,
             found,
             format_args!("{what} named {name}"),
-            "write the file as docs/formats.md says",
+            "write the file as README.md, Your own data, says",
         )
     }
 

@@ -134,7 +134,7 @@ impl Set {
             return Ok(());
         }
         let wanted = if columns == 1 { "[N] numbers".to_owned() } else { format!("[N, {columns}] numbers") };
-        Err(self.refuse(self.describe(), wanted, "write the dataset as docs/formats.md says"))
+        Err(self.refuse(self.describe(), wanted, "write the dataset as README.md, Your own data, says"))
     }
 
     /// Refuses a dataset that is not a list of whole numbers, `columns` a row.
@@ -146,7 +146,7 @@ impl Set {
         if matches!(self.kind, Kind::Integer { .. }) {
             return Ok(());
         }
-        Err(self.refuse(self.describe(), "whole numbers", "write the dataset as docs/formats.md says"))
+        Err(self.refuse(self.describe(), "whole numbers", "write the dataset as README.md, Your own data, says"))
     }
 
     /// Refuses a window that does not lie in the dataset.
@@ -264,7 +264,7 @@ impl Set {
             return Err(self.refuse(
                 self.describe(),
                 format_args!("at most {} numbers", limits::MAX_LIST),
-                "write the dataset as docs/formats.md says",
+                "write the dataset as README.md, Your own data, says",
             ));
         }
         self.read_rows::<f64>(0, self.rows())

@@ -182,7 +182,8 @@ fn units_of(root: &Dir) -> Result<Units, IngestError> {
 /// The numbers of dataset `name`, which must have `shape`.
 fn fixed<const N: usize>(dir: &Dir, name: &str, shape: &[usize]) -> Result<Option<[f64; N]>, IngestError> {
     let Some(set) = dir.set(name)? else { return Ok(None) };
-    let wrong = || set.refuse(set.describe(), format_args!("{shape:?} float64"), "write it as docs/formats.md says");
+    let wrong =
+        || set.refuse(set.describe(), format_args!("{shape:?} float64"), "write it as README.md, Your own data, says");
     if set.shape() != shape {
         return Err(wrong());
     }

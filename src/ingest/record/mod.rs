@@ -63,7 +63,7 @@ impl TestFile {
                     "/, attribute format",
                     other.map_or_else(|| "nothing".to_owned(), |f| format!("{f:?}")),
                     format_args!("{FORMAT:?} (or a NeXus file with an NXentry)"),
-                    "give a test record as docs/formats.md describes it",
+                    "give a test record: see README.md, Your own data",
                 ));
             }
         };

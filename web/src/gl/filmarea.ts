@@ -167,6 +167,11 @@ export class FilmArea implements StageArea {
     this.camera.projectionMatrixInverse.copy(this.camera.projectionMatrix).invert();
   }
 
+  /** Where the (first) pane has the mesh: 1 as filmed, 0 as simulated. */
+  get as_filmed(): number {
+    return this.asFilmed(this.overlay(), this.overlay().comparison === "beside" ? "film" : "both");
+  }
+
   /** The film is overlaid where the film has the nodes; the predicted picture where the simulation has them. */
   private asFilmed(overlay: Overlay, layer: "film" | "predicted" | "both"): number {
     if (layer === "predicted" || overlay.comparison === "predicted") return 0;

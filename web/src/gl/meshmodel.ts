@@ -1,6 +1,6 @@
 /**
  * The mesh on the graphics card: the topology once, and as many moments as the budget allows in slots that are used
- * again. Everything that is drawn of the mesh reads the same four node attributes.
+ * again. Everything that is drawn of the mesh reads the same five node attributes.
  */
 import {
   BufferAttribute, BufferGeometry, DataTexture, DoubleSide, DynamicDrawUsage, GLSL3, InstancedBufferAttribute,
@@ -15,11 +15,11 @@ import {
 
 /** GPU memory for node attributes of moments. */
 const SLOT_BUDGET_BYTES = 512 * 2 ** 20;
-const BYTES_PER_NODE = 32;
+const BYTES_PER_NODE = 36;
 /** Above this the edges of single elements are finer than a pixel. */
 export const MOST_ELEMENTS_WITH_EDGES = 250_000;
 
-const ATTRIBUTES = [["simulated", "simulated_mm", 3], ["deviation", "deviation_mm", 3], ["sigma", "sigma_mm", 1], ["plastic", "plastic_strain", 1]] as const;
+const ATTRIBUTES = [["simulated", "simulated_mm", 3], ["deviation", "deviation_mm", 3], ["sigma", "sigma_mm", 1], ["plastic", "plastic_strain", 1], ["seen", "seen", 1]] as const;
 
 export const QUANTITIES = ["deviation", "deviation_x", "deviation_y", "deviation_z", "sigma", "plastic"] as const;
 export type Quantity = (typeof QUANTITIES)[number];
@@ -106,8 +106,8 @@ export class MeshModel {
   state(moment: number): MeshState | null {
     const slot = this.slots.find((each) => each.moment === moment);
     if (!slot) return null;
-    const [simulated_mm, deviation_mm, sigma_mm, plastic_strain] = slot.attributes.map((each) => each.array as Float32Array<ArrayBuffer>);
-    return { simulated_mm: simulated_mm!, deviation_mm: deviation_mm!, sigma_mm: sigma_mm!, plastic_strain: plastic_strain! };
+    const [simulated_mm, deviation_mm, sigma_mm, plastic_strain, seen] = slot.attributes.map((each) => each.array as Float32Array<ArrayBuffer>);
+    return { simulated_mm: simulated_mm!, deviation_mm: deviation_mm!, sigma_mm: sigma_mm!, plastic_strain: plastic_strain!, seen: seen! };
   }
 
   put(moment: number, state: MeshState): void {
@@ -230,7 +230,7 @@ export interface Rim {
 }
 
 const STYLES: readonly RimStyle[] = ["plain", "uncertain", "selected"];
-const RIM_ATTRIBUTES = [["from", 3], ["from_deviation", 3], ["to", 3], ["to_deviation", 3], ["style", 1]] as const;
+const RIM_ATTRIBUTES = [["from", 3], ["from_deviation", 3], ["to", 3], ["to_deviation", 3], ["style", 1], ["seen", 1]] as const;
 
 /** Wide lines around regions, all in one draw; positions are given anew for each moment. */
 export class RimLines {
@@ -268,7 +268,7 @@ export class RimLines {
     }
     this.geometry.instanceCount = edges;
     if (edges === 0) return;
-    const [from, from_deviation, to, to_deviation, style] = RIM_ATTRIBUTES.map(([name]) => this.geometry.getAttribute(name) as InstancedBufferAttribute);
+    const [from, from_deviation, to, to_deviation, style, seen] = RIM_ATTRIBUTES.map(([name]) => this.geometry.getAttribute(name) as InstancedBufferAttribute);
     let at = 0;
     const put = (attribute: InstancedBufferAttribute, source: Float32Array, node: number) =>
       attribute.setXYZ(at, source[3 * node]!, source[3 * node + 1]!, source[3 * node + 2]!);
@@ -279,10 +279,11 @@ export class RimLines {
         put(to!, state.simulated_mm, rim.nodes[edge + 1]!);
         put(to_deviation!, state.deviation_mm, rim.nodes[edge + 1]!);
         style!.setX(at, STYLES.indexOf(rim.style));
+        seen!.setX(at, Math.max(state.seen[rim.nodes[edge]!]!, state.seen[rim.nodes[edge + 1]!]!));
         at += 1;
       }
     }
-    for (const attribute of [from!, from_deviation!, to!, to_deviation!, style!]) attribute.needsUpdate = true;
+    for (const attribute of [from!, from_deviation!, to!, to_deviation!, style!, seen!]) attribute.needsUpdate = true;
   }
 
   draw(on: DrawOn, camera: Camera, look: { ink: Color; pixel: number; size: [number, number]; as_filmed: number }): void {

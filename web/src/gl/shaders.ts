@@ -6,6 +6,7 @@ in vec3 simulated;
 in vec3 deviation;
 in float sigma;
 in float plastic;
+in float seen;
 uniform mat4 modelViewMatrix;
 uniform mat4 projectionMatrix;
 uniform float as_filmed;
@@ -17,17 +18,23 @@ uniform int quantity;
 invariant gl_Position;
 out float value;
 out float measured;
+out float estimated;
 out vec3 place;
 void main() {
   vec4 view = at_view();
   place = view.xyz;
   measured = sigma >= 0.0 ? 1.0 : 0.0;
   value = quantity == 0 ? length(deviation) : quantity <= 3 ? deviation[quantity - 1] : quantity == 4 ? sigma : plastic;
-  if (quantity == 5) measured = 1.0;
+  estimated = 1.0 - seen;
+  // The strain is the simulation's own.
+  if (quantity == 5) { measured = 1.0; estimated = 0.0; }
   gl_Position = projectionMatrix * view;
 }`;
 
-/** Colours by value with a line at the tolerance, hatches where nothing was measured, dims parts that are not selected. */
+/**
+ * Colours by value with a line at the tolerance; pale and striped where no camera saw the surface and the value is estimated,
+ * hatched grey where nothing is known; dims parts that are not selected.
+ */
 export const SURFACE_FRAGMENT = /* glsl */ `
 precision highp float;
 uniform sampler2D table;
@@ -41,6 +48,7 @@ uniform vec3 ground;
 uniform float pixel;
 in float value;
 in float measured;
+in float estimated;
 in vec3 place;
 out vec4 colour;
 void main() {
@@ -57,6 +65,11 @@ void main() {
     float ink = dot(paint, vec3(0.299, 0.587, 0.114)) > 0.45 ? 0.05 : 0.97;
     paint = mix(paint, vec3(ink), line);
     alpha = max(alpha, line * max(opacity, 0.6));
+  }
+  if (estimated > 0.5) {
+    float gap = step(0.45, fract((gl_FragCoord.x - gl_FragCoord.y) / (8.0 * pixel)));
+    paint = mix(paint, ground, mix(0.2, 0.7, gap));
+    alpha *= mix(0.75, 0.3 + 0.7 * step(0.999, opacity), gap);
   }
   if (measured < 0.999) {
     float stripe = step(0.5, fract((gl_FragCoord.x + gl_FragCoord.y) / (7.0 * pixel)));
@@ -98,7 +111,8 @@ void main() {
 
 /**
  * Lines of a width in pixels with a dark rim on both sides, so that they show on any ground: each instance is one edge,
- * each vertex a corner of its rectangle. `style`: 0 plain, 1 dashed (cannot tell), 2 selected.
+ * each vertex a corner of its rectangle. `style`: 0 plain, 1 dashed (cannot tell), 2 selected. Where no camera saw the edge
+ * it is a faint row of dots.
  */
 export const RIM_VERTEX = /* glsl */ `
 in vec3 position;
@@ -107,6 +121,7 @@ in vec3 from_deviation;
 in vec3 to;
 in vec3 to_deviation;
 in float style;
+in float seen;
 uniform float as_filmed;
 uniform mat4 modelViewMatrix;
 uniform mat4 projectionMatrix;
@@ -116,6 +131,7 @@ out float along;
 out float across;
 flat out float half_width;
 flat out float kind;
+flat out float shown;
 void main() {
   vec4 a = projectionMatrix * vec4((modelViewMatrix * vec4(from + as_filmed * from_deviation, 1.0)).xyz * 0.998, 1.0);
   vec4 b = projectionMatrix * vec4((modelViewMatrix * vec4(to + as_filmed * to_deviation, 1.0)).xyz * 0.998, 1.0);
@@ -125,7 +141,8 @@ void main() {
   float length_px = length(way);
   way = length_px > 1e-4 ? way / length_px : vec2(1.0, 0.0);
   kind = style;
-  half_width = (style > 1.5 ? 2.6 : 1.7) * pixel;
+  shown = seen;
+  half_width = (seen < 0.5 ? 1.2 : style > 1.5 ? 2.6 : 1.7) * pixel;
   across = position.y * half_width;
   vec2 corner = vec2(-way.y, way.x) * across + way * (position.x - 0.5) * half_width;
   along = dot(position.x < 0.5 ? pa : pb, vec2(0.7071));
@@ -143,8 +160,14 @@ in float along;
 in float across;
 flat in float half_width;
 flat in float kind;
+flat in float shown;
 out vec4 colour;
 void main() {
+  if (shown < 0.5) {
+    if (fract(along / (6.0 * pixel)) > 0.4) discard;
+    colour = vec4(kind > 1.5 ? ink : vec3(1.0), kind > 1.5 ? 0.8 : 0.45);
+    return;
+  }
   if (kind > 0.5 && kind < 1.5 && fract(along / (9.0 * pixel)) > 0.6) discard;
   bool core = abs(across) < half_width - 0.9 * pixel;
   colour = core ? vec4(kind > 1.5 ? ink : vec3(1.0), 1.0) : vec4(0.0, 0.0, 0.0, 0.65);

@@ -36,7 +36,7 @@ export async function ask(path: string, init?: RequestInit): Promise<Response> {
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
     unreachable.tell();
-    throw new Refused(0, { detail: "the service cannot be reached; is `crumple serve` running?" });
+    throw new Refused(0, { detail: "the service cannot be reached: it may have been stopped, or the line is down; this page tries again by itself" });
   }
   // 503 is the service's own "busy"; these come from a proxy before it.
   if (reply.status === 502 || reply.status === 504) unreachable.tell();

@@ -27,6 +27,8 @@ export type CanvasCamera = Sent<Schemas["ResultCamera"]>;
 export type PartResult = Sent<Schemas["ResultPart"]>;
 export type Result = Sent<Schemas["ReviewResult"]>;
 export type Flag = Sent<Schemas["Flag"]>;
+/** What was dismissed is no finding: it neither counts nor leads. */
+export const stands = (flag: Pick<Flag, "verdict">) => flag.verdict.state !== "dismissed";
 export type Verdict = Sent<Schemas["Verdict"]>;
 export type VerdictRecord = Sent<Schemas["VerdictRecord"]>;
 export type VerdictState = Schemas["VerdictState"];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { elementEdges, nodeParts, readMesh, readState, rimsByNumber } from "./meshfile";
+import { elementEdges, nodeParts, readMesh, readState, rimsByNumber, tellsSeen } from "./meshfile";
 
 /** Two quads side by side: 3 4 5 over 0 1 2. */
 function twoQuads(): ArrayBuffer {
@@ -39,4 +39,13 @@ test("what was not measured is marked and never a number", () => {
   const state = readState(file.buffer, 2);
   expect([...state.sigma_mm]).toEqual([-1, 0.5]);
   expect([...state.deviation_mm]).toEqual([0, 0, 0, 1, 1, 1]);
+});
+
+test("a state says which nodes a camera measured; one of an earlier version does not, and a cut one is refused", () => {
+  const file = new ArrayBuffer(33 * 3);
+  new Uint8Array(file, 32 * 3).set([0, 2, 1]);
+  expect([tellsSeen(file, 3), ...readState(file, 3).seen]).toEqual([true, 0, 1, 1]);
+  const before = new ArrayBuffer(32 * 3);
+  expect([tellsSeen(before, 3), ...readState(before, 3).seen]).toEqual([false, 1, 1, 1]);
+  expect(() => readState(new ArrayBuffer(98), 3)).toThrow(/has 98 bytes; 99 were expected/);
 });

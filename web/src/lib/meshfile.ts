@@ -2,7 +2,8 @@
  * The mesh and its states as the service sends them (little-endian):
  * mesh:  u32 nodes N, triangles M, elements E, 0; f32 undeformed_mm[3N]; u32 triangle_nodes[3M]; u32 triangle_element[M];
  *        i32 element_part[E]; u32 element_id[E].
- * state: f32 simulated_mm[3N]; f32 deviation_mm[3N] (NaN = not measured); f32 sigma_mm[N]; f32 plastic_strain[N].
+ * state: f32 simulated_mm[3N]; f32 deviation_mm[3N] (NaN = not known); f32 sigma_mm[N]; f32 plastic_strain[N];
+ *        u8 cameras that measured the node[N] (0 with a deviation: estimated; not there in reviews of earlier versions).
  */
 export interface Mesh {
   nodes: number;
@@ -17,11 +18,13 @@ export interface Mesh {
 
 export interface MeshState {
   simulated_mm: Float32Array<ArrayBuffer>;
-  /** 0 where not measured; `sigma_mm` is then -1. */
+  /** 0 where not known; `sigma_mm` is then -1. */
   deviation_mm: Float32Array<ArrayBuffer>;
-  /** One standard deviation; -1 where not measured (WebGL does not promise to carry NaN). */
+  /** One standard deviation; -1 where not known (WebGL does not promise to carry NaN). */
   sigma_mm: Float32Array<ArrayBuffer>;
   plastic_strain: Float32Array<ArrayBuffer>;
+  /** 1 where a camera measured the node, 0 where its deviation follows from a study or from the surroundings. */
+  seen: Float32Array<ArrayBuffer>;
 }
 
 const HEAD_BYTES = 16;
@@ -49,14 +52,19 @@ export function readMesh(file: ArrayBuffer): Mesh {
   };
 }
 
+/** True where a state says which nodes a camera measured. */
+export const tellsSeen = (file: ArrayBuffer, nodes: number) => file.byteLength === 33 * nodes && nodes > 0;
+
 export function readState(file: ArrayBuffer, nodes: number): MeshState {
-  const expected = 4 * 8 * nodes;
-  if (file.byteLength !== expected) throw new Error(`a state of ${nodes} nodes has ${file.byteLength} bytes; ${expected} were expected`);
+  const bare = 4 * 8 * nodes;
+  const tells = tellsSeen(file, nodes);
+  if (!tells && file.byteLength !== bare) throw new Error(`a state of ${nodes} nodes has ${file.byteLength} bytes; ${bare + nodes} were expected`);
   const state = {
     simulated_mm: new Float32Array(file, 0, 3 * nodes),
     deviation_mm: new Float32Array(file, 12 * nodes, 3 * nodes),
     sigma_mm: new Float32Array(file, 24 * nodes, nodes),
     plastic_strain: new Float32Array(file, 28 * nodes, nodes),
+    seen: tells ? Float32Array.from(new Uint8Array(file, bare, nodes), (cameras) => Math.min(cameras, 1)) : new Float32Array(nodes).fill(1),
   };
   const { deviation_mm, sigma_mm } = state;
   for (let node = 0; node < nodes; node++) {

@@ -547,8 +547,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not measured), sigma\[N\] (mm), plastic
-         *     strain\[N\].
+         * One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not known), sigma\[N\] (mm), plastic
+         *     strain\[N\]; then u8: how many cameras measured the node\[N\], which reviews of earlier versions lack.
          */
         get: operations["get_state"];
         put?: never;
@@ -1519,9 +1519,14 @@ export interface components {
         PartMoment: {
             /**
              * Format: double
-             * @description Share of the visible nodes that were measured.
+             * @description Share of the visible nodes of which the deviation is known.
              */
             coverage: number;
+            /**
+             * Format: double
+             * @description Share of the visible nodes that a camera measured; null in reviews of earlier versions.
+             */
+            observed?: number | null;
             /** Format: double */
             p50_mm?: number | null;
             /** Format: double */

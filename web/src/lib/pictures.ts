@@ -75,3 +75,13 @@ export class PictureStore {
     this.clear();
   }
 }
+
+/** All moments, those in the direction of travel before those behind. */
+export function nearestFirst(now: number, count: number, direction: number): number[] {
+  const order = Array.from({ length: count }, (_, moment) => moment);
+  const far = (moment: number) => {
+    const away = (moment - now) * direction;
+    return away >= 0 ? away : 2.5 * -away;
+  };
+  return order.sort((a, b) => far(a) - far(b));
+}

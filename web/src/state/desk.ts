@@ -2,9 +2,9 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { MeshModel, RimLines, type Rim } from "../gl/meshmodel";
 import * as api from "../lib/api";
-import type { CanvasCamera, FirstLook, Flag, Live, Result, Review, Simulation, Test, VerdictSaid } from "../lib/contract";
-import { nodeParts, readMesh, readState, rimsByNumber } from "../lib/meshfile";
-import { PictureStore } from "../lib/pictures";
+import { stands, type CanvasCamera, type FirstLook, type Flag, type Live, type Result, type Review, type Simulation, type Test, type VerdictSaid } from "../lib/contract";
+import { nodeParts, readMesh, readState, rimsByNumber, tellsSeen } from "../lib/meshfile";
+import { nearestFirst, PictureStore } from "../lib/pictures";
 import { onEvent, onReconnect } from "./events";
 import * as overlay from "./overlay";
 import * as route from "./route";
@@ -23,6 +23,8 @@ export const blind_first = kept("blind", false);
 /** First looks by review, so that a blind look survives a reload. */
 const looks = kept<Record<string, FirstLook>>("looks", {});
 export const pictures_per_s = kept("pictures_per_s", 10);
+/** Pictures a second that can be chosen. */
+export const RATES = [2, 5, 10, 15, 25, 30, 60];
 export const repeat = kept("repeat", true);
 
 type Layer = "film" | "predicted";
@@ -46,6 +48,8 @@ export class Desk {
   readonly arrivals = signal(0);
   readonly playing = signal(false);
   readonly waiting = signal(false);
+  /** True while the film is being taken. */
+  readonly live_now = computed(() => this.review.value?.live === true && this.review.value.state !== "finished");
   readonly looked = computed(() => looks.value[this.id] ?? null);
   /** True while the engineer looks without being told. */
   readonly blind = computed(() => blind_first.value && this.looked.value === null);
@@ -85,6 +89,7 @@ export class Desk {
         const now = route.moment.value;
         if (now !== before) this.direction = now > before ? 1 : -1;
         before = now;
+        if (now !== route.moments_s.peek().length - 1) route.follow.value = false;
         this.fetchAhead();
       }),
       effect(() => this.play()),
@@ -117,6 +122,7 @@ export class Desk {
     this.review.value = { ...before, ...now };
     if (now.state === "finished" && before?.state !== "finished") {
       this.live.value = null;
+      route.follow.value = false;
       // Flags of a live test are numbered anew when the whole film has been reviewed.
       if (before?.live) route.flag.value = null;
       this.forget();
@@ -164,7 +170,8 @@ export class Desk {
     }
     if (this.gone) return;
     const count = route.moments_s.peek().length;
-    const follows = this.review.peek()?.live === true && count > 0 && route.moment.peek() === count - 1;
+    // Who opens a film that is being taken wants to see it go on, unless the link says when to look.
+    if (count === 0 && this.live_now.peek() && !route.asksForTime()) route.follow.value = true;
     // Flags of moments that were there before may have changed with what came since.
     if (result.times_s.length !== count) this.forget();
     batch(() => {
@@ -175,14 +182,14 @@ export class Desk {
       overlay.largest.value = { ...overlay.largest.peek(), deviation: Math.max(0.1, ...peaks) };
       if (!result.cameras.some((each) => each.name === route.camera.peek())) route.camera.value = result.cameras[0]?.name ?? null;
       route.setMoments(result.times_s, this.firstMoment(result));
-      if (follows) route.moment.value = result.times_s.length - 1;
+      if (route.follow.peek()) route.moment.value = result.times_s.length - 1;
     });
     if (!this.model.peek()) void this.loadMesh();
   }
 
-  /** The desk opens where the first mismatch is largest; blind it opens at the start. */
+  /** The desk opens where the first mismatch that stands is largest; blind it opens at the start. */
   private firstMoment(result: Result): number {
-    const first = result.flags[0];
+    const first = result.flags.find(stands) ?? result.flags[0];
     return this.blind.peek() || !first ? 0 : route.nearest(result.times_s, first.peak_s);
   }
 
@@ -288,6 +295,7 @@ export class Desk {
         api.ask(`/reviews/${this.id}/flag_elements/${moment}`).then((reply) => reply.arrayBuffer()),
       ]);
       if (this.gone) return;
+      overlay.tells_seen.value = tellsSeen(state, model.mesh.nodes);
       const read = readState(state, model.mesh.nodes);
       model.put(moment, read);
       this.numbers.set(moment, new Uint16Array(numbers));
@@ -353,15 +361,18 @@ export class Desk {
     return rims;
   }
 
-  /** The middle of a flag's rim on the film at the moment shown, mm; null where the flag is not there. */
-  middleOf(flag: number): [number, number, number] | null {
+  /**
+   * The middle of a flag's rim at the moment shown, mm, where the film has it (1) or the simulation (0); null where the
+   * flag is not there.
+   */
+  middleOf(flag: number, as_filmed: number): [number, number, number] | null {
     const model = this.model.peek();
-    const state = model?.state(route.moment.peek());
+    const state = model?.state(this.trialShown() ? TRIAL : route.moment.peek());
     const rim = model ? this.rims.get(route.moment.peek())?.get(flag) : undefined;
     if (!state || !rim?.length) return null;
     const middle: [number, number, number] = [0, 0, 0];
     for (const node of rim) for (let axis = 0; axis < 3; axis++) {
-      middle[axis]! += (state.simulated_mm[3 * node + axis]! + state.deviation_mm[3 * node + axis]!) / rim.length;
+      middle[axis]! += (state.simulated_mm[3 * node + axis]! + as_filmed * state.deviation_mm[3 * node + axis]!) / rim.length;
     }
     return middle;
   }
@@ -416,6 +427,14 @@ export class Desk {
     this.ends.push(() => cancelAnimationFrame(frame));
   }
 
+  /** Goes along with a live film, or stays where it stands. */
+  turnFollow(): void {
+    if (!this.live_now.peek()) return;
+    const on = !route.follow.peek();
+    if (on) this.step(Infinity);
+    route.follow.value = on;
+  }
+
   step(by: number): void {
     const count = route.moments_s.peek().length;
     if (count === 0) return;
@@ -463,16 +482,6 @@ export class Desk {
     this.model.peek()?.dispose();
     this.rim_lines.dispose();
   }
-}
-
-/** All moments, those in the direction of travel before those behind. */
-export function nearestFirst(now: number, count: number, direction: number): number[] {
-  const order = Array.from({ length: count }, (_, moment) => moment);
-  const far = (moment: number) => {
-    const away = (moment - now) * direction;
-    return away >= 0 ? away : 2.5 * -away;
-  };
-  return order.sort((a, b) => far(a) - far(b));
 }
 
 export function messageOf(cause: unknown): string {

@@ -3,30 +3,7 @@
  * are in the query. Going to another place is a step in the history; scrubbing only rewrites the last step.
  */
 import { batch, effect, signal } from "@preact/signals";
-
-export type Place =
-  | { view: "board"; campaign: string | null }
-  | { view: "desk"; review: string }
-  | { view: "upload" }
-  | { view: "jobs" }
-  | { view: "export"; review: string | null }
-  | { view: "speed" }
-  | { view: "nowhere" };
-
-export function placeOf(path: string): Place {
-  const [first = "", second, ...more] = path.split("/").filter(Boolean).map(decodeURIComponent);
-  if (more.length) return { view: "nowhere" };
-  switch (first) {
-    case "": return { view: "board", campaign: null };
-    case "campaigns": return { view: "board", campaign: second ?? null };
-    case "reviews": return second ? { view: "desk", review: second } : { view: "jobs" };
-    case "upload": return { view: "upload" };
-    case "jobs": return { view: "jobs" };
-    case "export": return { view: "export", review: second ?? null };
-    case "speed": return { view: "speed" };
-    default: return { view: "nowhere" };
-  }
-}
+import { placeOf, type Place } from "../lib/place";
 
 export const place = signal<Place>(placeOf(location.pathname));
 
@@ -43,7 +20,11 @@ export const change = signal<number | null>(null);
 export const sliders = signal<string | null>(null);
 /** One picture area over the whole room. */
 export const alone = signal(false);
+/** True while the desk goes along with a live film; the address then names no time. */
+export const follow = signal(false);
 let wanted_ms: number | null = null;
+/** True where the address asks for a time of its own. */
+export const asksForTime = () => wanted_ms !== null;
 
 function read(): void {
   const query = new URLSearchParams(location.search);
@@ -57,6 +38,7 @@ function read(): void {
     part.value = number("part");
     flag.value = number("flag");
     alone.value = query.get("alone") === "1";
+    follow.value = false;
     panel.value = query.get("panel") === "suggest" ? "suggest" : null;
     change.value = number("change");
     sliders.value = query.get("p");
@@ -124,7 +106,7 @@ export function startRoute(): void {
     const now = place.value;
     if (now.view !== "desk" || moments_s.value.length === 0) return;
     const link = deskLink(now.review, {
-      camera: camera.value, time_s: moments_s.value[moment.value] ?? null, part: part.value, flag: flag.value,
+      camera: camera.value, time_s: follow.value ? null : moments_s.value[moment.value] ?? null, part: part.value, flag: flag.value,
     }) + (alone.value ? "&alone=1" : "") + panelQuery();
     clearTimeout(timer);
     timer = window.setTimeout(() => {

@@ -1,7 +1,8 @@
 /** Files on their way to the service. They go on while the page shows something else. */
-import { signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import * as api from "../lib/api";
 import type { Id, Upload } from "../lib/contract";
+import { forgetHalfSent, halfSent, type HalfSent } from "../lib/halfsent";
 import { sendFile, type Sending } from "../lib/send";
 import { onEvent } from "./events";
 
@@ -18,6 +19,9 @@ export interface Sent {
 }
 
 export const uploads = signal<readonly Sent[]>([]);
+const noted = signal<readonly HalfSent[]>([]);
+/** Begun before this page was opened and not finished; who chooses the file again goes on where it stopped. */
+export const half_sent = computed(() => noted.value.filter((each) => !uploads.value.some((now) => now.upload === each.upload)));
 const sendings = new Map<number, { sending: Sending; began: number; from: number | null }>();
 let next_key = 1;
 const LOOK_AGAIN_MS = 1000;
@@ -85,6 +89,22 @@ onEvent(({ name, thing }) => {
   const said = thing as unknown as Upload;
   const mine = uploads.peek().find((each) => each.upload === said.id);
   if (mine) take(mine.key, said);
+});
+
+export async function lookForHalfSent(): Promise<void> {
+  noted.value = await halfSent().catch(() => []);
+}
+
+export async function forget(one: HalfSent): Promise<void> {
+  await forgetHalfSent(one);
+  noted.value = noted.peek().filter((each) => each.key !== one.key);
+}
+
+/** The browser asks before a page is closed that still sends. */
+const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+effect(() => {
+  if (uploads.value.some((each) => each.state === "sending")) addEventListener("beforeunload", warn);
+  else removeEventListener("beforeunload", warn);
 });
 
 export function stop(key: number): void {

@@ -13,16 +13,17 @@ import { KeySheet, sheet_open } from "./keysheet";
 import { SpeedView } from "./speed";
 import { UploadView } from "./upload";
 
-const STANDING = { open: "live", connecting: "connecting", waiting: "no connection, trying again" } as const;
+const STANDING = { open: "connected", connecting: "connecting", waiting: "no connection, trying again" } as const;
 
 const turnTheme = () => { theme.value = dark.peek() ? "light" : "dark"; };
 
 const KEYS: Key[] = [
   { keys: ["?"], group: "Page", does: "this sheet", run: () => { sheet_open.value = !sheet_open.value; } },
   { keys: ["t"], group: "Page", does: "dark or light", run: turnTheme },
-  { keys: ["Alt+1"], group: "Page", does: "campaign board", run: () => go("/") },
-  { keys: ["Alt+2"], group: "Page", does: "upload and review", run: () => go("/upload") },
-  { keys: ["Alt+3"], group: "Page", does: "jobs and live", run: () => go("/jobs") },
+  // Alt with a number is the browser's own on Linux: it changes the tab.
+  { keys: ["Shift+c"], group: "Page", does: "campaign board", run: () => go("/") },
+  { keys: ["Shift+u"], group: "Page", does: "upload and review", run: () => go("/upload") },
+  { keys: ["Shift+j"], group: "Page", does: "jobs and live", run: () => go("/jobs") },
 ];
 
 export function App() {

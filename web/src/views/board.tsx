@@ -1,14 +1,16 @@
 /** The campaign board: its tests with their first flag, what is live, and the parts that fail again and again. */
 import { useEffect, useMemo } from "preact/hooks";
 import * as api from "../lib/api";
-import type { CampaignBoard, Flag, Live, Review, Test } from "../lib/contract";
+import { stands, type CampaignBoard, type Flag, type Live, type Review, type Test } from "../lib/contract";
 import { count, kindName, mm, ms, when, withSigma } from "../lib/format";
+import { onThePage } from "../lib/words";
 import type { Heard } from "../state/events";
 import { deskLink, go } from "../state/route";
 import { kept } from "../state/settings";
 import { useAsked } from "./asked";
 import { LiveCard, mergedLives } from "./live";
 import { FlagMark, Notice, ReviewProgress, ReviewTag, TestTag } from "./marks";
+import { CampaignForm, NewCampaign } from "./newcampaign";
 
 interface Board {
   campaigns: { id: string; name: string; tests: number; open_flags: number }[];
@@ -49,14 +51,7 @@ function NoCampaign({ made, problem }: { made: () => void; problem: string | nul
       <div class="body">
         {problem ? <Notice text={problem} /> : null}
         <p class="muted">A campaign holds the tests of one design. Make one, then upload a simulation and a test.</p>
-        <form class="row" onSubmit={(event) => {
-          event.preventDefault();
-          const name = new FormData(event.currentTarget).get("name");
-          if (typeof name === "string" && name.trim()) void api.addCampaign(name.trim()).then(made);
-        }}>
-          <label class="field">Name<input name="name" type="text" required maxLength={200} /></label>
-          <button class="button main" type="submit">Make campaign</button>
-        </form>
+        <CampaignForm made={made} />
       </div>
     </div>
   );
@@ -65,7 +60,9 @@ function NoCampaign({ made, problem }: { made: () => void; problem: string | nul
 interface RowOfTest {
   test: Test;
   review: Review | null;
+  /** Those that stand, the first one first: what was dismissed is no finding. */
   flags: Flag[];
+  dismissed: Flag[];
 }
 
 function rowsOf(board: CampaignBoard, reviews: Review[], flags: Flag[]): RowOfTest[] {
@@ -74,7 +71,7 @@ function rowsOf(board: CampaignBoard, reviews: Review[], flags: Flag[]): RowOfTe
     .map((test) => {
       const review = reviews.find((each) => each.id === test.latest_review_id) ?? reviews.find((each) => each.test_id === test.id) ?? null;
       const own = review ? flags.filter((each) => each.review_id === review.id).sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm) : [];
-      return { test, review, flags: own };
+      return { test, review, flags: own.filter(stands), dismissed: own.filter((each) => !stands(each)) };
     })
     .sort((a, b) => rank(a) - rank(b) || worst(b.flags) - worst(a.flags) || a.test.name.localeCompare(b.test.name));
 }
@@ -84,14 +81,14 @@ const worst = (flags: Flag[]) => flags.reduce((most, each) => Math.max(most, eac
 function Whole({ campaigns, board, reviews, flags, lives, again }: Board & { board: CampaignBoard; again: () => void }) {
   const rows = useMemo(() => rowsOf(board, reviews, flags), [board, reviews, flags]);
   const latest = new Set(rows.map((row) => row.review?.id));
-  const current = flags.filter((each) => latest.has(each.review_id));
+  const current = flags.filter((each) => latest.has(each.review_id) && stands(each));
   const open = current.filter((each) => each.verdict.state === "open").length;
   return (
     <>
       <div class="head">
         <h1 class={campaigns.length > 1 ? "hide" : "cut"}>{board.name}</h1>
         {campaigns.length > 1 ? (
-          <select class="title" aria-label="Campaign" value={board.id} onChange={(event) => go(`/campaigns/${event.currentTarget.value}`)}>
+          <select class="title cut" aria-label="Campaign" title={board.name} value={board.id} onChange={(event) => go(`/campaigns/${event.currentTarget.value}`)}>
             {campaigns.map((each) => <option key={each.id} value={each.id}>{each.name}</option>)}
           </select>
         ) : null}
@@ -118,15 +115,6 @@ function Whole({ campaigns, board, reviews, flags, lives, again }: Board & { boa
   );
 }
 
-function NewCampaign({ again }: { again: () => void }) {
-  return (
-    <button class="button" onClick={() => {
-      const name = window.prompt("Name of the new campaign");
-      if (name?.trim()) void api.addCampaign(name.trim()).then((made) => { again(); go(`/campaigns/${made.id}`); });
-    }}>New …</button>
-  );
-}
-
 function TestTable({ rows }: { rows: RowOfTest[] }) {
   return (
     <table>
@@ -139,8 +127,10 @@ function TestTable({ rows }: { rows: RowOfTest[] }) {
   );
 }
 
-function TestRow({ test, review, flags }: RowOfTest) {
+function TestRow({ test, review, flags, dismissed }: RowOfTest) {
   const first = flags[0];
+  const all = flags.length + dismissed.length;
+  const open_flags = flags.filter((each) => each.verdict.state === "open").length;
   const open = review && (review.state === "finished" || review.live);
   const moment = first && test.cameras[0] ? Math.max(0, test.cameras[0].times_s.findIndex((each) => each >= first.peak_s - 1e-9)) : 0;
   return (
@@ -155,27 +145,26 @@ function TestRow({ test, review, flags }: RowOfTest) {
       <td>{review ? <ReviewTag review={review} /> : <TestTag test={test} />}
         {review?.state === "finished" ? <div class="small muted">{when(review.finished_at)}</div> : null}
         {review && (review.state === "running" || review.state === "queued") ? <ReviewProgress review={review} /> : null}
-        {review?.refusal ? <div class="small alarm">{review.refusal}</div> : null}</td>
+        {review?.refusal ? <div class="small alarm">{onThePage(review.refusal)}</div> : null}</td>
       <td>{first && review
         ? <a class="flag-link first-flag" href={deskLink(review.id, { flag: first.number, part: first.part_id, time_s: first.peak_s })}><span class="flag-number"><FlagMark flag={first} /></span><span>{first.part_name}<br /><span class="small muted">{kindName(first.kind)}</span></span></a>
-        : <span class="muted">{review?.state === "finished" ? "none: within tolerance" : "–"}</span>}</td>
+        : <span class="muted">{dismissed.length ? "none that stands" : review?.state === "finished" ? "none: within tolerance" : "–"}</span>}</td>
       <td class="number">{first ? ms(first.onset_s) : "–"}</td>
       <td class="number">{first ? withSigma(first.peak_mm, first.peak_sigma_mm) : "–"}</td>
-      <td class="number">{flags.length || (review?.state === "finished" ? 0 : "–")}</td>
-      <td class="number">{flags.length ? `${flags.filter((each) => each.verdict.state !== "open").length} / ${flags.length}` : "–"}</td>
+      <td class="number">{flags.length || (review?.state === "finished" ? 0 : "–")}
+        {dismissed.length ? <div class="small muted">{dismissed.length} dismissed</div> : null}</td>
+      <td class="number">{all ? `${all - open_flags} / ${all}` : "–"}</td>
     </tr>
   );
 }
 
 /** Which parts keep failing: one square a reviewed test, filled where the part was flagged. */
 function PartsCard({ rows }: { rows: RowOfTest[] }) {
-  const reviewed = rows.filter((row) => row.review?.state === "finished" || row.flags.length);
-  const parts = new Map<string, { hits: Set<string>; worst: Flag; dismissed: number; all: number }>();
+  const reviewed = rows.filter((row) => row.review?.state === "finished" || row.flags.length || row.dismissed.length);
+  const parts = new Map<string, { hits: Set<string>; worst: Flag }>();
   for (const row of reviewed) for (const flag of row.flags) {
-    const found = parts.get(flag.part_name) ?? { hits: new Set(), worst: flag, dismissed: 0, all: 0 };
-    if (flag.verdict.state !== "dismissed") found.hits.add(row.test.id);
-    else found.dismissed += 1;
-    found.all += 1;
+    const found = parts.get(flag.part_name) ?? { hits: new Set(), worst: flag };
+    found.hits.add(row.test.id);
     if (flag.peak_mm > found.worst.peak_mm) found.worst = flag;
     parts.set(flag.part_name, found);
   }
@@ -184,7 +173,7 @@ function PartsCard({ rows }: { rows: RowOfTest[] }) {
   return (
     <section class="card" aria-label="Parts that keep failing">
       <div class="card-head"><h2>Parts that keep failing</h2></div>
-      {sorted.length === 0 ? <p class="empty">No part has been flagged.</p> : (
+      {sorted.length === 0 ? <p class="empty">No part has a flag that stands.</p> : (
         <table>
           <thead><tr><th>Part</th><th>Tests flagged</th><th class="number">Worst</th></tr></thead>
           <tbody>{sorted.slice(0, 12).map(([name, part]) => (
@@ -197,7 +186,7 @@ function PartsCard({ rows }: { rows: RowOfTest[] }) {
           ))}</tbody>
         </table>
       )}
-      {sorted.length ? <p class="small muted" style={{ padding: "8px 10px" }}>Dismissed flags do not count. One square a reviewed test.</p> : null}
+      <p class="small muted" style={{ padding: "8px 10px" }}>Dismissed flags do not count.{sorted.length ? " One square a reviewed test." : ""}</p>
     </section>
   );
 }

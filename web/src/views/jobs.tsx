@@ -1,7 +1,10 @@
 /** Reviews under way and done, what is filmed live, and the service's own words as they come. */
+import { useState } from "preact/hooks";
 import * as api from "../lib/api";
 import type { Review } from "../lib/contract";
 import { count, mm, ms, seconds, when } from "../lib/format";
+import { onThePage } from "../lib/words";
+import { messageOf } from "../state/desk";
 import { recent, standing, type Heard } from "../state/events";
 import { deskLink } from "../state/route";
 import { useAsked } from "./asked";
@@ -18,11 +21,17 @@ const ORDER: Record<Review["state"], number> = { running: 0, queued: 1, failed: 
 export function JobsView() {
   const { value, problem, again } = useAsked("jobs", readJobs, ({ name }) => name === "review" || name === "job");
   const reviews = [...(value?.reviews ?? [])].sort((a, b) => ORDER[a.state] - ORDER[b.state] || b.created_at.localeCompare(a.created_at));
-  const cancel = (review: Review) => void api.cancelReview(review.id).then(again);
+  const [refused, setRefused] = useState<string | null>(null);
+  const cancel = async (review: Review) => {
+    setRefused(null);
+    await api.cancelReview(review.id).catch((cause: unknown) => setRefused(`${value?.tests.get(review.test_id) ?? "The review"} was not cancelled: ${messageOf(cause)}`));
+    again();
+  };
   return (
     <div class="sheet">
       <div class="head"><h1>Jobs and live</h1></div>
       {problem ? <Notice text={problem} /> : null}
+      {refused ? <Notice text={refused} /> : null}
       <div class="board">
         <section class="card" aria-label="Reviews">
           <div class="card-head"><h2>Reviews</h2><span class="muted small">{reviews.filter((each) => each.state === "running").length} running, {reviews.filter((each) => each.state === "queued").length} queued</span></div>
@@ -35,11 +44,11 @@ export function JobsView() {
                   <td class="muted">{value?.simulations.get(review.simulation_id) ?? "simulation"}</td>
                   <td style={{ minWidth: "220px" }}><ReviewTag review={review} />
                     {review.state === "running" ? <ReviewProgress review={review} /> : null}
-                    {review.refusal ? <div class="small alarm">{review.refusal}</div> : null}</td>
+                    {review.refusal ? <div class="small alarm">{onThePage(review.refusal)}</div> : null}</td>
                   <td class="number">{review.state === "finished" || review.live ? review.flags : "–"}</td>
                   <td class="number muted">{when(review.created_at)}</td>
                   <td class="number muted">{review.finished_at ? seconds((Date.parse(review.finished_at) - Date.parse(review.created_at)) / 1000) : "–"}</td>
-                  <td class="number">{(review.state === "running" || review.state === "queued") && !isLive(review) ? <button class="button" onClick={() => cancel(review)}>Cancel</button> : null}</td>
+                  <td class="number">{(review.state === "running" || review.state === "queued") && !isLive(review) ? <button class="button" onClick={() => void cancel(review)}>Cancel</button> : null}</td>
                 </tr>
               ))}</tbody>
             </table>

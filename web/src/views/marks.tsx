@@ -1,6 +1,7 @@
 /** Small signs that are the same everywhere: states by shape and word, never by colour alone. */
 import type { Flag, Review, Test, Verdict } from "../lib/contract";
 import { seconds } from "../lib/format";
+import { onThePage } from "../lib/words";
 import { Icon } from "./icons";
 
 const VERDICTS = {
@@ -53,5 +54,5 @@ export function ReviewProgress({ review }: { review: Review }) {
 }
 
 export function Notice({ text }: { text: string }) {
-  return <div class="notice" role="alert"><Icon name="warn" /><span>{text}</span></div>;
+  return <div class="notice" role="alert"><Icon name="warn" /><span>{onThePage(text)}</span></div>;
 }

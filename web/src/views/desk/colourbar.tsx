@@ -1,4 +1,4 @@
-/** The colour bar of what the surface shows, with unit, tolerance and what the hatch means; and the choice of quantity. */
+/** The colour bar of what the surface shows, with unit, tolerance and what the stripes mean; and the choice of quantity. */
 import { useId } from "preact/hooks";
 import { QUANTITIES, type Quantity } from "../../gl/meshmodel";
 import { colourOf, colourStops } from "../../lib/colour";
@@ -34,9 +34,14 @@ export function ColourBar() {
           <><line x1={WIDTH - 49} x2={WIDTH - 49} y1={21} y2={31} stroke-width={2} /><text x={WIDTH - 44} y={30}>tol. {fixed(tolerance_mm, tolerance_mm % 1 ? 1 : 0)}</text></>
         ) : null}
       </svg>
-      <span class="legend" style={{ whiteSpace: "nowrap" }}>
-        <svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" fill="#8a8a8a" /><path d="M0 10 10 0M6 10 16 0M12 10 22 0M18 10 22 6" stroke="#5e5e5e" stroke-width="2.5" /></svg>
-        not measured
+      <span class="legend kinds">
+        {overlay.tells_seen.value && quantity !== "plastic" ? (
+          <>
+            <span title="A camera measured it"><svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" fill={colourOf(map, 0.6, 0, 1)} /></svg>measured</span>
+            <span title="No camera saw it: what a study and the surroundings tell"><svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" fill="var(--sunken)" /><path d="M-4 0 6 10M4 0 14 10M12 0 22 10" stroke={colourOf(map, 0.6, 0, 1)} stroke-width="2.6" /></svg>estimated, not seen</span>
+          </>
+        ) : null}
+        <span title="Not well enough known to say a number"><svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" fill="#8a8a8a" /><path d="M0 10 10 0M6 10 16 0M12 10 22 0M18 10 22 6" stroke="#5e5e5e" stroke-width="2.5" /></svg>not known</span>
       </span>
     </>
   );

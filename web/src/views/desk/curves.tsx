@@ -1,6 +1,6 @@
 /** Deviation over time, one plot a part: p95 with its sigma band, the median, the tolerance; the time line goes through. */
 import { useSignalEffect } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { PartResult } from "../../lib/contract";
@@ -9,8 +9,16 @@ import type { Desk } from "../../state/desk";
 import * as route from "../../state/route";
 import { dark } from "../../state/settings";
 
-const HEIGHT = 104;
-const CHOSEN_HEIGHT = 190;
+/** A plot is as high as the room allows, within these; px. Where not all fit into the room, each is `SCROLLED` high. */
+const LOWEST = 46;
+const HIGHEST = 320;
+const SCROLLED = 104;
+/** Lower ones leave the numbers of their time axis to the last one, px. */
+const LOW = 72;
+/** How much higher the chosen one is. */
+const CHOSEN = 1.6;
+/** What a curve needs beside its plot, px. */
+const HEADER = 21;
 const SIGMAS = 2;
 /** Plots are made as they are looked at; parts beyond this wait for their flag or selection. */
 const MOST_PLOTS = 24;
@@ -22,6 +30,15 @@ export function Curves({ here }: { here: Desk }) {
   const chosen = parts.find((each) => each.id === route.part.value);
   const shown = sorted.slice(0, MOST_PLOTS);
   if (chosen && !shown.includes(chosen)) shown.push(chosen);
+  const host = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState(0);
+  useEffect(() => {
+    if (!host.current) return;
+    const sizes = new ResizeObserver(([entry]) => { if (entry) setRoom(entry.contentRect.height); });
+    sizes.observe(host.current);
+    return () => sizes.disconnect();
+  }, [here.blind.value]);
+  const height = plotHeight(room, shown.length, chosen !== undefined);
   return (
     <>
       <div class="bar">
@@ -34,10 +51,19 @@ export function Curves({ here }: { here: Desk }) {
         </span>
       </div>
       {here.blind.value ? <p class="empty">Hidden until you have said what you see.</p> : (
-        <div class="scroll">{shown.map((part) => <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} />)}</div>
+        <div ref={host} class="scroll">{room === 0 ? null : shown.map((part, at) => {
+          const own = Math.round(part.id === route.part.value ? CHOSEN * height : height);
+          return <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} height={own} times={own >= LOW || at === shown.length - 1} />;
+        })}</div>
       )}
     </>
   );
+}
+
+/** How high a plot may be so that all share the room, px. */
+function plotHeight(room: number, plots: number, one_chosen: boolean): number {
+  const each = (room - plots * HEADER) / (plots + (one_chosen ? CHOSEN - 1 : 0));
+  return each < LOWEST ? SCROLLED : Math.min(each, HIGHEST);
 }
 
 /** A colour of the theme, for the canvas. */
@@ -50,7 +76,7 @@ function columnsOf(part: PartResult): uPlot.AlignedData {
   return [part.series.map((point) => point.time_s * 1000), spread(1), spread(-1), of((point) => point.p50_mm), of((point) => point.p95_mm), part.series.map(() => part.tolerance_mm)];
 }
 
-function optionsOf(part: PartResult, width: number, height: number): uPlot.Options {
+function optionsOf(part: PartResult, width: number, height: number, times: boolean): uPlot.Options {
   const [ink, line] = [css("--muted"), css("--line")];
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "10.5px Inter, sans-serif", gap: 3 };
   // The last tick names the unit.
@@ -59,7 +85,7 @@ function optionsOf(part: PartResult, width: number, height: number): uPlot.Optio
     width, height, legend: { show: false }, padding: [6, 16, 0, 0],
     cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(high, part.tolerance_mm) * 1.06] } },
-    axes: [{ ...axis, size: 20, values: named("ms") }, { ...axis, size: 42, space: 26, values: named("mm") }],
+    axes: [times ? { ...axis, size: 20, values: named("ms") } : { ...axis, size: 6, values: (_plot, ticks) => ticks.map(() => "") }, { ...axis, size: 42, space: 26, values: named("mm") }],
     series: [
       {},
       { points: { show: false }, width: 0 },
@@ -72,7 +98,13 @@ function optionsOf(part: PartResult, width: number, height: number): uPlot.Optio
   };
 }
 
-function Curve({ here, part, chosen }: { here: Desk; part: PartResult; chosen: boolean }) {
+/** What was seen of a part and what is known of it; reviews of earlier versions say only the latter. */
+function sharesOf({ observed, coverage }: PartResult["series"][number]): string {
+  const known = `${fixed(100 * coverage, 0)} % known`;
+  return observed === null || observed === undefined ? known : `${fixed(100 * observed, 0)} % seen, ${known}`;
+}
+
+function Curve({ here, part, chosen, height, times }: { here: Desk; part: PartResult; chosen: boolean; height: number; times: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const now = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -86,7 +118,7 @@ function Curve({ here, part, chosen }: { here: Desk; part: PartResult; chosen: b
   };
   const theme = dark.value;
   useEffect(() => {
-    const made = new uPlot(optionsOf(part, host.current!.clientWidth, chosen ? CHOSEN_HEIGHT : HEIGHT), columnsOf(part), host.current!);
+    const made = new uPlot(optionsOf(part, host.current!.clientWidth, height, times), columnsOf(part), host.current!);
     plot.current = made;
     place();
     const sizes = new ResizeObserver(() => {
@@ -100,7 +132,12 @@ function Curve({ here, part, chosen }: { here: Desk; part: PartResult; chosen: b
       made.destroy();
       plot.current = null;
     };
-  }, [part, chosen, theme]);
+  }, [part, theme, times]);
+  useEffect(() => {
+    const made = plot.current;
+    if (made && made.height !== height) made.setSize({ width: made.width, height });
+    place();
+  }, [height]);
   useSignalEffect(() => {
     void here.time_s.value;
     place();
@@ -117,12 +154,12 @@ function Curve({ here, part, chosen }: { here: Desk; part: PartResult; chosen: b
     <div class={`curve ${chosen ? "chosen" : ""}`} data-curve={part.name}>
       <header>
         <button aria-pressed={chosen} onClick={() => { route.part.value = chosen ? null : part.id; }}>{part.name}</button>
-        <span class="muted">peak {mm(part.peak_mm)}</span>
-        <span class="muted">onset {ms(part.onset_s)}</span>
+        <span class="muted more">peak {mm(part.peak_mm)}</span>
+        <span class="muted more">onset {ms(part.onset_s)}</span>
         <span class="grow" />
-        <span title="95th percentile of the part now, one sigma, share of the part that is measured">
+        <span title="Now: 95th percentile of the part and one sigma; the share of what faces the cameras that one of them measured, and the share that is known, by a study or the surroundings too">
           {point?.p95_mm === null || !point ? "–" : `${fixed(point.p95_mm, 1)} ± ${fixed(point.sigma_mm, 1)} mm`}
-          {point?.coverage !== null && point?.coverage !== undefined ? <span class="muted"> · {fixed(100 * point.coverage, 0)} % seen</span> : null}
+          {point ? <span class="muted"> · {sharesOf(point)}</span> : null}
         </span>
       </header>
       <div class="plot" role="img" aria-label={`Deviation of ${part.name} over film time, mm over ms`}

@@ -92,7 +92,7 @@ function Stood({ here }: { here: Desk }) {
   useEffect(() => (stage ? followSelection(here, stage) : undefined), [here, stage]);
   useEffect(() => startBlink(), []);
   return (
-    <div ref={host} class={`desk ${route.alone.value ? "alone" : ""} ${beside ? "suggesting" : ""}`}>
+    <div ref={host} class={`desk ${route.alone.value ? "alone" : ""} ${beside ? "suggesting" : ""} ${overlay.mesh_for_curves.value ? "mesh-for-curves" : ""}`}>
       <h1 class="hide">Review of {here.test.value?.name ?? "a test"}</h1>
       <canvas ref={canvas} class="stage" aria-hidden="true" />
       <Findings here={here} />

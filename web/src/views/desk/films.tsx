@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useSignalEffect } from "@preact/signals";
 import { COMPARISONS, FilmArea } from "../../gl/filmarea";
 import { cssColour, type Stage } from "../../gl/stage";
-import type { CanvasCamera } from "../../lib/contract";
+import type { CanvasCamera, VerdictState } from "../../lib/contract";
 import type { Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
@@ -11,10 +11,8 @@ import { dark } from "../../state/settings";
 import { Icon } from "../icons";
 import { ColourBar } from "./colourbar";
 import { COMPARISON_NAMES, comparisonKey, comparisonSays } from "./keys";
+import { films } from "./reach";
 import { readNode, readout } from "./readout";
-
-/** What the keys reach of the chosen picture area. */
-export const films: { zoom?: (factor: number) => void; reset?: () => void } = {};
 
 export function Films({ here, stage }: { here: Desk; stage: Stage | null }) {
   const host = useRef<HTMLDivElement>(null);
@@ -81,6 +79,8 @@ function CompareBar({ here }: { here: Desk }) {
         title="Opacity of the colours" style={{ width: "52px" }} onInput={(event) => { overlay.opacity.value = Number(event.currentTarget.value); }} /> : null}
       {check(overlay.outlines, "Flags", "l", "Outlines of flags", blind)}
       {check(overlay.edges, "Simulation", "e", "Elements where the simulation has them")}
+      <button class="button one-of-two" aria-pressed={overlay.mesh_for_curves.value} data-mesh-for-curves title="The mesh in place of the curves (⇧ M)"
+        onClick={() => { overlay.mesh_for_curves.value = !overlay.mesh_for_curves.peek(); }}>Mesh</button>
     </div>
   );
 }
@@ -146,14 +146,14 @@ function CameraLabels({ here, camera, number, zoom }: { here: Desk; camera: Canv
   const predicted = here.trial.value?.moment === moment ? "model at the sliders" : "predicted";
   return (
     <>
-      <div class="name">{number} {camera.name}<span>frame {frame ?? "–"}{zoom > 1.01 ? `, ${zoom.toFixed(1)}×` : ""}{camera.mm_per_px ? `, ${camera.mm_per_px.toFixed(2)} mm/px` : ""}</span></div>
+      <div class="name">{number} {camera.name}<span title="Frame of this camera, counted from 1; review.json counts from 0">frame {frame === null || frame === undefined ? "–" : frame + 1}{zoom > 1.01 ? `, ${zoom.toFixed(1)}×` : ""}{camera.mm_per_px ? `, ${camera.mm_per_px.toFixed(2)} mm/px` : ""}</span></div>
       {now === "wipe" || now === "beside" ? <><span class="side left">film</span><span class={`side ${now === "beside" ? "middle" : "right"}`}>{predicted}</span></> : null}
       {now === "onion" ? <span class="side left">film {Math.round(100 - 100 * overlay.onion.value)} % + {predicted} {Math.round(100 * overlay.onion.value)} %</span> : null}
       {now === "blink" ? <span class="side left">{overlay.blink_on.value ? predicted : "film"}</span> : null}
       {now === "predicted" ? <span class="side left">{predicted}</span> : null}
       {frame === null || frame === undefined ? <div class="absent">no picture of this camera at this time</div>
         : here.pictureFailed(camera.name, moment) ? <div class="absent">this picture could not be read</div>
-        : !there && now !== "predicted" ? <div class="absent">fetching frame {frame} …</div> : null}
+        : !there && now !== "predicted" ? <div class="absent">fetching frame {frame + 1} …</div> : null}
     </>
   );
 }
@@ -220,19 +220,21 @@ export function selectNode(here: Desk, node: number | null): void {
   route.part.value = flag?.part_id ?? here.node_part?.[node] ?? null;
 }
 
+const BADGE_MARKS: Partial<Record<VerdictState, string>> = { confirmed: "✓", dismissed: "✕" };
+
 /** Numbers of flags at the middle of their regions. They are buttons: the outline alone would be colour alone. */
 function Badges({ here, area, moved }: { here: Desk; area: FilmArea; moved: number }) {
   const host = useRef<HTMLDivElement>(null);
   const place = () => {
     for (const badge of host.current?.children ?? []) {
-      const middle = here.middleOf(Number((badge as HTMLElement).dataset["flag"]));
+      const middle = here.middleOf(Number((badge as HTMLElement).dataset["flag"]), area.as_filmed);
       const at = middle ? area.placeOf(...middle) : null;
       (badge as HTMLElement).style.transform = at ? `translate(${at[0].toFixed(1)}px, ${at[1].toFixed(1)}px)` : "";
       (badge as HTMLElement).hidden = !at;
     }
   };
   useSignalEffect(() => {
-    void [route.moment.value, here.arrivals.value, here.shown_flags.value, overlay.labels.value, overlay.outlines.value, overlay.comparison.value, dark.value];
+    void [route.moment.value, here.arrivals.value, here.shown_flags.value, overlay.labels.value, overlay.outlines.value, overlay.comparison.value, overlay.blink_on.value, here.trial.value, dark.value];
     here.showMesh();
     requestAnimationFrame(place);
   });
@@ -248,7 +250,7 @@ function Badges({ here, area, moved }: { here: Desk; area: FilmArea; moved: numb
       {here.shown_flags.value.map((flag) => (
         <button key={flag.id} hidden data-flag={flag.number} tabIndex={-1} aria-label={`Flag ${flag.number}, ${flag.part_name}`}
           class={`badge ${flag.number === route.flag.value ? "chosen" : ""} ${flag.verdict_machine === "cannot_tell" ? "unsure" : ""} ${flag.verdict.state}`}
-          onClick={() => here.select(flag, true)}>{flag.verdict.state === "confirmed" ? "✓" : ""}{flag.number}</button>
+          onClick={() => here.select(flag, true)}>{BADGE_MARKS[flag.verdict.state] ?? ""}{flag.number}</button>
       ))}
     </div>
   );

@@ -1,7 +1,8 @@
 /** The list of flags with their verdicts, the parts, and the blind first look in their place. */
 import { useEffect, useRef } from "preact/hooks";
-import type { Flag } from "../../lib/contract";
+import { stands, type Flag } from "../../lib/contract";
 import { count, kindName, mm, ms, withSigma } from "../../lib/format";
+import { onThePage } from "../../lib/words";
 import { blind_first, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
@@ -39,18 +40,19 @@ export function Findings({ here }: { here: Desk }) {
 
 function Summary({ here }: { here: Desk }) {
   const flags = here.shown_flags.value;
-  const sure = flags.filter((each) => each.verdict_machine === "mismatch");
+  const standing = flags.filter(stands);
+  const sure = standing.filter((each) => each.verdict_machine === "mismatch");
   const first = [...sure].sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm)[0];
   const judged = flags.filter((each) => each.verdict.state !== "open").length;
   return (
     <div class="summary">
-      <strong class={sure.length ? "alarm" : ""}>{sure.length ? count(sure.length, "mismatch", "mismatches") : flags.length ? "No sure mismatch" : "Within tolerance"}</strong>
+      <strong class={sure.length ? "alarm" : ""}>{sure.length ? count(sure.length, "mismatch", "mismatches") : standing.length ? "No sure mismatch" : flags.length ? "No flag stands" : "Within tolerance"}</strong>
       {first ? <span>first at {ms(first.onset_s)} on {first.part_name}</span> : flags.length ? null : <span class="muted">No region deviates by more than the tolerance.</span>}
       {here.review.value?.state === "finished" ? (
         <button class="button" aria-pressed={route.panel.value === "suggest"} data-open-suggest title="Which parameter brings the simulation to the film? (I)"
           onClick={() => { route.panel.value = route.panel.peek() ? null : "suggest"; }}><Icon name="tag" />What to change <kbd>I</kbd></button>
       ) : null}
-      <span class="muted small">tolerance {mm(here.review.value?.tolerance_mm)}{flags.length ? ` · ${judged} of ${flags.length} judged` : ""}</span>
+      <span class="muted small">tolerance {mm(here.review.value?.tolerance_mm)}{flags.length ? ` · ${judged} of ${flags.length} judged` : ""}{flags.length > standing.length ? `, ${flags.length - standing.length} dismissed` : ""}</span>
     </div>
   );
 }
@@ -110,7 +112,7 @@ function Warnings({ here }: { here: Desk }) {
   return (
     <section aria-label="Trust less" style={{ padding: "0 12px 12px" }}>
       <div class="section-head" style={{ paddingInline: 0 }}><h3>Trust less</h3></div>
-      <ul style={{ display: "grid", gap: "6px" }}>{warnings.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span class="muted">{each}</span></li>)}</ul>
+      <ul style={{ display: "grid", gap: "6px" }}>{warnings.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span class="muted">{onThePage(each)}</span></li>)}</ul>
     </section>
   );
 }

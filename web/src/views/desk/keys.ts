@@ -2,10 +2,10 @@
 import { COMPARISONS, type Comparison } from "../../gl/filmarea";
 import { QUANTITIES } from "../../gl/meshmodel";
 import type { Key } from "../../lib/keys";
-import type { Desk } from "../../state/desk";
+import { pictures_per_s, RATES, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
-import { films } from "./films";
+import { films, space } from "./reach";
 import { verdict_wish } from "./verdict";
 
 const COMPARISON_KEYS: Record<Comparison, string> = { film: "f", predicted: "p", onion: "o", wipe: "w", blink: "b", beside: "s" };
@@ -59,6 +59,9 @@ export function deskKeys(here: Desk): Key[] {
     key("Time", ["End"], "last picture", () => here.step(Infinity)),
     key("Time", ["PageUp"], "onset before", () => toOnset(here, -1)),
     key("Time", ["PageDown"], "next onset", () => toOnset(here, 1)),
+    key("Time", ["<"], "play slower", () => changeRate(-1)),
+    key("Time", [">"], "play faster", () => changeRate(1)),
+    key("Time", ["k"], "follow a live film, or stay", () => here.turnFollow()),
     key("Flags", ["ArrowDown", "]"], "next flag", () => nextFlag(here, 1)),
     key("Flags", ["ArrowUp", "["], "flag before", () => nextFlag(here, -1)),
     key("Flags", ["c"], "confirm the flag", () => { verdict_wish.value = "confirmed"; }),
@@ -66,6 +69,7 @@ export function deskKeys(here: Desk): Key[] {
     key("Flags", ["r"], "relabel it", () => { verdict_wish.value = "relabelled"; }),
     key("Flags", ["m"], "comment on it", () => { verdict_wish.value = "comment"; }),
     key("Flags", ["u"], "open it again", () => { verdict_wish.value = "open"; }),
+    key("Page", ["Shift+e"], "export of this review", () => { if (here.review.peek()?.state === "finished") route.go(`/export/${here.id}`); }),
     key("Suggestion", ["i"], "what to change: open or close", () => { route.panel.value = route.panel.peek() ? null : "suggest"; }),
     key("Flags", ["Escape"], "select nothing", () => { here.select(null); route.part.value = null; }),
     ...COMPARISONS.map((each) => key("Compare", [COMPARISON_KEYS[each]], COMPARISON_SAYS[each], () => { overlay.comparison.value = each; })),
@@ -80,9 +84,16 @@ export function deskKeys(here: Desk): Key[] {
     key("Cameras", ["+", "="], "nearer", () => films.zoom?.(1.25)),
     key("Cameras", ["-"], "further", () => films.zoom?.(0.8)),
     key("Cameras", ["0"], "whole picture", () => films.reset?.()),
+    key("Mesh", ["v"], "from the next side", () => space.turn?.()),
+    key("Mesh", ["Shift+m"], "mesh or curves, where there is room for one", turn(overlay.mesh_for_curves)),
     key("Mesh", ["Shift+h"], "hide the selected part", () => hidePart()),
     key("Mesh", ["h"], "show all parts", () => { overlay.hidden_parts.value = new Set(); }),
   ];
+}
+
+function changeRate(by: 1 | -1): void {
+  const at = RATES.findIndex((each) => each >= pictures_per_s.peek());
+  pictures_per_s.value = RATES[Math.min(Math.max((at < 0 ? RATES.length - 1 : at) + by, 0), RATES.length - 1)]!;
 }
 
 function hidePart(): void {

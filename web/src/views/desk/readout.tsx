@@ -11,6 +11,8 @@ export interface Reading {
   node: number;
   deviation: [number, number, number] | null;
   sigma: number | null;
+  /** False where no camera saw the place: its deviation is estimated. */
+  seen: boolean;
   plastic: number;
   flag: number;
 }
@@ -28,6 +30,7 @@ export function readNode(here: Desk, node: number, x: number, y: number): Readin
     part: here.result.peek()?.parts.find((each) => each.id === part)?.name ?? here.simulation.peek()?.parts.find((each) => each.id === part)?.name ?? `part ${part}`,
     deviation: measured ? [state.deviation_mm[3 * node]!, state.deviation_mm[3 * node + 1]!, state.deviation_mm[3 * node + 2]!] : null,
     sigma: measured ? sigma : null,
+    seen: (state.seen[node] ?? 1) > 0,
     plastic: state.plastic_strain[node] ?? 0,
     flag: here.blind.peek() ? 0 : here.flagAtNode(node),
   };
@@ -44,10 +47,10 @@ export function Readout() {
       <div><b>{now.part}</b>{now.flag ? ` · flag ${now.flag}` : ""} <span>node {now.node}</span></div>
       {now.deviation && now.sigma !== null ? (
         <>
-          <div><b>{fixed(Math.hypot(...now.deviation), 1)} ± {fixed(now.sigma, 1)} mm</b> <span>deviation</span></div>
+          <div><b>{fixed(Math.hypot(...now.deviation), 1)} ± {fixed(now.sigma, 1)} mm</b> <span>{now.seen ? "deviation" : "estimated, not seen"}</span></div>
           <div><span>x {fixed(now.deviation[0], 1)}, y {fixed(now.deviation[1], 1)}, z {fixed(now.deviation[2], 1)} mm</span></div>
         </>
-      ) : <div><span>not measured</span></div>}
+      ) : <div><span>deviation not known</span></div>}
       <div><span>plastic strain</span> {fixed(now.plastic, 3)}</div>
     </div>
   );

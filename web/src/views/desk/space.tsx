@@ -8,6 +8,7 @@ import * as route from "../../state/route";
 import { Icon } from "../icons";
 import { ColourBar, QuantityChoice } from "./colourbar";
 import { selectNode } from "./films";
+import { space } from "./reach";
 import { readNode, readout } from "./readout";
 
 const NAMES: Record<Direction, string> = { iso: "Iso", x: "X", y: "Y", z: "Z" };
@@ -36,6 +37,12 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
       made.dispose();
     };
   }, [stage, model]);
+  useEffect(() => {
+    const all = Object.keys(DIRECTIONS) as Direction[];
+    let at = 0;
+    space.turn = () => { at = (at + 1) % all.length; area?.fit(all[at]); };
+    return () => { delete space.turn; };
+  }, [area]);
   const part = here.result.value?.parts.find((each) => each.id === route.part.value);
   return (
     <>
@@ -53,7 +60,7 @@ export function Space({ here, stage }: { here: Desk; stage: Stage | null }) {
         {/* A press here is none on the mesh, which would take the pointer for turning. */}
         <div class="tools" onPointerDown={(event) => event.stopPropagation()} onPointerUp={(event) => event.stopPropagation()}>
           {overlay.hidden_parts.value.size ? <button class="button" onClick={() => { overlay.hidden_parts.value = new Set(); }}><Icon name="eye" />{overlay.hidden_parts.value.size} hidden</button> : null}
-          <div class="segments" role="group" aria-label="Direction of view">
+          <div class="segments" role="group" aria-label="Direction of view" title="Next side (V)">
             {(Object.keys(DIRECTIONS) as Direction[]).map((each) => <button key={each} onClick={() => area?.fit(each)}>{NAMES[each]}</button>)}
           </div>
         </div>

@@ -1,9 +1,10 @@
 /** The time line: play controls, onsets, and a lane a part with its flags; dragging it scrubs. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { colourOf } from "../../lib/colour";
 import type { Flag, PartResult } from "../../lib/contract";
+import { lastTime } from "../../lib/flagtime";
 import { fixed, mm, ms, roundStep } from "../../lib/format";
-import { pictures_per_s, repeat, type Desk } from "../../state/desk";
+import { pictures_per_s, RATES, repeat, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
 import * as route from "../../state/route";
 import { Icon } from "../icons";
@@ -12,7 +13,6 @@ const NAME_WIDTH = 150;
 const RIGHT = 14;
 const AXIS = 20;
 const LANE = 20;
-const RATES = [2, 5, 10, 15, 25, 30, 60];
 /** More lanes than this only hide each other; the parts list has them all. */
 const MOST_LANES = 40;
 
@@ -46,15 +46,16 @@ function Controls({ here }: { here: Desk }) {
       {button("forth", "One picture on (→)", () => here.step(1))}
       {button("last", "Last picture (End)", () => here.step(Infinity))}
       <button class="icon-button" aria-pressed={repeat.value} aria-label="Repeat" title="Repeat" onClick={() => { repeat.value = !repeat.peek(); }}><Icon name="repeat" /></button>
-      <select aria-label="Pictures a second" title="Pictures a second" value={String(pictures_per_s.value)} onChange={(event) => { pictures_per_s.value = Number(event.currentTarget.value); }}>
+      <select aria-label="Pictures a second" title="Pictures a second (< >)" value={String(pictures_per_s.value)} onChange={(event) => { pictures_per_s.value = Number(event.currentTarget.value); }}>
         {RATES.map((rate) => <option key={rate} value={String(rate)}>{rate} / s</option>)}
       </select>
       <output class="clock" aria-label="Film time">{ms(here.time_s.value, 3)}</output>
       <span class="muted">picture {route.moment.value + 1} of {count}</span>
+      {here.live_now.value ? <button class="button" aria-pressed={route.follow.value} data-follow title="Show each picture as it comes (K)" onClick={() => here.turnFollow()}><Icon name="live" />Follow <kbd>K</kbd></button> : null}
       {here.waiting.value ? <span class="muted" role="status">waiting for pictures …</span> : null}
       <span class="grow" />
       {here.blind.value ? null : <span class="legend small">
-        <svg viewBox="0 0 22 10" aria-hidden="true"><path d="M4 1v8M4 5h14" stroke="currentColor" stroke-width="2" /><circle cx="18" cy="5" r="3" fill="currentColor" /></svg>flag: onset to peak
+        <svg viewBox="0 0 22 10" aria-hidden="true"><path d="M2 1v8M2 5h18M20 2v6" stroke="currentColor" stroke-width="2" /><circle cx="13" cy="5" r="3" fill="currentColor" /></svg>flag: onset, peak, last seen
         <svg viewBox="0 0 22 10" aria-hidden="true"><rect width="22" height="10" y="0" fill={colourOf(overlay.colour_blind.value, 0.7, 0, 1)} /></svg>p95 of the part
       </span>}
       {here.result.value?.trigger ? <span class="muted small" title="Simulation time minus film time, found by the review">trigger {fixed(here.result.value.trigger.offset_s * 1000, 2)} ± {fixed(here.result.value.trigger.sigma_s * 1000, 2)} ms</span> : null}
@@ -145,14 +146,17 @@ function Lane({ here, part, x, y, width }: { here: Desk; part: PartResult; x: (t
 function FlagMark({ here, flag, x, y, nth, same }: { here: Desk; flag: Flag; x: (time_s: number) => number; y: number; nth: number; same: Flag[] }) {
   const chosen = flag.number === route.flag.value;
   const ink = chosen ? "var(--accent)" : flag.verdict.state === "dismissed" ? "var(--line-strong)" : "var(--alarm)";
-  const [from, to] = [x(flag.onset_s), x(flag.peak_s)];
+  const [cameras, times_s] = [here.cameras.value, route.moments_s.value];
+  const last_s = useMemo(() => Math.max(flag.peak_s, lastTime(flag, cameras, times_s) ?? flag.peak_s), [flag, cameras, times_s]);
+  const [from, peak, to] = [x(flag.onset_s), x(flag.peak_s), x(last_s)];
   // Flags that begin together stand side by side.
   const before = same.slice(0, nth).filter((each) => Math.abs(x(each.onset_s) - from) < 12).length;
   return (
     <g data-flag={flag.number} style={{ cursor: "pointer" }} onClick={() => here.select(flag)}>
-      <title>{`Flag ${flag.number} on ${flag.part_name}: onset ${ms(flag.onset_s)}, peak ${mm(flag.peak_mm)} at ${ms(flag.peak_s)}`}</title>
+      <title>{`Flag ${flag.number} on ${flag.part_name}: onset ${ms(flag.onset_s)}, peak ${mm(flag.peak_mm)} at ${ms(flag.peak_s)}, there until ${ms(last_s)}`}</title>
       <line x1={from} x2={to} y1={y} y2={y} stroke={ink} stroke-width={chosen ? 3 : 1.5} stroke-dasharray={flag.verdict_machine === "cannot_tell" ? "4 3" : "none"} />
-      {to - from > 9 ? <circle cx={to} cy={y} r={chosen ? 3.5 : 2.5} fill={ink} /> : null}
+      {to - from > 9 ? <line x1={to} x2={to} y1={y - 3.5} y2={y + 3.5} stroke={ink} stroke-width={chosen ? 2 : 1.2} /> : null}
+      {peak - from > 9 ? <circle cx={peak} cy={y} r={chosen ? 3.5 : 2.5} fill={ink} /> : null}
       <rect x={from - 7 - before * 15} y={y - 7} width={14} height={14} rx={7} fill="var(--panel)" stroke={ink} stroke-width={chosen ? 2 : 1.2} />
       <text x={from - before * 15} y={y + 3.4} text-anchor="middle" style={{ fontSize: "9.5px", fontWeight: 650, fill: ink }}>{flag.number}</text>
     </g>

@@ -1,27 +1,19 @@
 /** What the engineer says about a flag. */
 import { effect, signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import * as api from "../../lib/api";
-import type { Flag, VerdictRecord, VerdictSaid, VerdictState } from "../../lib/contract";
+import type { Flag, VerdictRecord, VerdictSaid } from "../../lib/contract";
 import { cm2, fixed, kindName, ms, when, withSigma } from "../../lib/format";
 import { messageOf, type Desk } from "../../state/desk";
-import { author } from "../../state/settings";
 import { Icon } from "../icons";
 import { Notice, VerdictTag } from "../marks";
-
-type Wish = VerdictState | "comment";
+import { draftOf, dropDraft, needsNoForm, VerdictForm, type Wish } from "./verdictform";
 
 /** What a key asked for; the panel takes it. */
 export const verdict_wish = signal<Wish | null>(null);
 
-const REASONS = [
-  "light, shadow or reflection", "covered by another body", "known difference of the specimen", "simplification in the model",
-  "error of the matching", "within scatter of the test", "other",
-];
-const LABELS = ["rigid motion", "deformation", "mixed", "crack or tear", "weld or joint failure", "contact missed", "foreign body", "other"];
-
 export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
-  const [form, setForm] = useState<Wish | null>(null);
+  const [form, setForm] = useState<Wish | null>(() => draftOf(flag));
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [history, setHistory] = useState<VerdictRecord[]>([]);
@@ -30,6 +22,7 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
     setProblem(null);
     try {
       await here.setVerdict(flag, said);
+      dropDraft(flag);
       // Only the form that was sent: another may have been opened while the answer was on its way.
       setForm((now) => (now === form ? null : now));
     } catch (cause) {
@@ -38,8 +31,9 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
     }
     setBusy(false);
   };
+  const { verdict } = flag;
   const wish = (wanted: Wish) => {
-    if (wanted === "confirmed" || wanted === "open") void say({ state: wanted });
+    if (needsNoForm(wanted)) void say({ state: wanted === "comment" ? verdict.state : wanted });
     else setForm(wanted);
   };
   useEffect(() => effect(() => {
@@ -54,7 +48,6 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
     api.history(flag.id).then((found) => { if (!gone) setHistory(found); }, () => {});
     return () => { gone = true; };
   }, [flag.id, flag.verdict.at]);
-  const { verdict } = flag;
   return (
     <section class="verdict" aria-label={`Verdict on flag ${flag.number}`}>
       <div class="row"><h3 class="grow cut">Flag {flag.number} · {flag.part_name}</h3><VerdictTag verdict={verdict} /></div>
@@ -69,11 +62,12 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
           {verdict.reason ? <div>Reason: {verdict.reason}</div> : null}
           {verdict.label ? <div>It is: {verdict.label}</div> : null}
           {verdict.comment ? <div>“{verdict.comment}”</div> : null}
-          <div class="muted">{verdict.author ?? "no name"}, {when(verdict.at)}{history.at(-1)?.blind ? ", after a blind look" : ""}{history.length > 1 ? `, ${history.length} verdicts so far` : ""}</div>
+          <div class="muted">{verdict.author ?? "no name"}, {when(verdict.at)}{history.at(-1)?.blind ? ", after a blind look" : ""}</div>
         </div>
       ) : null}
+      <Earlier records={history.slice(0, -1)} />
       {problem ? <Notice text={problem} /> : null}
-      {form ? <VerdictForm flag={flag} wish={form} busy={busy} say={say} cancel={() => setForm(null)} /> : (
+      {form ? <VerdictForm key={form} flag={flag} wish={form} busy={busy} say={say} cancel={() => { dropDraft(flag); setForm(null); }} /> : (
         <div class="choices">
           <button class={`button ${verdict.state === "confirmed" ? "" : "main"}`} disabled={busy} aria-pressed={verdict.state === "confirmed"} onClick={() => wish("confirmed")} data-say="confirmed"><Icon name="check" />Confirm <kbd>C</kbd></button>
           <button class="button" disabled={busy} aria-pressed={verdict.state === "dismissed"} onClick={() => wish("dismissed")} data-say="dismissed"><Icon name="cross" />Dismiss … <kbd>X</kbd></button>
@@ -87,35 +81,18 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
   );
 }
 
-function VerdictForm({ flag, wish, busy, say, cancel }: { flag: Flag; wish: Wish; busy: boolean; say: (said: VerdictSaid) => Promise<void>; cancel: () => void }) {
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => { form.current?.querySelector<HTMLElement>("select, textarea")?.focus(); }, [wish]);
-  const send = () => {
-    const values = new FormData(form.current!);
-    const text = (name: string) => { const v = values.get(name); return typeof v === "string" && v.trim() ? v.trim() : null; };
-    const [comment, choice] = [text("comment"), text("choice")];
-    author.value = text("author") ?? "";
-    const { verdict } = flag;
-    const state = wish === "comment" ? verdict.state : wish;
-    const reason = wish === "dismissed" ? choice : wish === "comment" ? verdict.reason : null;
-    const label = wish === "relabelled" ? choice : wish === "comment" ? verdict.label : null;
-    void say({ state, ...(reason ? { reason } : {}), ...(label ? { label } : {}), ...(comment ? { comment } : {}) });
-  };
+/** What was said before, the newest first: who opens a flag again, or judges it anew, should know why it was judged. */
+function Earlier({ records }: { records: readonly VerdictRecord[] }) {
+  if (!records.length) return null;
   return (
-    <form ref={form} onSubmit={(event) => { event.preventDefault(); send(); }} onKeyDown={(event) => {
-      if (event.key === "Escape") { event.stopPropagation(); cancel(); }
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !busy) send();
-    }}>
-      {wish === "dismissed" || wish === "relabelled" ? (
-        <label class="field">{wish === "dismissed" ? "Why it is no finding" : "What it is"}
-          <select name="choice" required>{(wish === "dismissed" ? REASONS : LABELS).map((each) => <option key={each}>{each}</option>)}</select></label>
-      ) : null}
-      <label class="field">Comment<textarea name="comment" rows={2} maxLength={4000} required={wish === "comment"}>{flag.verdict.comment ?? ""}</textarea></label>
-      <label class="field">Your name<input name="author" type="text" value={author.value} autocomplete="name" maxLength={200} /></label>
-      <div class="row">
-        <button class="button main" type="submit" disabled={busy}>{wish === "dismissed" ? "Dismiss" : wish === "relabelled" ? "Relabel" : "Save comment"}</button>
-        <button class="button" type="button" onClick={cancel}>Cancel <kbd>Esc</kbd></button>
-      </div>
-    </form>
+    <details class="small earlier" open={records.length < 3}>
+      <summary class="muted">Said before ({records.length})</summary>
+      <ol>{[...records].reverse().map((each, at) => (
+        <li key={records.length - at}>
+          <b>{each.state === "open" ? "opened again" : each.state}</b>{each.reason ?? each.label ? `: ${each.reason ?? each.label}` : ""}{each.comment ? ` “${each.comment}”` : ""}
+          <span class="muted"> {each.author ?? "no name"}, {when(each.at)}</span>
+        </li>
+      ))}</ol>
+    </details>
   );
 }

@@ -1,0 +1,9 @@
+import { expect, test } from "vitest";
+import { onThePage } from "./words";
+
+test("what the service says of options and headers is said of what stands on the page", () => {
+  const upload = "a.txt: what kind of file this is cannot be told by its ending; expected .vtkhdf (simulation), .json (its side-car), .h5 (test record), or say it by kind in Upload-Metadata";
+  expect(onThePage(upload)).toMatch(/\.h5 \(test record\): rename it so that it ends like one of these$/);
+  expect(onThePage("17 runs of the study told how it deviates (--no-study hears none)")).toBe("17 runs of the study told how it deviates (a review without “Use the study” hears none)");
+  expect(onThePage("peak at 5 mm -- no more")).toBe("peak at 5 mm -- no more");
+});
