@@ -25,6 +25,7 @@ mod scene;
 mod service;
 mod service_api;
 mod service_crash;
+mod service_keep;
 mod service_live;
 mod service_suggest;
 mod study;

@@ -52,9 +52,14 @@ fn it_answers_for_operators_and_for_people_who_lost_their_way() {
     let (_folder, data) = desk();
     let served = Served::start(&data, &[]);
     run(async {
-        for (place, status) in
-            [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/api/docs/", 200), ("/any/page", 200)]
-        {
+        for (place, status) in [
+            ("/healthz", 200),
+            ("/readyz", 200),
+            ("/metrics", 200),
+            ("/api/docs/", 200),
+            ("/any/page", 200),
+            ("/assets/nope.js", 404),
+        ] {
             let answer = served.client.get(format!("{}{place}", served.url)).send().await.expect("an answer");
             assert_eq!(answer.status(), status, "{place}");
         }
@@ -64,9 +69,13 @@ fn it_answers_for_operators_and_for_people_who_lost_their_way() {
             text.contains("crumple_jobs{state=\"queued\"} 0") && text.contains("crumple_http_requests_total"),
             "{text}"
         );
-        for (path, status) in
-            [("nothing", 404), ("reviews/none", 404), ("tests?limit=0", 400), ("reviews?state=odd", 400)]
-        {
+        for (path, status) in [
+            ("nothing", 404),
+            ("reviews/none", 404),
+            ("reviews/%ff%fe", 400),
+            ("tests?limit=0", 400),
+            ("reviews?state=odd", 400),
+        ] {
             let answer = served.client.get(served.api(path)).send().await.expect("an answer");
             assert_eq!(answer.status(), status, "{path}");
             assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
@@ -79,6 +88,13 @@ fn it_answers_for_operators_and_for_people_who_lost_their_way() {
         served.campaign("A").await;
         let (status, _) = served.post("campaigns", &serde_json::json!({ "name": "A" })).await;
         assert_eq!(status, 409, "a name is taken once");
+        for name in ["a\u{0}b", "a\nb", "abc\u{202e}gpj"] {
+            let (status, problem) = served.post("campaigns", &serde_json::json!({ "name": name })).await;
+            assert!(
+                status == 422 && problem["detail"].as_str().is_some_and(|d| d.contains("U+")),
+                "{name:?}: {problem}"
+            );
+        }
     });
 }
 
@@ -107,6 +123,44 @@ fn a_single_thing_is_not_sent_twice_and_a_list_has_pages() {
         let tag = answer.headers()["etag"].clone();
         let again = served.client.get(&place).header("if-none-match", tag).send().await.expect("an answer");
         assert_eq!(again.status(), 304);
+    });
+}
+
+#[test]
+fn a_page_that_makes_its_own_name_point_here_is_not_answered() {
+    let (_folder, data) = desk();
+    let served = Served::start(&data, &["--allowed-hosts", "crumple.example.com, crash"]);
+    run(async {
+        for (host, status) in
+            [("crumple.example.com", 200), ("crash:80", 200), ("localhost:9", 200), ("evil.example.com", 421)]
+        {
+            let answer =
+                served.client.get(served.api("campaigns")).header("host", host).send().await.expect("an answer");
+            assert_eq!(answer.status().as_u16(), status, "{host}");
+        }
+    });
+}
+
+#[test]
+fn a_campaign_is_renamed_and_deleted() {
+    let (_folder, data) = desk();
+    let served = Served::start(&data, &[]);
+    run(async {
+        let (one, two) = (served.campaign("one").await, served.campaign("two").await);
+        let rename = async |id: &str, name: &str| {
+            let request = served.client.patch(served.api(&format!("campaigns/{id}")));
+            let answer = request.json(&serde_json::json!({ "name": name })).send().await.expect("an answer");
+            (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap_or_default())
+        };
+        let (status, renamed) = rename(&one, " Sled 7 ").await;
+        assert_eq!((status, &renamed["name"]), (200, &"Sled 7".into()), "{renamed}");
+        assert_eq!(rename(&two, "Sled 7").await.0, 409, "the name is taken");
+        assert_eq!(rename(&two, "a\tb").await.0, 422);
+        assert_eq!(rename("none", "x").await.0, 404);
+        for status in [204, 404] {
+            let answer = served.client.delete(served.api(&format!("campaigns/{two}"))).send().await.expect("an answer");
+            assert_eq!(answer.status(), status);
+        }
     });
 }
 

@@ -64,7 +64,7 @@ fn survive(kills: usize, longest_ms: u64) {
         let pair = json!({ "simulation_id": simulation, "test_id": test });
         let order = json!({ "pairs": [pair, pair, pair], "webhook": { "url": hook, "secret": SECRET } });
         let batch = caller.order(&order).await;
-        let begin = live_of(&plate, &simulation, &campaign);
+        let begin = plate.live(&simulation, &campaign);
         let live = text(&caller.post_until("live", &begin, 201).await, "id");
         let uploads = tokio::spawn(upload_all(caller.clone(), folder.path().to_owned(), campaign.clone()));
         let frames =
@@ -190,17 +190,6 @@ async fn upload_all(caller: Caller, folder: std::path::PathBuf, campaign: String
         sent.push(caller.until(&path, |u| matches!(u["state"].as_str(), Some("accepted" | "refused"))).await);
     }
     sent
-}
-
-fn live_of(plate: &Plate, simulation: &str, campaign: &str) -> Value {
-    let record = &plate.record;
-    let k = &record.intrinsics;
-    let (_, height, width) = record.frames.dim();
-    let targets: Vec<Value> =
-        record.targets.iter().map(|(world, image)| json!({ "world_mm": world, "image_px": image })).collect();
-    let camera = json!({ "name": "cam", "width": width, "height": height, "intrinsics": [k[0], k[4], k[2], k[5]],
-        "pose": record.pose, "targets": targets, "times_s": record.times });
-    json!({ "simulation_id": simulation, "campaign_id": campaign, "name": "live", "cameras": [camera] })
 }
 
 /// Sends each frame until it is acknowledged, spread over the kills.

@@ -279,6 +279,10 @@ pub(super) struct ServeArguments {
     /// Address and port to listen at; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// Further names by which the service may be addressed, as nginx passes them on (a,b; * for any); its addresses and
+    /// localhost always may [default: none]
+    #[arg(long, value_name = "NAMES")]
+    allowed_hosts: Option<String>,
     /// Folder of the database and of all files; one service at a time may use it [default: crumple-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -328,6 +332,7 @@ impl ServeArguments {
     pub(super) fn into_words(self) -> ServeWords {
         ServeWords {
             listen: self.listen,
+            allowed_hosts: self.allowed_hosts,
             data: self.data,
             workers: self.workers,
             lease_s: self.lease_s,

@@ -35,6 +35,8 @@ pub(super) struct Uploaded {
     pub(super) id: String,
     offset: u64,
     pub(super) state: String,
+    pub(super) kind: String,
+    pub(super) sidecar_name: Option<String>,
     pub(super) refusal: Option<String>,
     pub(super) simulation_id: Option<String>,
     pub(super) test_id: Option<String>,

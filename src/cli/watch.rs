@@ -149,9 +149,15 @@ async fn take(
     if let Some(refusal) = upload.refusal {
         return print(&format!("{name}: refused: {refusal}\n"));
     }
-    if let Some(id) = &upload.simulation_id {
-        print(&format!("{name}: simulation {id}\n"))?;
-        *simulation = Some(id.clone());
+    match &upload.simulation_id {
+        // A side-car that is mended later does not choose what tests are compared with.
+        Some(id) if upload.kind == "sidecar" => print(&format!("{name}: side-car of simulation {id}\n"))?,
+        Some(id) => {
+            let sidecar = upload.sidecar_name.map_or_else(|| "no side-car".to_owned(), |s| format!("side-car {s}"));
+            print(&format!("{name}: simulation {id}, {sidecar}\n"))?;
+            *simulation = Some(id.clone());
+        }
+        None => {}
     }
     let Some(test) = upload.test_id else { return Ok(()) };
     let Some(simulation) = simulation else {

@@ -13,6 +13,8 @@ use serde::Deserialize;
 pub struct ServeWords {
     /// Address and port.
     pub listen: Option<String>,
+    /// Names by which callers may address the service, with commas between them; `*` for any.
+    pub allowed_hosts: Option<String>,
     /// Folder of the database and the blobs.
     pub data: Option<PathBuf>,
     /// Reviews at a time.
@@ -57,6 +59,9 @@ pub enum LogFormat {
 pub struct ServeSettings {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Names by which callers may address the service beside its addresses and those of this machine, in small letters;
+    /// `*` for any.
+    pub allowed_hosts: Vec<String>,
     /// Folder of the database and the blobs.
     pub data: PathBuf,
     /// Reviews at a time.
@@ -168,6 +173,7 @@ impl ServeWords {
         };
         Ok(Self {
             listen: word("listen"),
+            allowed_hosts: word("allowed_hosts"),
             data: word("data").map(PathBuf::from),
             workers: count("workers")?,
             lease_s: number("lease_s")?,
@@ -190,6 +196,7 @@ impl ServeWords {
     pub fn or(self, other: Self) -> Self {
         Self {
             listen: self.listen.or(other.listen),
+            allowed_hosts: self.allowed_hosts.or(other.allowed_hosts),
             data: self.data.or(other.data),
             workers: self.workers.or(other.workers),
             lease_s: self.lease_s.or(other.lease_s),
@@ -233,10 +240,18 @@ impl ServeWords {
             let expected = "gigabytes above 0";
             return Err(SettingError::Value { name: "max_upload_gb", found: gb.to_string(), expected });
         }
+        let count = |name: &'static str, value: Option<u64>, default: usize| match value {
+            None => Ok(default),
+            Some(n @ 1..=64) => Ok(n as usize),
+            Some(n) => Err(SettingError::Value { name, found: n.to_string(), expected: "a whole number from 1 to 64" }),
+        };
+        let hosts = self.allowed_hosts.unwrap_or_default().to_ascii_lowercase();
+        let allowed_hosts = hosts.split(',').map(str::trim).filter(|h| !h.is_empty()).map(str::to_owned).collect();
         Ok(ServeSettings {
             listen,
+            allowed_hosts,
             data: self.data.unwrap_or_else(|| "crumple-data".into()),
-            workers: self.workers.unwrap_or(1).clamp(1, 64) as usize,
+            workers: count("workers", self.workers, 1)?,
             lease: seconds("lease_s", self.lease_s, 30.0)?,
             max_upload_bytes: (gb * 1e9) as u64,
             read_limit: seconds("read_limit_s", self.read_limit_s, 60.0)?,
@@ -248,7 +263,7 @@ impl ServeWords {
                 &["auto", "cpu", "cuda", "tensorrt"],
                 "auto, cpu, cuda or tensorrt",
             )?,
-            max_live: self.max_live.unwrap_or(4).clamp(1, 64) as usize,
+            max_live: count("max_live", self.max_live, 4)?,
             keep_events: i64::try_from(self.keep_events.unwrap_or(200_000)).unwrap_or(i64::MAX).max(100),
             stop_after: seconds("stop_s", self.stop_s, 10.0)?,
             log: self.log.unwrap_or_else(|| "info".to_owned()),
@@ -284,6 +299,9 @@ mod tests {
         );
         assert!(ServeWords { lease_s: Some(-1.0), ..ServeWords::default() }.settings().is_err());
         assert!(ServeWords { lease_s: Some(f64::NAN), ..ServeWords::default() }.settings().is_err());
+        let none = ServeWords { workers: Some(0), ..ServeWords::default() }.settings().unwrap_err().to_string();
+        assert!(none.contains("CRUMPLE_WORKERS") && none.contains("from 1 to 64"), "{none}");
+        assert!(ServeWords { max_live: Some(65), ..ServeWords::default() }.settings().is_err());
         assert!(toml::from_str::<ServeWords>("leases = 3").is_err(), "an unknown setting is no setting");
     }
 }

@@ -9,6 +9,7 @@ mod deviation;
 mod film;
 mod flag;
 mod impactor;
+mod judgement;
 mod mesh;
 mod model;
 mod review;
@@ -22,6 +23,7 @@ pub use deviation::FrameField;
 pub use film::{CameraRecord, Channel, Frame, TestRecord};
 pub use flag::{BoundingBox, Flag, FlagId, FlagKind, Verdict};
 pub use impactor::{Impactor, ImpactorPlace, RigidWall, SeenImpactor, WayPoint};
+pub use judgement::{JudgedFlag, Judgement};
 pub use mesh::{CellType, Mesh, Part, PartId};
 pub use model::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
 pub use review::{
@@ -33,3 +35,41 @@ pub use suggestion::{
     Change, Direction, Hypothesis, IDENTIFIED_HALF_WIDTH, Interval, ModelForm, Move, NextRun, ParameterEstimate,
     PartGain, SUGGESTION_SCHEMA_VERSION, Suggestion, SuggestionVerdict, SurrogateError, SurrogateReport,
 };
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Flag, FlagId, FlagKind, JudgedFlag, Judgement, PartId, Verdict};
+
+    /// A flag of a part on some elements, from its onset to its peak, s.
+    pub(crate) fn flag(number: u32, part: i32, elements: std::ops::Range<u32>, (onset_s, peak_s): (f64, f64)) -> Flag {
+        Flag {
+            id: FlagId(number),
+            part_id: PartId(part),
+            part_name: format!("part_{part}"),
+            cameras: vec!["left".into()],
+            onset_s,
+            peak_s,
+            peak_mm: 9.0,
+            peak_sigma_mm: 0.5,
+            area_mm2: 100.0,
+            kind: FlagKind::Deformation,
+            probability: 0.99,
+            verdict: Verdict::Mismatch,
+            element_ids: elements.collect(),
+            bbox_px: Default::default(),
+        }
+    }
+
+    /// A flag with a verdict by Ada; `open` is nobody's.
+    pub(crate) fn judged(number: u32, state: &str) -> JudgedFlag {
+        let text = |t: &str| (state != "open").then(|| t.to_owned());
+        let judgement = Judgement {
+            state: state.to_owned(),
+            reason: text("shadow"),
+            author: text("Ada"),
+            judged_at: text("2026-11-27T10:00:00Z"),
+            ..Judgement::default()
+        };
+        JudgedFlag { flag: flag(number, 2, 0..9, (0.01, 0.02)), judgement }
+    }
+}

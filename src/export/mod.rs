@@ -13,10 +13,10 @@ mod test_record;
 mod vtkhdf;
 mod vtkhdf_file;
 
-pub use csv::write_flags_csv;
+pub use csv::{flags_table_with_verdicts, write_flags_csv};
 pub use error::ExportError;
 pub use folder::{FolderKind, OWN_NAMES, OutputFolder};
-pub use json::write_review_json;
+pub use json::{review_json_with_verdicts, write_review_json};
 pub use ledger::{Ledger, ReceiptEvent, ReceiptLine};
 pub use suggestion::{SUGGESTION, read_suggestion_json, write_next_runs, write_suggestion_json};
 pub use test_record::{FrameFormat, TestRecordWriter, TruthWriter};

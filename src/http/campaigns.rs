@@ -1,14 +1,14 @@
 //! Campaigns.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::extract::{Body, List, PageWords, Words, tagged};
+use super::extract::{Body, List, PageWords, Path, Words, name_of, tagged};
 use super::problem::{Answer, Problem};
 use super::wire::{Campaign, CampaignBoard};
 use crate::store::Page;
@@ -38,14 +38,7 @@ pub(super) async fn list_campaigns(
 #[utoipa::path(post, path = "/campaigns", tag = "campaigns", request_body = NewCampaign,
     responses((status = 201, body = Campaign), (status = 409, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn add_campaign(State(service): State<Service>, Body(new): Body<NewCampaign>) -> Answer<Response> {
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > 200 {
-        return Err(Problem::unprocessable(format!(
-            "the name has {} letters, expected 1 to 200",
-            name.chars().count()
-        )));
-    }
-    let made = service.shop.store.add_campaign(name).await?;
+    let made = service.shop.store.add_campaign(name_of(&new.name)?).await?;
     let place = format!("/api/v1/campaigns/{}", made.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(Campaign::from(made))).into_response())
 }
@@ -71,4 +64,26 @@ pub(super) async fn get_campaign(
         parts: parts.into_iter().map(Into::into).collect(),
     };
     Ok(tagged(&headers, &board))
+}
+
+/// Gives a campaign another name.
+#[utoipa::path(patch, path = "/campaigns/{id}", tag = "campaigns", request_body = NewCampaign, params(("id" = String, Path, description = "The campaign")),
+    responses((status = 200, body = Campaign), (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn rename_campaign(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Body(new): Body<NewCampaign>,
+) -> Answer<Json<Campaign>> {
+    Ok(Json(service.shop.store.rename_campaign(&id, name_of(&new.name)?).await?.into()))
+}
+
+/// Deletes a campaign with its tests, their reviews, flags, verdicts and suggestions. Simulations stay.
+#[utoipa::path(delete, path = "/campaigns/{id}", tag = "campaigns", params(("id" = String, Path, description = "The campaign")),
+    responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Something in it is still arriving, waiting or running")))]
+pub(super) async fn remove_campaign(State(service): State<Service>, Path(id): Path<String>) -> Answer<StatusCode> {
+    let removed = service.shop.store.remove_campaign(&id).await?;
+    service.shop.clear_away(&removed);
+    Ok(StatusCode::NO_CONTENT)
 }

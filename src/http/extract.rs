@@ -38,6 +38,39 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Words<T> {
     }
 }
 
+/// Parts of the path; what they cannot be, for example no UTF-8, is a problem.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let axum::extract::Path(value) = axum::extract::Path::<T>::from_request_parts(parts, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// A name that somebody gives: 1 to 200 letters that all can be seen. Control characters and marks that turn the direction
+/// of the text make one name look like another.
+pub(super) fn name_of(text: &str) -> Answer<&str> {
+    let name = text.trim();
+    let letters = name.chars().count();
+    if !(1..=200).contains(&letters) {
+        return Err(Problem::unprocessable(format!("the name has {letters} letters, expected 1 to 200")));
+    }
+    let unseen = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    match name.chars().find(unseen) {
+        Some(c) => Err(Problem::unprocessable(format!(
+            "the name has the character U+{:04X}, expected letters that can be seen: take it out",
+            u32::from(c)
+        ))),
+        None => Ok(name),
+    }
+}
+
 /// Longest page.
 const MOST: i64 = 1000;
 
@@ -91,8 +124,13 @@ impl<T> List<T> {
 /// One thing with a tag of what it says; nothing when the caller has just that.
 pub(super) fn tagged(headers: &HeaderMap, thing: &impl Serialize) -> Response {
     let body = serde_json::to_vec(thing).expect("a view is JSON, else a bug");
+    tagged_by_digest(headers, "application/json", body.into())
+}
+
+/// Bytes with a tag of what they say: for what may change.
+pub(super) fn tagged_by_digest(headers: &HeaderMap, content_type: &'static str, body: Bytes) -> Response {
     let digest: String = Sha256::digest(&body).iter().take(8).map(|b| format!("{b:02x}")).collect();
-    tagged_with(headers, &format!("\"{digest}\""), "application/json", body.into())
+    tagged_with(headers, &format!("\"{digest}\""), content_type, body)
 }
 
 /// Bytes with a tag; nothing when the caller has them.
@@ -121,4 +159,18 @@ pub(super) fn immutable(mut response: Response) -> Response {
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_of_letters_that_can_be_seen() {
+        assert_eq!(name_of("  Büffel 3 – links ").unwrap(), "Büffel 3 – links");
+        for bad in ["", "   ", "a\0b", "a\nb", "abc\u{202e}gpj", "a\u{200b}b", &"x".repeat(201)] {
+            assert_eq!(name_of(bad).unwrap_err().status, 422, "{bad:?}");
+        }
+        assert!(name_of("a\u{202e}b").unwrap_err().detail.contains("U+202E"));
+    }
 }

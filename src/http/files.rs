@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::{List, PageWords, Words, tagged};
+use super::extract::{List, PageWords, Path, Words, tagged};
 use super::problem::{Answer, Problem};
 use super::wire::{Simulation, Test};
 use crate::store::Page;
@@ -35,6 +35,15 @@ pub(super) async fn get_simulation(
     headers: HeaderMap,
 ) -> Answer<Response> {
     Ok(tagged(&headers, &Simulation::from(service.shop.store.simulation(&id).await?)))
+}
+
+/// Deletes a simulation that no finished review rests on.
+#[utoipa::path(delete, path = "/simulations/{id}", tag = "files", params(("id" = String, Path, description = "The simulation")),
+    responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "A review of it waits, runs or is finished")))]
+pub(super) async fn remove_simulation(State(service): State<Service>, Path(id): Path<String>) -> Answer<StatusCode> {
+    service.shop.store.remove_simulation(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Which tests are wanted.
@@ -66,6 +75,16 @@ pub(super) async fn get_test(
     headers: HeaderMap,
 ) -> Answer<Response> {
     Ok(tagged(&headers, &Test::from(service.shop.store.test(&id).await?)))
+}
+
+/// Deletes a test with its reviews, their flags, verdicts and suggestions.
+#[utoipa::path(delete, path = "/tests/{id}", tag = "files", params(("id" = String, Path, description = "The test")),
+    responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It is live, or a review of it waits or runs")))]
+pub(super) async fn remove_test(State(service): State<Service>, Path(id): Path<String>) -> Answer<StatusCode> {
+    let removed = service.shop.store.remove_test(&id).await?;
+    service.shop.clear_away(&removed);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Simulations of one family of designs, which differ in their parameters.

@@ -1,14 +1,14 @@
 //! What people saw before they saw the machine's flags.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Service;
-use super::extract::Body;
+use super::extract::{Body, Path};
 use super::problem::{Answer, Problem};
 use crate::store;
 

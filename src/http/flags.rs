@@ -1,14 +1,14 @@
 //! Flags and verdicts.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::{Body, List, PageWords, Words, tagged_with};
+use super::extract::{Body, List, PageWords, Path, Words, tagged_with};
 use super::problem::{Answer, Problem};
 use super::wire_flags::{Flag, VerdictRecord, VerdictState};
 use crate::store::{FlagFilter, NewVerdict};
@@ -23,6 +23,8 @@ pub(super) struct FlagWords {
     review_id: Option<String>,
     /// With this verdict.
     verdict: Option<VerdictState>,
+    /// Judged flags that a later look at the film did not find any more, instead of those that stand [default: false].
+    withdrawn: Option<bool>,
 }
 
 /// Lists flags in the order in which they were raised.
@@ -37,6 +39,7 @@ pub(super) async fn list_flags(
         campaign_id: wanted.campaign_id,
         review_id: wanted.review_id,
         verdict: wanted.verdict.map(|v| v.name().to_owned()),
+        withdrawn: wanted.withdrawn.unwrap_or(false),
     };
     let rows = service.shop.store.flags(&filter, &page).await?;
     Ok(Json(List::of(&page, rows, |f| f.id.clone(), Flag::from)))

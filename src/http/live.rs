@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::{Body, Words, tagged};
+use super::extract::{Body, Path, Words, name_of, tagged};
 use super::problem::{Answer, Problem};
 use crate::jobs::{LiveCamera, LiveTarget, NewFrame, Room};
 use crate::store;
@@ -133,10 +133,10 @@ pub(super) async fn live_view(service: &Service, row: store::Live) -> Result<Liv
         flagged: s.map_or(usize::try_from(found).unwrap_or(0), |s| s.flagged),
         behind: s.map_or(0, |s| s.behind),
         rate_note: s.and_then(|s| s.rate_note.clone()).or(row.rate_note),
-        last_time_s: s.and_then(|s| s.last_time_s),
+        last_time_s: s.map_or(row.last_time_s, |s| s.last_time_s),
         ended: row.state != "receiving",
-        p50_ms: s.and_then(|s| s.p50_ms),
-        p99_ms: s.and_then(|s| s.p99_ms),
+        p50_ms: s.map_or(row.p50_ms, |s| s.p50_ms),
+        p99_ms: s.map_or(row.p99_ms, |s| s.p99_ms),
         id: row.id,
     })
 }
@@ -147,10 +147,7 @@ pub(super) async fn live_view(service: &Service, row: store::Live) -> Result<Liv
     responses((status = 201, body = Live), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem, content_type = "application/problem+json", description = "Busy: Retry-After says when to come again")))]
 pub(super) async fn begin_live(State(service): State<Service>, Body(new): Body<NewLiveTest>) -> Answer<Response> {
-    let name = new.name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > 200 {
-        return Err(Problem::unprocessable("the name must have 1 to 200 letters"));
-    }
+    let name = name_of(&new.name)?.to_owned();
     let tolerance_mm = new.tolerance_mm.unwrap_or(5.0);
     if !(tolerance_mm.is_finite() && tolerance_mm > 0.0) {
         return Err(Problem::unprocessable(format!("tolerance_mm is {tolerance_mm}, expected a number above 0")));
@@ -220,10 +217,11 @@ pub(super) struct FrameTaken {
 }
 
 /// Takes a frame: PNG, JPEG, or width × height bytes of bare grey. It is on disk when this answers; the flags follow on
-/// the event stream. The same frame again is no error.
+/// the event stream. The same frame again is no error; other pixels for a frame that is here are refused.
 #[utoipa::path(post, path = "/live/{id}/frames", tag = "live", params(("id" = String, Path, description = "The live test"), FrameWords),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 202, body = FrameTaken), (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another picture of this camera and time is here already"),
         (status = 413, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn take_frame(
     State(service): State<Service>,

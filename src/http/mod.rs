@@ -6,10 +6,12 @@
 mod campaigns;
 mod description;
 mod events;
+mod exports;
 mod extract;
 mod files;
 mod first_looks;
 mod flags;
+mod hosts;
 mod live;
 mod ops;
 mod page;
@@ -96,14 +98,14 @@ struct Head;
 fn api() -> OpenApiRouter<Service> {
     OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(campaigns::list_campaigns, campaigns::add_campaign))
-        .routes(routes!(campaigns::get_campaign))
+        .routes(routes!(campaigns::get_campaign, campaigns::rename_campaign, campaigns::remove_campaign))
         .routes(routes!(uploads::list_uploads, uploads::begin_upload, uploads::upload_options))
         .routes(routes!(uploads::get_upload, uploads::upload_head, uploads::upload_part, uploads::remove_upload))
         .routes(routes!(files::list_simulations))
-        .routes(routes!(files::get_simulation))
+        .routes(routes!(files::get_simulation, files::remove_simulation))
         .routes(routes!(files::list_studies))
         .routes(routes!(files::list_tests))
-        .routes(routes!(files::get_test))
+        .routes(routes!(files::get_test, files::remove_test))
         .routes(routes!(reviews::list_reviews, reviews::order_reviews))
         .routes(routes!(reviews::get_review, reviews::cancel_review))
         .routes(routes!(reviews::get_batch))
@@ -114,9 +116,9 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(results::get_picture))
         .routes(routes!(plots::list_plots))
         .routes(routes!(plots::get_plot))
-        .routes(routes!(results::get_report))
-        .routes(routes!(results::get_flags_csv))
-        .routes(routes!(results::get_review_json))
+        .routes(routes!(exports::get_report))
+        .routes(routes!(exports::get_flags_csv))
+        .routes(routes!(exports::get_review_json))
         .routes(routes!(results::get_review_vtkhdf))
         .routes(routes!(flags::list_flags))
         .routes(routes!(flags::get_flag))
@@ -178,6 +180,7 @@ pub fn routes(service: &Service) -> Router {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the service failed; its log has the cause")
                 .into_response()
         }))
+        .layer(middleware::from_fn_with_state(service.clone(), hosts::known_host))
         .layer(middleware::from_fn_with_state(service.clone(), measured))
         .with_state(service.clone())
 }

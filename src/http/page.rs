@@ -29,6 +29,10 @@ pub(super) async fn page_or_problem(method: Method, uri: Uri, headers: HeaderMap
         return Problem::not_found(format!("there is nothing at {}; /api/docs lists what there is", uri.path()))
             .into_response();
     }
+    if path.starts_with("assets/") && Built::get(path).is_none() {
+        // Names below assets/ are never places of the page: a page in place of a script would only hide that it is gone.
+        return Problem::not_found(format!("the page has no file {path}; reload it")).into_response();
+    }
     if method != Method::GET && method != Method::HEAD {
         return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "the page can only be read").into_response();
     }

@@ -1,7 +1,7 @@
 //! Plots of a finished review, as the report drew them, at any width and on light or dark paper.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::Words;
+use super::extract::{Path, Words};
 use super::problem::{Answer, Problem};
 use super::results::{file, finished, forever};
 use super::theme;

@@ -1,14 +1,14 @@
 //! What was made of a suggestion: decisions, and the ledger that they are appended to.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Service;
-use super::extract::{Body, List};
+use super::extract::{Body, List, Path};
 use super::problem::{Answer, Problem};
 use super::wire_suggestions::{DecisionState, Receipt};
 use crate::export::ReceiptEvent;

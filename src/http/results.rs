@@ -1,7 +1,8 @@
-//! What a finished review shows. Everything but the verdicts in `result` never changes and may be kept by callers.
+//! What a finished review shows. Everything but the verdicts in `result` never changes and may be kept by callers (what is
+//! exported with verdicts: `exports`).
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -9,17 +10,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::{Words, immutable, tagged, tagged_with};
+use super::extract::{Path, Words, immutable, tagged, tagged_with};
 use super::problem::{Answer, Problem};
 use super::wire_flags::Flag;
 use crate::blobs::BlobKey;
-use crate::export::{FLAGS_CSV, REPORT_HTML, REVIEW_JSON, REVIEW_VTKHDF};
+use crate::export::REVIEW_VTKHDF;
 use crate::jobs::views::{self, ResultView};
 use crate::jobs::{Layer, PictureOrder};
-use crate::store::{FlagFilter, Page};
+use crate::store::{FlagFilter, Page, StoredFlag};
 
 const OCTETS: &str = "application/octet-stream";
-const JSON: &str = "application/json";
 
 /// A camera as a pin-hole on its lens-free canvas.
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,9 +99,11 @@ pub(super) struct ReviewResult {
     largest_mm: f64,
     /// With people's verdicts.
     flags: Vec<Flag>,
+    /// Flags that somebody judged and that a later look at the film did not find any more; they count nowhere.
+    withdrawn_flags: Vec<Flag>,
 }
 
-fn result_of(view: ResultView, flags: Vec<Flag>) -> ReviewResult {
+fn result_of(view: ResultView, flags: Vec<Flag>, withdrawn_flags: Vec<Flag>) -> ReviewResult {
     ReviewResult {
         times_s: view.times_s,
         cameras: view
@@ -153,6 +155,7 @@ fn result_of(view: ResultView, flags: Vec<Flag>) -> ReviewResult {
         elements: view.elements,
         largest_mm: view.largest_mm,
         flags,
+        withdrawn_flags,
     }
 }
 
@@ -203,10 +206,18 @@ pub(super) async fn get_result(
     let view: ResultView = serde_json::from_slice(&text).map_err(|source| {
         Problem::from(crate::jobs::ServiceError::Damaged { what: format!("result of review {id}"), source })
     })?;
-    let filter = FlagFilter { review_id: Some(id), ..FlagFilter::default() };
+    let shown = |flags: Vec<StoredFlag>| flags.into_iter().map(Flag::from).collect();
+    let standing = flags_of(&service, &id, false).await?;
+    let withdrawn = flags_of(&service, &id, true).await?;
+    Ok(tagged(&headers, &result_of(view, shown(standing), shown(withdrawn))))
+}
+
+/// The flags of a review by number: those that stand, or those that were withdrawn.
+pub(super) async fn flags_of(service: &Service, review: &str, withdrawn: bool) -> Answer<Vec<StoredFlag>> {
+    let filter = FlagFilter { review_id: Some(review.to_owned()), withdrawn, ..FlagFilter::default() };
     let mut flags = service.shop.store.flags(&filter, &Page { limit: 100_000, cursor: None }).await?;
     flags.sort_by_key(|f| f.number);
-    Ok(tagged(&headers, &result_of(view, flags.into_iter().map(Flag::from).collect())))
+    Ok(flags)
 }
 
 /// A result file, which the caller may keep.
@@ -345,42 +356,6 @@ pub(super) async fn get_picture(
     }
     let body = service.desks.picture(&id, order).await?;
     Ok(forever(&headers, &id, &tag, content_type, body))
-}
-
-/// The report: one page that needs nothing else.
-#[utoipa::path(get, path = "/reviews/{id}/report.html", tag = "results", params(("id" = String, Path, description = "The review")),
-    responses((status = 200, body = String, content_type = "text/html"), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn get_report(
-    State(service): State<Service>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let body = file(&service, &id, REPORT_HTML).await?;
-    Ok(forever(&headers, &id, REPORT_HTML, "text/html; charset=utf-8", body))
-}
-
-/// The flags for a spreadsheet.
-#[utoipa::path(get, path = "/reviews/{id}/flags.csv", tag = "results", params(("id" = String, Path, description = "The review")),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn get_flags_csv(
-    State(service): State<Service>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let body = file(&service, &id, FLAGS_CSV).await?;
-    Ok(forever(&headers, &id, FLAGS_CSV, "text/csv; charset=utf-8", body))
-}
-
-/// The review for programs.
-#[utoipa::path(get, path = "/reviews/{id}/review.json", tag = "results", params(("id" = String, Path, description = "The review")),
-    responses((status = 200, body = Object), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn get_review_json(
-    State(service): State<Service>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let body = file(&service, &id, REVIEW_JSON).await?;
-    Ok(forever(&headers, &id, REVIEW_JSON, JSON, body))
 }
 
 /// The field for ParaView.

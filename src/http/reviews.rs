@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::{Body, List, PageWords, Words, tagged};
+use super::extract::{Body, List, PageWords, Path, Words, tagged};
 use super::problem::{Answer, Problem};
 use super::wire::{Review, ReviewState};
 use crate::store::{BatchOrder, Page, ReviewFilter, ReviewOrder, Webhook};
@@ -201,10 +201,29 @@ pub(super) async fn get_review(
     Ok(tagged(&headers, &Review::from(service.shop.store.review(&id).await?)))
 }
 
-/// Cancels a review: one that waits at once, one that runs within seconds.
-#[utoipa::path(delete, path = "/reviews/{id}", tag = "reviews", params(("id" = String, Path, description = "The review")),
-    responses((status = 202, body = Review), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 409, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn cancel_review(State(service): State<Service>, Path(id): Path<String>) -> Answer<Response> {
+/// What is to become of a review.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RemovalWords {
+    /// Delete a review that has ended, with its flags, verdicts and suggestions, instead of cancelling one that has not
+    /// [default: false].
+    ended: Option<bool>,
+}
+
+/// Cancels a review: one that waits at once, one that runs within seconds. With `ended=true` deletes one that has ended.
+#[utoipa::path(delete, path = "/reviews/{id}", tag = "reviews", params(("id" = String, Path, description = "The review"), RemovalWords),
+    responses((status = 202, body = Review, description = "It is being cancelled"), (status = 204, description = "It was deleted"),
+        (status = 404, body = Problem, content_type = "application/problem+json"), (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn cancel_review(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Words(words): Words<RemovalWords>,
+) -> Answer<Response> {
+    // Two wishes and not one: who cancels a review that ends at that moment must not delete it.
+    if words.ended == Some(true) {
+        service.shop.store.remove_review(&id).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     service.shop.store.cancel_review(&id).await?;
     let review = Review::from(service.shop.store.review(&id).await?);
     Ok((StatusCode::ACCEPTED, Json(review)).into_response())

@@ -2,7 +2,7 @@
 //! computing.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::extract::{Body, List, PageWords, Words, tagged};
+use super::extract::{Body, List, PageWords, Path, Words, tagged};
 use super::problem::{Answer, Problem};
 use super::results::forever;
 use super::wire_suggestions::{Suggestion, SuggestionDetail};

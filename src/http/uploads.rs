@@ -8,7 +8,7 @@ use std::io::SeekFrom;
 
 use axum::Json;
 use axum::body::Body as Bytestream;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
@@ -17,7 +17,7 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::Service;
-use super::extract::{List, PageWords, Words, tagged};
+use super::extract::{List, PageWords, Path, Words, tagged};
 use super::problem::{Answer, Problem};
 use super::space::check_room;
 use super::wire::Upload;

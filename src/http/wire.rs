@@ -83,6 +83,10 @@ pub(super) struct Upload {
     campaign_id: Option<String>,
     /// Digest of the whole file, hex, once it was read.
     sha256: Option<String>,
+    /// File name of the side-car that stands beside the simulation; null while there is none.
+    sidecar_name: Option<String>,
+    /// Its digest, hex.
+    sidecar_sha256: Option<String>,
     created_at: String,
 }
 
@@ -100,6 +104,8 @@ impl From<store::Upload> for Upload {
             test_id: u.test_id,
             campaign_id: u.campaign_id,
             sha256: u.sha256,
+            sidecar_name: u.sidecar_name,
+            sidecar_sha256: u.sidecar_sha256,
             created_at: u.created_at,
         }
     }
@@ -134,6 +140,12 @@ pub(super) struct Simulation {
     bytes: i64,
     /// Whether a side-car with units and names stands beside it.
     has_sidecar: bool,
+    /// File name of that side-car.
+    sidecar_name: Option<String>,
+    /// Its digest, hex.
+    sidecar_sha256: Option<String>,
+    /// The campaign that it was uploaded to; null for none.
+    sidecar_campaign_id: Option<String>,
     family: Option<String>,
     solver: Option<String>,
     nodes: usize,
@@ -172,6 +184,9 @@ impl From<store::Simulation> for Simulation {
             sha256: s.sha256,
             bytes: s.bytes,
             has_sidecar: s.sidecar_sha256.is_some(),
+            sidecar_name: s.sidecar_name,
+            sidecar_sha256: s.sidecar_sha256,
+            sidecar_campaign_id: s.sidecar_campaign_id.filter(|c| !c.is_empty()),
             family: summary.family,
             solver: summary.solver,
             nodes: summary.nodes,
@@ -219,7 +234,7 @@ pub(super) enum TestState {
     Stored,
     /// Frames arrive.
     Live,
-    /// Its newest review is finished.
+    /// A review of it is finished.
     Reviewed,
 }
 
@@ -234,7 +249,10 @@ pub(super) struct Test {
     bytes: i64,
     cameras: Vec<TestCamera>,
     state: TestState,
+    /// Its newest review, in whatever state.
     latest_review_id: Option<String>,
+    /// What to show: its newest review that is finished or live. It stays while a newer one waits, runs or has failed.
+    shown_review_id: Option<String>,
     created_at: String,
 }
 
@@ -258,12 +276,13 @@ impl From<store::StoredTest> for Test {
                     times_s: c.times_s,
                 })
                 .collect(),
-            state: match (t.receiving > 0, t.latest_review_state.as_deref()) {
+            state: match (t.receiving > 0, t.shown_review_state.as_deref()) {
                 (true, _) => TestState::Live,
                 (false, Some("finished")) => TestState::Reviewed,
                 _ => TestState::Stored,
             },
             latest_review_id: t.latest_review_id,
+            shown_review_id: t.shown_review_id,
             created_at: t.created_at,
         }
     }

@@ -113,6 +113,9 @@ pub(super) struct Flag {
     verdict: Verdict,
     /// Give it in `If-Match` (in quotes) when setting a verdict.
     version: i64,
+    /// When a later look at the film did not find a judged flag any more: it counts nowhere, and its number may be another
+    /// flag's. Null for a flag that stands.
+    withdrawn_at: Option<String>,
 }
 
 impl Flag {
@@ -165,6 +168,7 @@ impl From<store::StoredFlag> for Flag {
                 at: f.verdict_at,
             },
             version: f.version,
+            withdrawn_at: f.withdrawn_at,
         }
     }
 }

@@ -37,7 +37,11 @@ pub(super) enum Failure {
 
 impl<E: Into<ServiceError>> From<E> for Failure {
     fn from(e: E) -> Self {
-        Self::Error(e.into())
+        match e.into() {
+            // Cancelled between the last look at the lease and the end of the work.
+            ServiceError::Store(StoreError::CancelWanted { .. }) => Self::Stopped(Stopped::Cancelled),
+            other => Self::Error(other),
+        }
     }
 }
 

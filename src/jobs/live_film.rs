@@ -49,6 +49,24 @@ impl LiveFilm {
         })?;
         Ok(read_picture(&path, record.width, record.height)?)
     }
+
+    /// True when the frame that is here has the same pixels as `bytes`: PNG, JPEG, or bare 8-bit grey.
+    ///
+    /// # Errors
+    /// When the frame that is here cannot be read.
+    pub(super) fn holds(&self, camera: usize, frame: usize, bytes: &[u8]) -> Result<bool, ServiceError> {
+        let record = &self.cameras[camera];
+        let Some(path) = find_frame(&self.place(camera), frame) else { return Ok(false) };
+        let stored = std::fs::read(&path).map_err(ServiceError::file("read", &path))?;
+        if stored == bytes {
+            return Ok(true);
+        }
+        let here = image::load_from_memory(&stored)?;
+        if bytes.len() == record.width * record.height {
+            return Ok(here.into_luma8().into_raw() == bytes);
+        }
+        Ok(image::load_from_memory(bytes).is_ok_and(|sent| sent == here))
+    }
 }
 
 /// The file of a frame, when it is here.

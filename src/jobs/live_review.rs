@@ -217,9 +217,7 @@ impl Watch<'_> {
         };
         self.show(so_far, &judged, index)?;
         let state = self.room.lock().clone();
-        let mut live = self.room.row.clone();
-        (live.received, live.reviewed) = (state.received as i64, state.reviewed as i64);
-        live.rate_note.clone_from(&state.rate_note);
+        let live = self.room.reached(&state);
         let cameras = serde_json::to_string(&summaries(&self.room.film.cameras, &self.room.arrived_times(&state)))
             .expect("cameras are JSON, else a bug");
         let total: usize = self.room.film.cameras.iter().map(|c| c.times_s.len()).sum();

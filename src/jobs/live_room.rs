@@ -14,7 +14,7 @@ use super::service_error::ServiceError;
 use super::workshop::Workshop;
 use crate::domain::CameraRecord;
 use crate::review::Moment;
-use crate::store::{Live, NewLive};
+use crate::store::{Live, NewLive, StoreError};
 
 /// A frame belongs to the announced time that is nearer than this, s.
 const SAME_TIME_S: f64 = 2e-5;
@@ -36,6 +36,8 @@ pub struct Room {
     pub name: String,
     pub(super) film: LiveFilm,
     state: Mutex<RoomState>,
+    /// By camera: whoever writes a frame of it.
+    turns: Vec<Mutex<()>>,
     arrived: Condvar,
     stopped: AtomicBool,
 }
@@ -208,6 +210,7 @@ impl Lives {
         let room = Arc::new(Room {
             row,
             name,
+            turns: film.cameras.iter().map(|_| Mutex::default()).collect(),
             film,
             state: Mutex::new(state),
             arrived: Condvar::new(),
@@ -253,7 +256,8 @@ impl Lives {
             camera.write_camera_toml(&room.film.place(index), &room.name, times)?;
         }
         let cameras = erased_json::Json::text(&summaries(&room.film.cameras, &here));
-        let live = self.shop.store.end_live(id, &cameras, state.received as i64).await?;
+        let reached = room.reached(&state);
+        let live = self.shop.store.end_live(&reached, &cameras).await?;
         self.rooms().remove(id);
         Ok(live)
     }
@@ -305,7 +309,8 @@ impl Room {
     /// Takes a frame in: it is on disk when this returns.
     ///
     /// # Errors
-    /// For a camera or a time that was not announced, and for bytes that are no such picture.
+    /// For a camera or a time that was not announced, for bytes that are no such picture, and for another picture than
+    /// the one that is here of that camera and time.
     pub fn take(&self, frame: &NewFrame) -> Result<usize, ServiceError> {
         let refused = |what: String| ServiceError::Refused { what };
         let camera = self.film.cameras.iter().position(|c| c.name == frame.camera).ok_or_else(|| {
@@ -322,15 +327,25 @@ impl Room {
                 record.name, frame.time_s
             ))
         })?;
-        {
+        // One frame of a camera at a time: two different ones for one place must not both be taken.
+        let _turn = self.turns[camera].lock().unwrap_or_else(PoisonError::into_inner);
+        let (received, is_here) = {
             let state = self.lock();
             if state.ended {
                 return Err(refused("the live test has ended: it takes no more frames".to_owned()));
             }
-            if state.arrivals[camera][index].is_some() {
-                // Sent again because the answer was lost: it is here.
-                return Ok(state.received);
+            (state.received, state.arrivals[camera][index].is_some())
+        };
+        if is_here {
+            // Sent again because the answer was lost – or by a camera whose clock stands still.
+            if self.film.holds(camera, index, &frame.bytes)? {
+                return Ok(received);
             }
+            let what = format!(
+                "camera {:?}: another picture is here already for {} s; frames are not replaced, so check the times",
+                record.name, frame.time_s
+            );
+            return Err(StoreError::Conflict { what }.into());
         }
         let path = self.write(camera, index, record, frame)?;
         let mut state = self.lock();
@@ -411,12 +426,7 @@ impl Room {
     #[must_use]
     pub fn status(&self) -> LiveStatus {
         let state = self.lock();
-        let mut sorted = state.latencies_s.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| {
-            let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
-            sorted.get(index).map(|s| 1e3 * s)
-        };
+        let [p50_ms, p99_ms] = state.percentiles_ms();
         LiveStatus {
             received: state.received,
             expected: self.film.cameras.iter().map(|c| c.times_s.len()).sum(),
@@ -426,8 +436,22 @@ impl Room {
             rate_note: state.rate_note.clone(),
             last_time_s: state.last_time_s,
             ended: state.ended,
-            p50_ms: at(0.5),
-            p99_ms: at(0.99),
+            p50_ms,
+            p99_ms,
+        }
+    }
+
+    /// The row with the figures of `state`.
+    pub(super) fn reached(&self, state: &RoomState) -> Live {
+        let [p50_ms, p99_ms] = state.percentiles_ms();
+        Live {
+            received: state.received as i64,
+            reviewed: state.reviewed as i64,
+            rate_note: state.rate_note.clone(),
+            last_time_s: state.last_time_s,
+            p50_ms,
+            p99_ms,
+            ..self.row.clone()
         }
     }
 }
@@ -436,6 +460,16 @@ impl RoomState {
     /// True when every frame of the moment has arrived.
     pub(super) fn has_all_of(&self, moment: &Moment) -> bool {
         moment.frames.iter().all(|(camera, frame)| self.arrivals[*camera][*frame].is_some())
+    }
+
+    /// Median and 99th percentile of the latencies, ms.
+    fn percentiles_ms(&self) -> [Option<f64>; 2] {
+        let mut sorted = self.latencies_s.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        [0.5, 0.99].map(|share| {
+            let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+            sorted.get(index).map(|s| 1e3 * s)
+        })
     }
 
     pub(super) fn note_latency(&mut self, seconds: f64) {

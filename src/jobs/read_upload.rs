@@ -10,7 +10,7 @@ use super::workshop::{Workshop, safe_name, simulation_options};
 use crate::domain::{CameraRecord, Parameter};
 use crate::ingest::probe::ProbeKind;
 use crate::ingest::{SimulationFile, TestFile};
-use crate::store::{Simulation, StoredTest, Taken, Upload, new_id};
+use crate::store::{Sidecar, Simulation, StoredTest, Taken, Upload, new_id};
 use crate::tasks::run_on_thread;
 
 /// Campaign of tests that come without one.
@@ -150,6 +150,8 @@ async fn read_simulation(
         id: new_id(),
         name,
         sidecar_sha256: None,
+        sidecar_name: None,
+        sidecar_campaign_id: None,
         stem,
         sha256,
         bytes,
@@ -158,10 +160,11 @@ async fn read_simulation(
         created_at: String::new(),
     };
     loop {
-        simulation.sidecar_sha256 = shop.store.waiting_sidecar(&simulation.stem).await?;
+        let sidecar = shop.store.waiting_sidecar(upload, &simulation.stem).await?;
+        (simulation.sidecar_name, simulation.sidecar_sha256) = sidecar.map(|s| (s.name, s.sha256)).unzip();
         simulation.summary = summarise(shop, &simulation, folder).await?;
         // A side-car that came while this was read is read with it: both are sent at once, and two hands read.
-        if shop.store.accept_simulation(&taken.lease, &upload.id, &simulation).await?.is_some() {
+        if shop.store.accept_simulation(&taken.lease, upload, &simulation).await?.is_some() {
             return Ok(());
         }
     }
@@ -175,7 +178,8 @@ async fn read_sidecar(
     sha256: String,
 ) -> Result<(), ServiceError> {
     let stem = stem_of(&safe_name(&upload.filename));
-    let Some(mut simulation) = shop.store.simulation_of_stem(&stem).await? else {
+    let sidecar = Sidecar { name: upload.filename.clone(), sha256: sha256.clone() };
+    let Some(mut simulation) = shop.store.simulation_for_sidecar(upload, &stem).await? else {
         let text = tokio::fs::read(shop.folders.upload(&upload.id)).await.unwrap_or_default();
         serde_json::from_slice::<serde_json::Value>(&text).map_err(|e| ServiceError::Refused {
             what: format!(
@@ -183,17 +187,33 @@ async fn read_sidecar(
                 upload.filename
             ),
         })?;
-        if shop.store.accept_sidecar(&taken.lease, &upload.id, &stem, &sha256, None).await? {
+        if shop.store.accept_sidecar(&taken.lease, upload, &stem, &sidecar, None).await? {
             return Ok(());
         }
         // Its simulation came while this was read.
         return Box::pin(read_sidecar(shop, taken, upload, folder, sha256)).await;
     };
-    simulation.sidecar_sha256 = Some(sha256.clone());
+    if !simulation.takes_sidecar(&sha256, upload) {
+        return Err(ServiceError::Refused { what: taken_place(&simulation, upload) });
+    }
+    simulation.sidecar_sha256 = Some(sha256);
     let summary = summarise(shop, &simulation, folder).await?;
     let joined = Some((simulation.id.as_str(), summary.as_str()));
-    shop.store.accept_sidecar(&taken.lease, &upload.id, &stem, &sha256, joined).await?;
+    shop.store.accept_sidecar(&taken.lease, upload, &stem, &sidecar, joined).await?;
     Ok(())
+}
+
+/// Why a side-car does not take the place of another.
+fn taken_place(simulation: &Simulation, upload: &Upload) -> String {
+    format!(
+        "{}: simulation {} ({}) has a side-car already: {} of campaign {}. It is replaced only by a file of the same name \
+         uploaded to the same campaign",
+        upload.filename,
+        simulation.name,
+        simulation.id,
+        simulation.sidecar_name.as_deref().unwrap_or("one"),
+        simulation.sidecar_campaign_id.as_deref().filter(|c| !c.is_empty()).unwrap_or("none")
+    )
 }
 
 async fn summarise(shop: &Arc<Workshop>, simulation: &Simulation, folder: &Path) -> Result<String, ServiceError> {
@@ -252,7 +272,8 @@ async fn read_test(
         version: 1,
         created_at: String::new(),
         latest_review_id: None,
-        latest_review_state: None,
+        shown_review_id: None,
+        shown_review_state: None,
         receiving: 0,
     };
     shop.store.accept_test(&taken.lease, &upload.id, &test).await?;

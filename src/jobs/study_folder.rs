@@ -132,6 +132,8 @@ mod tests {
             sha256: id.to_owned(),
             bytes: 1,
             sidecar_sha256: None,
+            sidecar_name: None,
+            sidecar_campaign_id: None,
             summary: summary.to_string(),
             version: 1,
             created_at: String::new(),

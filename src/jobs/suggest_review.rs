@@ -37,7 +37,10 @@ pub(super) async fn suggest_review(
     match outcome {
         Ok(()) => Ok(()),
         Err(Failure::Stopped(by)) => {
-            let drop_it = async { Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "cancelled", None).await?) };
+            let drop_it = async {
+                shop.blobs.remove_results(&row.id).await?;
+                Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "cancelled", None).await?)
+            };
             Held { shop, taken, end }.settle(by, drop_it).await
         }
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {

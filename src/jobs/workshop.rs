@@ -8,7 +8,7 @@ use crate::blobs::Blobs;
 use crate::config::serve::ServeSettings;
 use crate::ingest::probe::{ProbeKind, ProbeOptions, probe_in_own_process};
 use crate::ingest::{IngestError, SimulationOptions};
-use crate::store::{Simulation, Store, StoredTest};
+use crate::store::{Removed, Simulation, Store, StoredTest};
 use crate::vision::ResidualEstimator;
 
 /// Makes what measures, as the settings say.
@@ -133,6 +133,18 @@ impl Workshop {
         let path = folder.join(safe_name(&test.filename));
         self.blobs.lay_out(sha256, &path)?;
         Ok(path)
+    }
+}
+
+impl Workshop {
+    /// Clears away what removed things had beside their rows and blobs; a folder that stays for now goes at the next start.
+    pub fn clear_away(&self, removed: &Removed) {
+        for live in &removed.lives {
+            let folder = self.folders.live(live);
+            if let Err(error) = std::fs::remove_dir_all(&folder) {
+                tracing::warn!(%error, folder = %folder.display(), "the frames of a deleted test stay until the next start");
+            }
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use rayon::prelude::*;
 pub use curves::{Curve, CurvePanel, write_curves};
 pub use error::ReportError;
 pub use input::{PictureSource, ReportCamera, ReportInput, SourceError};
-pub use page::headline;
+pub use page::{headline, report_with_verdicts};
 pub use suggestion::{SuggestionPlots, write_suggestion_report};
 
 /// What a report consists of.

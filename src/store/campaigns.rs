@@ -1,5 +1,6 @@
 //! Campaigns: tests that belong together.
 
+use super::reviews::SHOWS;
 use super::{Page, Store, StoreError, new_id};
 
 /// A campaign with its counts.
@@ -13,7 +14,7 @@ pub struct Campaign {
     pub created_at: String,
     /// How many tests it has.
     pub tests: i64,
-    /// How many mismatch flags of the newest review of each test nobody has judged.
+    /// How many mismatch flags of the newest review of each test that has something to show nobody has judged.
     pub open_flags: i64,
 }
 
@@ -28,12 +29,16 @@ pub struct FailingPart {
     pub worst_mm: f64,
 }
 
-const COLUMNS: &str = "SELECT c.id, c.name, c.created_at,
-    (SELECT count(*) FROM tests t WHERE t.campaign_id = c.id) AS tests,
-    (SELECT count(*) FROM flags f WHERE f.campaign_id = c.id AND f.verdict = 'open' AND f.machine = 'mismatch'
-        AND f.review_id IN (SELECT max(r.id) FROM reviews r WHERE r.campaign_id = c.id
-            AND (r.state = 'finished' OR r.live = 1) GROUP BY r.test_id)) AS open_flags
-    FROM campaigns c";
+fn columns() -> String {
+    format!(
+        "SELECT c.id, c.name, c.created_at,
+         (SELECT count(*) FROM tests t WHERE t.campaign_id = c.id) AS tests,
+         (SELECT count(*) FROM flags f WHERE f.campaign_id = c.id AND f.verdict = 'open' AND f.machine = 'mismatch'
+             AND f.withdrawn_at IS NULL AND f.review_id IN (SELECT max(r.id) FROM reviews r WHERE r.campaign_id = c.id
+                 AND {SHOWS} GROUP BY r.test_id)) AS open_flags
+         FROM campaigns c"
+    )
+}
 
 impl Store {
     /// Makes a campaign.
@@ -87,7 +92,7 @@ impl Store {
     /// # Errors
     /// When it is not there or the database fails.
     pub async fn campaign(&self, id: &str) -> Result<Campaign, StoreError> {
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.id = ?1")))
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{} WHERE c.id = ?1", columns())))
             .bind(id)
             .fetch_optional(&self.pool)
             .await
@@ -101,7 +106,8 @@ impl Store {
     /// When the database fails.
     pub async fn campaigns(&self, page: &Page) -> Result<Vec<Campaign>, StoreError> {
         sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE (?1 IS NULL OR c.id < ?1) ORDER BY c.id DESC LIMIT ?2"
+            "{} WHERE (?1 IS NULL OR c.id < ?1) ORDER BY c.id DESC LIMIT ?2",
+            columns()
         )))
         .bind(&page.cursor)
         .bind(page.limit)
@@ -115,14 +121,13 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn failing_parts(&self, campaign_id: &str) -> Result<Vec<FailingPart>, StoreError> {
-        sqlx::query_as(
+        sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT f.part_name, count(DISTINCT r.test_id) AS tests_flagged, max(f.peak_mm) AS worst_mm
              FROM flags f JOIN reviews r ON r.id = f.review_id
-             WHERE f.campaign_id = ?1 AND f.machine = 'mismatch' AND f.verdict <> 'dismissed'
-               AND r.id IN (SELECT max(id) FROM reviews WHERE campaign_id = ?1
-                   AND (state = 'finished' OR live = 1) GROUP BY test_id)
-             GROUP BY f.part_name ORDER BY tests_flagged DESC, worst_mm DESC",
-        )
+             WHERE f.campaign_id = ?1 AND f.machine = 'mismatch' AND f.verdict <> 'dismissed' AND f.withdrawn_at IS NULL
+               AND r.id IN (SELECT max(r.id) FROM reviews r WHERE r.campaign_id = ?1 AND {SHOWS} GROUP BY r.test_id)
+             GROUP BY f.part_name ORDER BY tests_flagged DESC, worst_mm DESC"
+        )))
         .bind(campaign_id)
         .fetch_all(&self.pool)
         .await

@@ -55,6 +55,12 @@ pub enum StoreError {
         /// Version that the caller saw.
         expected: i64,
     },
+    /// The work was done, but somebody had asked for it to be stopped.
+    #[error("job {job_id} was cancelled before its result was written")]
+    CancelWanted {
+        /// The job.
+        job_id: String,
+    },
     /// The lease was lost: somebody else does this job now.
     #[error("the lease on job {job_id} was lost")]
     LeaseLost {

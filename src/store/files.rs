@@ -1,6 +1,7 @@
 //! Simulations and tests: what uploads became.
 
 use super::jobs::{Lease, end};
+use super::reviews::SHOWS;
 use super::{Page, Store, StoreError, Writing, new_id};
 
 /// A simulation that can be reviewed against.
@@ -18,6 +19,10 @@ pub struct Simulation {
     pub bytes: i64,
     /// Digest of its side-car, hex.
     pub sidecar_sha256: Option<String>,
+    /// The side-car's file name as it was uploaded.
+    pub sidecar_name: Option<String>,
+    /// Campaign that the side-car was uploaded to; empty for none.
+    pub sidecar_campaign_id: Option<String>,
     /// What the reader found, JSON.
     pub summary: String,
     /// Grows with each change.
@@ -49,21 +54,31 @@ pub struct StoredTest {
     pub version: i64,
     /// When it came.
     pub created_at: String,
-    /// Its newest review.
+    /// Its newest review, in whatever state.
     pub latest_review_id: Option<String>,
+    /// Its newest review that has something to show: finished, or live.
+    pub shown_review_id: Option<String>,
     /// The state of that review.
-    pub latest_review_state: Option<String>,
+    pub shown_review_state: Option<String>,
     /// 1 while frames arrive.
     pub receiving: i64,
 }
 
-const TEST_COLUMNS: &str = "SELECT t.*,
-    (SELECT r.id FROM reviews r WHERE r.test_id = t.id ORDER BY r.id DESC LIMIT 1) AS latest_review_id,
-    (SELECT r.state FROM reviews r WHERE r.test_id = t.id ORDER BY r.id DESC LIMIT 1) AS latest_review_state,
-    (SELECT count(*) FROM lives l WHERE l.test_id = t.id AND l.state = 'receiving') AS receiving FROM tests t";
+fn test_columns() -> String {
+    let newest = |what, of| {
+        format!("(SELECT r.{what} FROM reviews r WHERE r.test_id = t.id AND {of} ORDER BY r.id DESC LIMIT 1)")
+    };
+    format!(
+        "SELECT t.*, {} AS latest_review_id, {} AS shown_review_id, {} AS shown_review_state,
+         (SELECT count(*) FROM lives l WHERE l.test_id = t.id AND l.state = 'receiving') AS receiving FROM tests t",
+        newest("id", "1"),
+        newest("id", SHOWS),
+        newest("state", SHOWS)
+    )
+}
 
 /// Marks the upload of a lease as read, with what it became.
-async fn accept(
+pub(super) async fn accept(
     writing: &mut Writing,
     lease: &Lease,
     upload_id: &str,
@@ -87,49 +102,6 @@ async fn accept(
 }
 
 impl Store {
-    /// The upload was a simulation: notes it once, however often the file comes. `None` when another side-car than the
-    /// one that it was read with waits for it by now: then it is to be read again.
-    ///
-    /// # Errors
-    /// When the lease is lost or the database fails.
-    pub async fn accept_simulation(
-        &self,
-        lease: &Lease,
-        upload_id: &str,
-        new: &Simulation,
-    ) -> Result<Option<String>, StoreError> {
-        let mut writing = self.write().await?;
-        let waiting: Option<String> = sqlx::query_scalar("SELECT sha256 FROM waiting_sidecars WHERE stem = ?1")
-            .bind(&new.stem)
-            .fetch_optional(&mut *writing.tx)
-            .await
-            .map_err(StoreError::database("look for a side-car"))?;
-        if waiting.is_some() && waiting != new.sidecar_sha256 {
-            return Ok(None);
-        }
-        let id: String = sqlx::query_scalar(
-            "INSERT INTO simulations (id, name, stem, sha256, bytes, sidecar_sha256, summary)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (sha256) DO UPDATE SET sidecar_sha256 = coalesce(sidecar_sha256, excluded.sidecar_sha256),
-                 summary = CASE WHEN sidecar_sha256 IS NULL THEN excluded.summary ELSE summary END
-             RETURNING id",
-        )
-        .bind(&new.id)
-        .bind(&new.name)
-        .bind(&new.stem)
-        .bind(&new.sha256)
-        .bind(new.bytes)
-        .bind(&new.sidecar_sha256)
-        .bind(&new.summary)
-        .fetch_one(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("note a simulation"))?;
-        accept(&mut writing, lease, upload_id, &new.sha256, Some(&id), None).await?;
-        writing.note("simulation", &id, None).await?;
-        writing.commit().await?;
-        Ok(Some(id))
-    }
-
     /// The upload was a test: notes it once a campaign, however often the file comes.
     ///
     /// # Errors
@@ -157,56 +129,6 @@ impl Store {
         Ok(id)
     }
 
-    /// The upload was a side-car: joins the simulation (with its new summary), or waits for one of its stem. False when
-    /// one has come meanwhile: then it is to join that one.
-    ///
-    /// # Errors
-    /// When the lease is lost or the database fails.
-    pub async fn accept_sidecar(
-        &self,
-        lease: &Lease,
-        upload_id: &str,
-        stem: &str,
-        sha256: &str,
-        joined: Option<(&str, &str)>,
-    ) -> Result<bool, StoreError> {
-        let mut writing = self.write().await?;
-        if joined.is_none() {
-            let came: Option<i64> = sqlx::query_scalar("SELECT 1 FROM simulations WHERE stem = ?1")
-                .bind(stem)
-                .fetch_optional(&mut *writing.tx)
-                .await
-                .map_err(StoreError::database("look for a simulation"))?;
-            if came.is_some() {
-                return Ok(false);
-            }
-        }
-        if let Some((simulation_id, summary)) = joined {
-            sqlx::query(
-                "UPDATE simulations SET sidecar_sha256 = ?2, summary = ?3, version = version + 1 WHERE id = ?1",
-            )
-            .bind(simulation_id)
-            .bind(sha256)
-            .bind(summary)
-            .execute(&mut *writing.tx)
-            .await
-            .map_err(StoreError::database("join a side-car"))?;
-            writing.note("simulation", simulation_id, None).await?;
-        }
-        sqlx::query(
-            "INSERT INTO waiting_sidecars (stem, sha256) VALUES (?1, ?2)
-             ON CONFLICT (stem) DO UPDATE SET sha256 = excluded.sha256",
-        )
-        .bind(stem)
-        .bind(sha256)
-        .execute(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("keep a side-car"))?;
-        accept(&mut writing, lease, upload_id, sha256, joined.map(|j| j.0), None).await?;
-        writing.commit().await?;
-        Ok(true)
-    }
-
     /// The upload cannot be used.
     ///
     /// # Errors
@@ -224,30 +146,6 @@ impl Store {
         .map_err(StoreError::database("refuse an upload"))?;
         writing.note("upload", upload_id, campaign.as_deref()).await?;
         writing.commit().await
-    }
-
-    /// The side-car that waits for a simulation of this stem.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn waiting_sidecar(&self, stem: &str) -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar("SELECT sha256 FROM waiting_sidecars WHERE stem = ?1")
-            .bind(stem)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(StoreError::database("find a side-car"))
-    }
-
-    /// The newest simulation of this stem.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn simulation_of_stem(&self, stem: &str) -> Result<Option<Simulation>, StoreError> {
-        sqlx::query_as("SELECT * FROM simulations WHERE stem = ?1 ORDER BY id DESC LIMIT 1")
-            .bind(stem)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(StoreError::database("find a simulation"))
     }
 
     /// One simulation.
@@ -281,7 +179,7 @@ impl Store {
     /// # Errors
     /// When it is not there or the database fails.
     pub async fn test(&self, id: &str) -> Result<StoredTest, StoreError> {
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("{TEST_COLUMNS} WHERE t.id = ?1")))
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{} WHERE t.id = ?1", test_columns())))
             .bind(id)
             .fetch_optional(&self.pool)
             .await
@@ -295,8 +193,8 @@ impl Store {
     /// When the database fails.
     pub async fn tests(&self, campaign_id: Option<&str>, page: &Page) -> Result<Vec<StoredTest>, StoreError> {
         sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "{TEST_COLUMNS} WHERE (?1 IS NULL OR t.campaign_id = ?1) AND (?2 IS NULL OR t.id < ?2)
-             ORDER BY t.id DESC LIMIT ?3"
+            "{} WHERE (?1 IS NULL OR t.campaign_id = ?1) AND (?2 IS NULL OR t.id < ?2) ORDER BY t.id DESC LIMIT ?3",
+            test_columns()
         )))
         .bind(campaign_id)
         .bind(&page.cursor)

@@ -114,7 +114,8 @@ pub(super) async fn enqueue(writing: &mut Writing, kind: JobKind, subject_id: &s
     writing.note("job", &id, None).await
 }
 
-/// Ends a job in the transaction that writes its result; refuses when the lease is not held any more.
+/// Ends a job in the transaction that writes its result; refuses when the lease is not held any more, and to end well
+/// what somebody cancelled meanwhile: who was told that it stops must not find a result.
 pub(super) async fn end(
     writing: &mut Writing,
     lease: &Lease,
@@ -124,7 +125,7 @@ pub(super) async fn end(
     let done = sqlx::query(
         "UPDATE jobs SET state = ?3, error = ?4, lease_token = NULL, lease_until_ms = NULL,
              finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-         WHERE id = ?1 AND lease_token = ?2 AND state = 'running'",
+         WHERE id = ?1 AND lease_token = ?2 AND state = 'running' AND (cancel_wanted = 0 OR ?3 <> 'done')",
     )
     .bind(&lease.job_id)
     .bind(&lease.token)
@@ -134,7 +135,17 @@ pub(super) async fn end(
     .await
     .map_err(StoreError::database("end a job"))?;
     if done.rows_affected() != 1 {
-        return Err(StoreError::LeaseLost { job_id: lease.job_id.clone() });
+        let wanted: Option<i64> = sqlx::query_scalar(
+            "SELECT cancel_wanted FROM jobs WHERE id = ?1 AND lease_token = ?2 AND state = 'running'",
+        )
+        .bind(&lease.job_id)
+        .bind(&lease.token)
+        .fetch_optional(&mut *writing.tx)
+        .await
+        .map_err(StoreError::database("read a job"))?;
+        let job_id = lease.job_id.clone();
+        let cancelled = wanted.is_some_and(|w| w != 0);
+        return Err(if cancelled { StoreError::CancelWanted { job_id } } else { StoreError::LeaseLost { job_id } });
     }
     writing.note("job", &lease.job_id, None).await
 }

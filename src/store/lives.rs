@@ -28,6 +28,12 @@ pub struct Live {
     pub rate_note: Option<String>,
     /// When it began.
     pub created_at: String,
+    /// Film time of the newest reviewed frame, s.
+    pub last_time_s: Option<f64>,
+    /// Median from a frame's arrival to its flags, ms.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile of it, ms.
+    pub p99_ms: Option<f64>,
 }
 
 /// A live test that is announced.
@@ -184,20 +190,28 @@ impl Store {
         writing.commit().await
     }
 
-    /// No more frames come: the whole film is reviewed again, all frames of it.
+    /// No more frames come: the whole film is reviewed again, all frames of it. `reached` has the last figures.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_live(&self, id: &str, cameras: &str, received: i64) -> Result<Live, StoreError> {
+    pub async fn end_live(&self, reached: &Live, cameras: &str) -> Result<Live, StoreError> {
+        let id = reached.id.as_str();
         let live = self.live(id).await?;
         let mut writing = self.write().await?;
-        let ended =
-            sqlx::query("UPDATE lives SET state = 'ended', received = ?2 WHERE id = ?1 AND state = 'receiving'")
-                .bind(id)
-                .bind(received)
-                .execute(&mut *writing.tx)
-                .await
-                .map_err(StoreError::database("end a live test"))?;
+        let ended = sqlx::query(
+            "UPDATE lives SET state = 'ended', received = ?2, reviewed = ?3, rate_note = ?4, last_time_s = ?5,
+                 p50_ms = ?6, p99_ms = ?7 WHERE id = ?1 AND state = 'receiving'",
+        )
+        .bind(id)
+        .bind(reached.received)
+        .bind(reached.reviewed)
+        .bind(&reached.rate_note)
+        .bind(reached.last_time_s)
+        .bind(reached.p50_ms)
+        .bind(reached.p99_ms)
+        .execute(&mut *writing.tx)
+        .await
+        .map_err(StoreError::database("end a live test"))?;
         if ended.rows_affected() == 0 {
             return Ok(live);
         }

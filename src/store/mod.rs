@@ -26,11 +26,16 @@ mod error;
 mod events;
 mod files;
 mod first_looks;
+#[cfg(test)]
+mod fixture;
 mod flags;
 mod jobs;
 mod lives;
 mod receipts;
+mod removal;
 mod reviews;
+mod same_flag;
+mod sidecars;
 mod suggestions;
 mod uploads;
 
@@ -50,7 +55,9 @@ pub use flags::{FlagFilter, NewFlag, NewVerdict, StoredFlag, VerdictRecord};
 pub use jobs::{Job, JobKind, Lease, Taken};
 pub use lives::{Live, NewLive};
 pub use receipts::{NewReceipt, Receipt, Seal, TriedChange};
+pub use removal::Removed;
 pub use reviews::{Batch, BatchOrder, ReviewFilter, ReviewOrder, ReviewRow, Webhook};
+pub use sidecars::Sidecar;
 pub use suggestions::{Said, SuggestionOrder, SuggestionRow};
 pub use uploads::{NewUpload, Upload};
 
@@ -155,5 +162,65 @@ impl Store {
         // IMMEDIATE: a transaction that first reads and then writes would else fail when another one wrote in between.
         let tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::database("begin"))?;
         Ok(Writing { tx, changed: self.changed.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database as version 4 of the tables left it: a judged flag, a simulation with its side-car, a sealed receipt.
+    const EARLIER: &str = "
+        INSERT INTO campaigns (id, name) VALUES ('c', 'Old');
+        INSERT INTO uploads (id, filename, length, kind, campaign_id, state, sha256, simulation_id) VALUES
+            ('u1', 'run.json', 1, 'sidecar', 'c', 'accepted', 'side', NULL),
+            ('u2', 'run.vtkhdf', 1, 'simulation', 'c', 'accepted', 'file', 's');
+        INSERT INTO simulations (id, name, stem, sha256, bytes, sidecar_sha256, summary) VALUES
+            ('s', 'run.vtkhdf', 'run', 'file', 1, 'side', '');
+        INSERT INTO waiting_sidecars (stem, sha256) VALUES ('run', 'side');
+        INSERT INTO tests (id, campaign_id, name, filename, sha256, bytes, cameras) VALUES ('t', 'c', 't', 't.h5', 'film', 1, '[]');
+        INSERT INTO reviews (id, campaign_id, simulation_id, test_id, state, tolerance_mm) VALUES ('r', 'c', 's', 't', 'finished', 5);
+        INSERT INTO flags (id, review_id, campaign_id, number, part_name, peak_mm, machine, content, verdict, version) VALUES
+            ('f', 'r', 'c', 1, 'plate', 9, 'mismatch', '{}', 'confirmed', 2);
+        INSERT INTO verdicts (flag_id, verdict, blind) VALUES ('f', 'open', 0), ('f', 'confirmed', 1);
+        INSERT INTO suggestions (id, review_id, campaign_id, next_runs) VALUES ('g', 'r', 'c', 0);
+        INSERT INTO receipts (number, suggestion_id, event, line, sha256) VALUES (1, 'g', 'suggested', 'sealed', 'd');";
+
+    #[tokio::test]
+    async fn a_store_of_an_earlier_version_keeps_what_people_said_and_gave() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, scripts) = (folder.path().join("crumple.db"), folder.path().join("scripts"));
+        std::fs::create_dir(&scripts).unwrap();
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations")).unwrap() {
+            let script = entry.unwrap().path();
+            let name = script.file_name().unwrap().to_str().unwrap().to_owned();
+            if name.as_str() < "0005" {
+                std::fs::copy(&script, scripts.join(name)).unwrap();
+            }
+        }
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        sqlx::migrate::Migrator::new(scripts.as_path()).await.unwrap().run(&pool).await.unwrap();
+        sqlx::raw_sql(EARLIER).execute(&pool).await.unwrap();
+        pool.close().await;
+
+        let store = Store::open(&path).await.unwrap();
+        let flag = store.flag("f").await.unwrap();
+        assert_eq!((flag.number, flag.verdict.as_str(), flag.version, flag.withdrawn_at), (1, "confirmed", 2, None));
+        let said: Vec<String> = store.verdicts("f").await.unwrap().into_iter().map(|v| v.verdict).collect();
+        assert_eq!(said, ["open", "confirmed"]);
+        let simulation = store.simulation("s").await.unwrap();
+        assert_eq!(
+            (simulation.sidecar_name.as_deref(), simulation.sidecar_campaign_id.as_deref()),
+            (Some("run.json"), Some("c"))
+        );
+        let upload = store.upload("u1").await.unwrap();
+        let waiting = store.waiting_sidecar(&upload, "run").await.unwrap();
+        assert_eq!(waiting, Some(Sidecar { name: "run.json".into(), sha256: "side".into() }));
+        let found = store.simulation_for_sidecar(&upload, "run").await.unwrap();
+        assert!(found.is_some_and(|s| s.id == "s" && s.takes_sidecar("other", &upload)));
+        assert_eq!(store.ledger().await.unwrap(), ["sealed"]);
+        let changed = sqlx::query("DELETE FROM receipts").execute(&store.pool).await.unwrap_err().to_string();
+        assert!(changed.contains("only appended"), "{changed}");
     }
 }

@@ -117,7 +117,11 @@ pub struct ReviewFilter {
     pub batch_id: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT r.*, (SELECT count(*) FROM flags f WHERE f.review_id = r.id AND f.machine = 'mismatch') AS flags FROM reviews r";
+/// A review `r` that has something to show: finished, or of a test that is live. A newer one that waits, failed or was
+/// cancelled does not hide it.
+pub(super) const SHOWS: &str = "(r.state = 'finished' OR (r.live = 1 AND r.state IN ('queued', 'running')))";
+
+const COLUMNS: &str = "SELECT r.*, (SELECT count(*) FROM flags f WHERE f.review_id = r.id AND f.machine = 'mismatch' AND f.withdrawn_at IS NULL) AS flags FROM reviews r";
 
 impl Store {
     /// Takes an order: its reviews and their jobs are there together, or not at all. The same key gives the same batch.
@@ -283,7 +287,8 @@ impl Store {
     pub async fn cancel_review(&self, id: &str) -> Result<(), StoreError> {
         let review = self.review(id).await?;
         if review.state != "queued" && review.state != "running" {
-            return Err(StoreError::Conflict { what: format!("review {id} is {} already", review.state) });
+            let what = format!("review {id} is {} already; DELETE with ended=true deletes it", review.state);
+            return Err(StoreError::Conflict { what });
         }
         let mut writing = self.write().await?;
         let waiting: Option<String> = sqlx::query_scalar(
@@ -431,5 +436,59 @@ async fn finish_batch(writing: &mut Writing, review_id: &str) -> Result<(), Stor
     match batch {
         Some(id) => enqueue(writing, JobKind::SendWebhook, &id).await,
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::Bench;
+    use crate::store::flags::tests::{flag, new_flags};
+
+    #[tokio::test]
+    async fn a_newer_review_that_waits_fails_or_is_cancelled_does_not_hide_the_finished_one() {
+        let bench = Bench::new().await;
+        let (store, live) = (&bench.store, bench.live().await);
+        store.end_live(&live, "[]").await.unwrap();
+        let (first, lease) = bench.take().await;
+        store.finish_review(&lease, &first, "cpu", &new_flags(&[flag(1, 2, 0..9, (0.01, 0.02))])).await.unwrap();
+        for end in ["failed", "cancelled"] {
+            let newer = bench.order(&live.test_id).await;
+            let shown = async |when: &str| {
+                let test = store.test(&live.test_id).await.unwrap();
+                assert_eq!(test.latest_review_id.as_ref(), Some(&newer), "{when}");
+                assert_eq!(
+                    (test.shown_review_id.as_ref(), test.shown_review_state.as_deref()),
+                    (Some(&first), Some("finished"))
+                );
+                assert_eq!(store.campaign(&bench.campaign).await.unwrap().open_flags, 1, "{when}");
+                assert_eq!(store.failing_parts(&bench.campaign).await.unwrap().len(), 1, "{when}");
+            };
+            shown("it waits").await;
+            let (_, lease) = bench.take().await;
+            shown("it runs").await;
+            store.drop_review(&lease, &newer, end, None).await.unwrap();
+            shown(end).await;
+        }
+        let newest = bench.order(&live.test_id).await;
+        let (_, lease) = bench.take().await;
+        store.finish_review(&lease, &newest, "cpu", &[]).await.unwrap();
+        assert_eq!(store.test(&live.test_id).await.unwrap().shown_review_id, Some(newest));
+        assert_eq!(store.campaign(&bench.campaign).await.unwrap().open_flags, 0);
+    }
+
+    #[tokio::test]
+    async fn who_was_told_that_a_review_is_cancelled_finds_no_result_of_it() {
+        let bench = Bench::new().await;
+        let (store, live) = (&bench.store, bench.live().await);
+        store.end_live(&live, "[]").await.unwrap();
+        // It was taken, but has told nothing yet: it still shows as queued.
+        let (review, lease) = bench.take().await;
+        assert_eq!(store.review(&review).await.unwrap().state, "queued");
+        store.cancel_review(&review).await.unwrap();
+        let done = store.finish_review(&lease, &review, "cpu", &[]).await;
+        assert!(matches!(done, Err(StoreError::CancelWanted { .. })), "{done:?}");
+        store.drop_review(&lease, &review, "cancelled", None).await.unwrap();
+        assert_eq!(store.review(&review).await.unwrap().state, "cancelled");
     }
 }

@@ -31,7 +31,14 @@ pub struct Upload {
     pub test_id: Option<String>,
     /// When it began.
     pub created_at: String,
+    /// File name of the side-car that stands beside the simulation now.
+    pub sidecar_name: Option<String>,
+    /// Its digest, hex.
+    pub sidecar_sha256: Option<String>,
 }
+
+const COLUMNS: &str =
+    "SELECT u.*, s.sidecar_name, s.sidecar_sha256 FROM uploads u LEFT JOIN simulations s ON s.id = u.simulation_id";
 
 /// A file that is announced.
 #[derive(Debug, Clone)]
@@ -86,7 +93,7 @@ impl Store {
     /// # Errors
     /// When it is not there or the database fails.
     pub async fn upload(&self, id: &str) -> Result<Upload, StoreError> {
-        sqlx::query_as("SELECT * FROM uploads WHERE id = ?1")
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE u.id = ?1")))
             .bind(id)
             .fetch_optional(&self.pool)
             .await
@@ -174,12 +181,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn uploads(&self, page: &super::Page) -> Result<Vec<Upload>, StoreError> {
-        sqlx::query_as("SELECT * FROM uploads WHERE (?1 IS NULL OR id < ?1) ORDER BY id DESC LIMIT ?2")
-            .bind(&page.cursor)
-            .bind(page.limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::database("list the uploads"))
+        sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE (?1 IS NULL OR u.id < ?1) ORDER BY u.id DESC LIMIT ?2"
+        )))
+        .bind(&page.cursor)
+        .bind(page.limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::database("list the uploads"))
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use crumple::domain::{Distortion, Intrinsics, Pose};
 use crumple::geom::{Camera, Skin, rasterise};
 use ndarray::{Array2, Array3};
+use serde_json::{Value, json};
 
 use super::record_writer::RecordWriter;
 use super::vtkhdf_writer::{Piece, Writer};
@@ -36,6 +37,18 @@ pub(crate) struct Plate {
 }
 
 impl Plate {
+    /// What announces its film as a live test.
+    pub(crate) fn live(&self, simulation: &str, campaign: &str) -> Value {
+        let record = &self.record;
+        let k = &record.intrinsics;
+        let (_, height, width) = record.frames.dim();
+        let targets: Vec<Value> =
+            record.targets.iter().map(|(world, image)| json!({ "world_mm": world, "image_px": image })).collect();
+        let camera = json!({ "name": "cam", "width": width, "height": height, "intrinsics": [k[0], k[4], k[2], k[5]],
+            "pose": record.pose, "targets": targets, "times_s": record.times });
+        json!({ "simulation_id": simulation, "campaign_id": campaign, "name": "live", "cameras": [camera] })
+    }
+
     pub(crate) fn new(bulge_mm: f64) -> Self {
         let piece = plate();
         let times: Vec<f64> = (0..=14).map(|i| f64::from(i) * 5e-4).collect();

@@ -1,8 +1,11 @@
 //! `report.html`: the findings first, then the plots, then what they rest on.
 
 mod tables;
+mod verdicts;
 
 use std::fmt::Write as _;
+
+pub use verdicts::report_with_verdicts;
 
 use super::escape::escaped;
 use crate::domain::{Flag, Review, Verdict};

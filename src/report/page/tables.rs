@@ -7,10 +7,10 @@ use crate::domain::{Flag, FlagKind, PoseSource, Review, Verdict};
 use crate::report::escape::escaped;
 
 /// A column's title and whether it holds numbers.
-type Column<'a> = (&'a str, bool);
+pub(super) type Column<'a> = (&'a str, bool);
 
 /// A table from cells that are already safe.
-fn table(columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
+pub(super) fn table(columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
     let class = |number: bool| if number { " class=\"n\"" } else { "" };
     let mut html = String::from("<div class=\"wide\"><table>\n<thead><tr>");
     for (title, number) in columns {

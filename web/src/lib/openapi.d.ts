@@ -50,10 +50,12 @@ export interface paths {
         get: operations["get_campaign"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Deletes a campaign with its tests, their reviews, flags, verdicts and suggestions. Simulations stay. */
+        delete: operations["remove_campaign"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Gives a campaign another name. */
+        patch: operations["rename_campaign"];
         trace?: never;
     };
     "/api/v1/events": {
@@ -246,7 +248,7 @@ export interface paths {
         put?: never;
         /**
          * Takes a frame: PNG, JPEG, or width × height bytes of bare grey. It is on disk when this answers; the flags follow on
-         *     the event stream. The same frame again is no error.
+         *     the event stream. The same frame again is no error; other pixels for a frame that is here are refused.
          */
         post: operations["take_frame"];
         delete?: never;
@@ -341,7 +343,7 @@ export interface paths {
         get: operations["get_review"];
         put?: never;
         post?: never;
-        /** Cancels a review: one that waits at once, one that runs within seconds. */
+        /** Cancels a review: one that waits at once, one that runs within seconds. With `ended=true` deletes one that has ended. */
         delete: operations["cancel_review"];
         options?: never;
         head?: never;
@@ -390,7 +392,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The flags for a spreadsheet. */
+        /** The flags for a spreadsheet, with the verdicts as they stand; those that were withdrawn come last. */
         get: operations["get_flags_csv"];
         put?: never;
         post?: never;
@@ -478,7 +480,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The report: one page that needs nothing else. */
+        /** The report: one page that needs nothing else, with the verdicts as they stand. */
         get: operations["get_report"];
         put?: never;
         post?: never;
@@ -512,7 +514,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The review for programs. */
+        /** The review for programs: as it was written, with the verdicts as they stand in `verdicts`. */
         get: operations["get_review_json"];
         put?: never;
         post?: never;
@@ -608,7 +610,8 @@ export interface paths {
         get: operations["get_simulation"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Deletes a simulation that no finished review rests on. */
+        delete: operations["remove_simulation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -786,7 +789,8 @@ export interface paths {
         get: operations["get_test"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Deletes a test with its reviews, their flags, verdicts and suggestions. */
+        delete: operations["remove_test"];
         options?: never;
         head?: never;
         patch?: never;
@@ -982,6 +986,11 @@ export interface components {
              * @description Give it in `If-Match` (in quotes) when setting a verdict.
              */
             version: number;
+            /**
+             * @description When a later look at the film did not find a judged flag any more: it counts nowhere, and its number may be another
+             *     flag's. Null for a flag that stands.
+             */
+            withdrawn_at?: string | null;
         };
         /** @description A frame that is on the service's disk. */
         FrameTaken: {
@@ -1074,6 +1083,11 @@ export interface components {
                  * @description Give it in `If-Match` (in quotes) when setting a verdict.
                  */
                 version: number;
+                /**
+                 * @description When a later look at the film did not find a judged flag any more: it counts nowhere, and its number may be another
+                 *     flag's. Null for a flag that stands.
+                 */
+                withdrawn_at?: string | null;
             }[];
             /** @description Give it as `cursor` for the next page; null at the end. */
             next_cursor?: string | null;
@@ -1211,6 +1225,12 @@ export interface components {
                 parameters: components["schemas"]["Parameter"][];
                 parts: components["schemas"]["Part"][];
                 sha256: string;
+                /** @description The campaign that it was uploaded to; null for none. */
+                sidecar_campaign_id?: string | null;
+                /** @description File name of that side-car. */
+                sidecar_name?: string | null;
+                /** @description Its digest, hex. */
+                sidecar_sha256?: string | null;
                 solver?: string | null;
                 /** @description How many states. */
                 states: number;
@@ -1275,9 +1295,12 @@ export interface components {
                 created_at: string;
                 filename: string;
                 id: string;
+                /** @description Its newest review, in whatever state. */
                 latest_review_id?: string | null;
                 name: string;
                 sha256?: string | null;
+                /** @description What to show: its newest review that is finished or live. It stays while a newer one waits, runs or has failed. */
+                shown_review_id?: string | null;
                 state: components["schemas"]["TestState"];
             }[];
             /** @description Give it as `cursor` for the next page; null at the end. */
@@ -1307,6 +1330,10 @@ export interface components {
                 refusal?: string | null;
                 /** @description Digest of the whole file, hex, once it was read. */
                 sha256?: string | null;
+                /** @description File name of the side-car that stands beside the simulation; null while there is none. */
+                sidecar_name?: string | null;
+                /** @description Its digest, hex. */
+                sidecar_sha256?: string | null;
                 /** @description The simulation that it became or joined. */
                 simulation_id?: string | null;
                 /** @description `receiving`, `reading`, `accepted` or `refused`. */
@@ -1718,6 +1745,8 @@ export interface components {
             times_s: number[];
             trigger: components["schemas"]["Trigger"];
             warnings: string[];
+            /** @description Flags that somebody judged and that a later look at the film did not find any more; they count nowhere. */
+            withdrawn_flags: components["schemas"]["Flag"][];
         };
         /**
          * @description Where a review stands.
@@ -1771,6 +1800,12 @@ export interface components {
             parameters: components["schemas"]["Parameter"][];
             parts: components["schemas"]["Part"][];
             sha256: string;
+            /** @description The campaign that it was uploaded to; null for none. */
+            sidecar_campaign_id?: string | null;
+            /** @description File name of that side-car. */
+            sidecar_name?: string | null;
+            /** @description Its digest, hex. */
+            sidecar_sha256?: string | null;
             solver?: string | null;
             /** @description How many states. */
             states: number;
@@ -1862,9 +1897,12 @@ export interface components {
             created_at: string;
             filename: string;
             id: string;
+            /** @description Its newest review, in whatever state. */
             latest_review_id?: string | null;
             name: string;
             sha256?: string | null;
+            /** @description What to show: its newest review that is finished or live. It stays while a newer one waits, runs or has failed. */
+            shown_review_id?: string | null;
             state: components["schemas"]["TestState"];
         };
         /** @description A camera of a test. */
@@ -1913,6 +1951,10 @@ export interface components {
             refusal?: string | null;
             /** @description Digest of the whole file, hex, once it was read. */
             sha256?: string | null;
+            /** @description File name of the side-car that stands beside the simulation; null while there is none. */
+            sidecar_name?: string | null;
+            /** @description Its digest, hex. */
+            sidecar_sha256?: string | null;
             /** @description The simulation that it became or joined. */
             simulation_id?: string | null;
             /** @description `receiving`, `reading`, `accepted` or `refused`. */
@@ -2161,6 +2203,129 @@ export interface operations {
             };
         };
     };
+    remove_campaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The campaign */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in it is still arriving, waiting or running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_campaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The campaign */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCampaign"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     stream_events: {
         parameters: {
             query?: {
@@ -2205,6 +2370,8 @@ export interface operations {
                 review_id?: string;
                 /** @description With this verdict. */
                 verdict?: components["schemas"]["VerdictState"];
+                /** @description Judged flags that a later look at the film did not find any more, instead of those that stand [default: false]. */
+                withdrawn?: boolean;
                 /** @description How many, 1 to 1000 [default: 100]. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -2750,6 +2917,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Another picture of this camera and time is here already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3018,7 +3194,13 @@ export interface operations {
     };
     cancel_review: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Delete a review that has ended, with its flags, verdicts and suggestions, instead of cancelling one that has not
+                 *     [default: false].
+                 */
+                ended?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The review */
@@ -3028,6 +3210,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is being cancelled */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3035,6 +3218,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Review"];
                 };
+            };
+            /** @description It was deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A part of the request cannot be read */
             400: {
@@ -3811,6 +4001,52 @@ export interface operations {
             };
         };
     };
+    remove_simulation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The simulation */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A review of it waits, runs or is finished */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_studies: {
         parameters: {
             query?: never;
@@ -4266,6 +4502,52 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The test */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A part of the request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is live, or a review of it waits or runs */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

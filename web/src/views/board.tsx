@@ -59,19 +59,24 @@ function NoCampaign({ made, problem }: { made: () => void; problem: string | nul
 
 interface RowOfTest {
   test: Test;
+  /** What the row shows: the newest review that is finished or live, else the newest one. */
   review: Review | null;
+  /** A newer one that waits, runs, failed or was cancelled. */
+  newer: Review | null;
   /** Those that stand, the first one first: what was dismissed is no finding. */
   flags: Flag[];
   dismissed: Flag[];
 }
 
 function rowsOf(board: CampaignBoard, reviews: Review[], flags: Flag[]): RowOfTest[] {
-  const rank = (row: RowOfTest) => (row.test.state === "live" ? 0 : row.review?.state === "running" ? 1 : row.flags.length ? 2 : 3);
+  const rank = (row: RowOfTest) => (row.test.state === "live" ? 0 : (row.newer ?? row.review)?.state === "running" ? 1 : row.flags.length ? 2 : 3);
   return board.tests
     .map((test) => {
-      const review = reviews.find((each) => each.id === test.latest_review_id) ?? reviews.find((each) => each.test_id === test.id) ?? null;
+      const latest = reviews.find((each) => each.id === test.latest_review_id) ?? reviews.find((each) => each.test_id === test.id) ?? null;
+      const review = reviews.find((each) => each.id === test.shown_review_id) ?? latest;
+      const newer = latest?.id === review?.id ? null : latest;
       const own = review ? flags.filter((each) => each.review_id === review.id).sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm) : [];
-      return { test, review, flags: own.filter(stands), dismissed: own.filter((each) => !stands(each)) };
+      return { test, review, newer, flags: own.filter(stands), dismissed: own.filter((each) => !stands(each)) };
     })
     .sort((a, b) => rank(a) - rank(b) || worst(b.flags) - worst(a.flags) || a.test.name.localeCompare(b.test.name));
 }
@@ -127,8 +132,9 @@ function TestTable({ rows }: { rows: RowOfTest[] }) {
   );
 }
 
-function TestRow({ test, review, flags, dismissed }: RowOfTest) {
+function TestRow({ test, review, newer, flags, dismissed }: RowOfTest) {
   const first = flags[0];
+  const latest = newer ?? review;
   const all = flags.length + dismissed.length;
   const open_flags = flags.filter((each) => each.verdict.state === "open").length;
   const open = review && (review.state === "finished" || review.live);
@@ -144,8 +150,9 @@ function TestRow({ test, review, flags, dismissed }: RowOfTest) {
       </td>
       <td>{review ? <ReviewTag review={review} /> : <TestTag test={test} />}
         {review?.state === "finished" ? <div class="small muted">{when(review.finished_at)}</div> : null}
-        {review && (review.state === "running" || review.state === "queued") ? <ReviewProgress review={review} /> : null}
-        {review?.refusal ? <div class="small alarm">{onThePage(review.refusal)}</div> : null}</td>
+        {newer ? <div class="small">newer: <ReviewTag review={newer} /></div> : null}
+        {latest && (latest.state === "running" || latest.state === "queued") ? <ReviewProgress review={latest} /> : null}
+        {latest?.refusal ? <div class="small alarm">{onThePage(latest.refusal)}</div> : null}</td>
       <td>{first && review
         ? <a class="flag-link first-flag" href={deskLink(review.id, { flag: first.number, part: first.part_id, time_s: first.peak_s })}><span class="flag-number"><FlagMark flag={first} /></span><span>{first.part_name}<br /><span class="small muted">{kindName(first.kind)}</span></span></a>
         : <span class="muted">{dismissed.length ? "none that stands" : review?.state === "finished" ? "none: within tolerance" : "–"}</span>}</td>
