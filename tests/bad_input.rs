@@ -272,8 +272,8 @@ fn the_meshes_of_other_structures_are_refused_on_the_shared_films() {
 fn targets_that_contradict_the_pose() {
     let moved = |p: &mut Plate| {
         for (i, (_, image)) in p.record.targets.iter_mut().enumerate() {
-            image[0] += if i % 2 == 0 { 60.0 } else { -45.0 };
-            image[1] += 25.0 * i as f64;
+            image[0] += if i % 2 == 0 { 20.0 } else { -15.0 };
+            image[1] -= 8.0 * i as f64;
         }
     };
     refused_record(moved, &["test.h5", "camera 'left': its 5 reference targets", "at most 3.0 px is trusted"]);

@@ -28,6 +28,7 @@ pub use mesh::{CellType, Mesh, Part, PartId};
 pub use model::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};
 pub use review::{
     InputDigest, NoiseFloor, PartSeries, PartSummary, Review, RigidMotion, SCHEMA_VERSION, StageTiming, Tolerances,
+    is_compared,
 };
 pub use simulation::{Curve, Parameter, SimulationRecord, State};
 pub use study::{RefusedRun, RunImpactor, Study, StudyParameter, StudyRun, written_unit};

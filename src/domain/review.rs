@@ -172,8 +172,12 @@ pub struct Review {
     pub warnings: Vec<String>,
 }
 
-/// A part of which less than this was measured, on average over the film, was hardly compared.
-const LEAST_COMPARED: f64 = 0.3;
+/// Whether so large a [`Review::share_compared`] means something when nothing was found: a part of which less was
+/// measured, on average over the film, was hardly compared.
+#[must_use]
+pub fn is_compared(share: f64) -> bool {
+    share >= 0.3
+}
 
 impl Review {
     /// Of the part that was measured best, the share that was measured after frame 0, 0–1, on average over the film. Zero
@@ -193,6 +197,6 @@ impl Review {
     /// Whether so much was compared that finding nothing means something.
     #[must_use]
     pub fn is_compared(&self) -> bool {
-        self.share_compared() >= LEAST_COMPARED
+        is_compared(self.share_compared())
     }
 }

@@ -347,6 +347,11 @@ pub(super) struct Review {
     finished_at: Option<String>,
     /// How many mismatches it found.
     flags: i64,
+    /// Of the part that it measured best, the share that was measured after frame 0, 0–1, on average over the film; told when
+    /// it is finished.
+    compared_share: Option<f64>,
+    /// Whether that is enough for "no flag" to mean "within tolerance".
+    is_compared: Option<bool>,
     /// What executed the measurement.
     provider: Option<String>,
     /// True for frames that were reviewed as they arrived.
@@ -373,6 +378,8 @@ impl From<store::ReviewRow> for Review {
             created_at: r.created_at,
             finished_at: r.finished_at,
             flags: r.flags,
+            compared_share: r.compared_share,
+            is_compared: r.compared_share.map(crate::domain::is_compared),
             provider: r.provider,
             live: r.live != 0,
         }

@@ -21,7 +21,7 @@ use super::workshop::{Workshop, simulation_options};
 use crate::blobs::BlobKey;
 use crate::domain::{Flag, Verdict};
 use crate::review::Progress;
-use crate::store::{NewFlag, ReviewRow, Taken};
+use crate::store::{Finished, NewFlag, ReviewRow, Taken};
 use crate::telemetry::names;
 
 /// Does the review of a job.
@@ -84,7 +84,9 @@ async fn attempt(
     let provider = provider.as_ref().and_then(|p| p.as_str()).unwrap_or("cpu").to_owned();
     metrics::gauge!(names::PROVIDER, "provider" => provider.clone()).set(1.0);
     let flags: Vec<NewFlag> = reviewed.review.flags.iter().map(new_flag).collect();
-    shop.store.finish_review(&taken.lease, &row.id, &provider, &flags).await?;
+    let compared_share = reviewed.review.share_compared();
+    let finished = Finished { provider: &provider, compared_share, flags: &flags };
+    shop.store.finish_review(&taken.lease, &row.id, finished).await?;
     Ok(())
 }
 

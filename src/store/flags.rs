@@ -296,6 +296,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::domain::BoundingBox;
+    use crate::store::Finished;
     use crate::store::fixture::Bench;
 
     /// A flag on elements of a part, from its onset to its peak, s; a frame a millisecond.
@@ -356,7 +357,11 @@ pub(super) mod tests {
             flag(2, 3, 200..210, (0.009, 0.02)),
             flag(3, 2, 0..55, (0.011, 0.04)),
         ];
-        bench.store.finish_review(&lease, &review, "cpu", &new_flags(&last)).await.unwrap();
+        bench
+            .store
+            .finish_review(&lease, &review, Finished { provider: "cpu", compared_share: 1.0, flags: &new_flags(&last) })
+            .await
+            .unwrap();
         let flags = listed(&bench, false).await;
         let seen: Vec<(i64, &str, bool)> =
             flags.iter().map(|f| (f.number, f.verdict.as_str(), f.id == judged.id)).collect();

@@ -56,7 +56,7 @@ pub use jobs::{Job, JobKind, Lease, Taken};
 pub use lives::{Live, NewLive};
 pub use receipts::{NewReceipt, Receipt, Seal, TriedChange};
 pub use removal::Removed;
-pub use reviews::{Batch, BatchOrder, ReviewFilter, ReviewOrder, ReviewRow, Webhook};
+pub use reviews::{Batch, BatchOrder, Finished, ReviewFilter, ReviewOrder, ReviewRow, Webhook};
 pub use sidecars::Sidecar;
 pub use suggestions::{Said, SuggestionOrder, SuggestionRow};
 pub use uploads::{NewUpload, Upload};

@@ -240,6 +240,7 @@ async fn run(writing: &mut Writing, statement: &'static str, id: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Finished;
     use crate::store::fixture::{Bench, SIMULATION};
     use crate::store::flags::tests::{flag, new_flags, says};
     use crate::store::{FlagFilter, NewReceipt, Page, Said, SuggestionOrder};
@@ -260,11 +261,21 @@ mod tests {
         store.end_live(&live, "[]").await.unwrap();
         refused(store.remove_test(&live.test_id).await, "queued or running");
         let (review, lease) = bench.take().await;
-        store.finish_review(&lease, &review, "cpu", &[]).await.unwrap();
+        store
+            .finish_review(&lease, &review, Finished { provider: "cpu", compared_share: 1.0, flags: &[] })
+            .await
+            .unwrap();
         let second = bench.order(&live.test_id).await;
         refused(store.remove_review(&second).await, "queued or running");
         let (_, lease) = bench.take().await;
-        store.finish_review(&lease, &second, "cpu", &new_flags(&[flag(1, 2, 0..9, (0.01, 0.02))])).await.unwrap();
+        store
+            .finish_review(
+                &lease,
+                &second,
+                Finished { provider: "cpu", compared_share: 1.0, flags: &new_flags(&[flag(1, 2, 0..9, (0.01, 0.02))]) },
+            )
+            .await
+            .unwrap();
         let flags = store.flags(&FlagFilter::default(), &ALL).await.unwrap();
         store.set_verdict(&flags[0].id, None, &says("confirmed")).await.unwrap();
         store.add_first_look(&second, None, "{}").await.unwrap();

@@ -50,6 +50,19 @@ pub struct ReviewRow {
     pub finished_at: Option<String>,
     /// How many flags it has.
     pub flags: i64,
+    /// Of the part that it measured best, the share that was measured after frame 0, 0–1; told when it is finished.
+    pub compared_share: Option<f64>,
+}
+
+/// What a finished review is noted with.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished<'a> {
+    /// What executed the measurement.
+    pub provider: &'a str,
+    /// Of the part that was measured best, the share that was measured after frame 0, 0–1.
+    pub compared_share: f64,
+    /// Its flags.
+    pub flags: &'a [NewFlag],
 }
 
 /// An order of reviews.
@@ -252,17 +265,17 @@ impl Store {
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
-    pub async fn finish_review(
-        &self,
-        lease: &Lease,
-        id: &str,
-        provider: &str,
-        flags: &[NewFlag],
-    ) -> Result<(), StoreError> {
+    pub async fn finish_review(&self, lease: &Lease, id: &str, finished: Finished<'_>) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         end(&mut writing, lease, "done", None).await?;
-        let campaign = end_review(&mut writing, id, "finished", None, Some(provider)).await?;
-        super::flags::replace_flags(&mut writing, id, &campaign, flags).await?;
+        let campaign = end_review(&mut writing, id, "finished", None, Some(finished.provider)).await?;
+        sqlx::query("UPDATE reviews SET compared_share = ?2 WHERE id = ?1")
+            .bind(id)
+            .bind(finished.compared_share)
+            .execute(&mut *writing.tx)
+            .await
+            .map_err(StoreError::database("note what a review compared"))?;
+        super::flags::replace_flags(&mut writing, id, &campaign, finished.flags).await?;
         super::receipts::queue_gains(&mut writing, id).await?;
         finish_batch(&mut writing, id).await?;
         writing.commit().await
@@ -451,7 +464,14 @@ mod tests {
         let (store, live) = (&bench.store, bench.live().await);
         store.end_live(&live, "[]").await.unwrap();
         let (first, lease) = bench.take().await;
-        store.finish_review(&lease, &first, "cpu", &new_flags(&[flag(1, 2, 0..9, (0.01, 0.02))])).await.unwrap();
+        store
+            .finish_review(
+                &lease,
+                &first,
+                Finished { provider: "cpu", compared_share: 1.0, flags: &new_flags(&[flag(1, 2, 0..9, (0.01, 0.02))]) },
+            )
+            .await
+            .unwrap();
         for end in ["failed", "cancelled"] {
             let newer = bench.order(&live.test_id).await;
             let shown = async |when: &str| {
@@ -472,7 +492,10 @@ mod tests {
         }
         let newest = bench.order(&live.test_id).await;
         let (_, lease) = bench.take().await;
-        store.finish_review(&lease, &newest, "cpu", &[]).await.unwrap();
+        store
+            .finish_review(&lease, &newest, Finished { provider: "cpu", compared_share: 1.0, flags: &[] })
+            .await
+            .unwrap();
         assert_eq!(store.test(&live.test_id).await.unwrap().shown_review_id, Some(newest));
         assert_eq!(store.campaign(&bench.campaign).await.unwrap().open_flags, 0);
     }
@@ -486,7 +509,8 @@ mod tests {
         let (review, lease) = bench.take().await;
         assert_eq!(store.review(&review).await.unwrap().state, "queued");
         store.cancel_review(&review).await.unwrap();
-        let done = store.finish_review(&lease, &review, "cpu", &[]).await;
+        let done =
+            store.finish_review(&lease, &review, Finished { provider: "cpu", compared_share: 1.0, flags: &[] }).await;
         assert!(matches!(done, Err(StoreError::CancelWanted { .. })), "{done:?}");
         store.drop_review(&lease, &review, "cancelled", None).await.unwrap();
         assert_eq!(store.review(&review).await.unwrap().state, "cancelled");

@@ -155,7 +155,7 @@ function TestRow({ test, review, newer, flags, dismissed }: RowOfTest) {
         {latest?.refusal ? <div class="small alarm">{onThePage(latest.refusal)}</div> : null}</td>
       <td>{first && review
         ? <a class="flag-link first-flag" href={deskLink(review.id, { flag: first.number, part: first.part_id, time_s: first.peak_s })}><span class="flag-number"><FlagMark flag={first} /></span><span>{first.part_name}<br /><span class="small muted">{kindName(first.kind)}</span></span></a>
-        : <span class="muted">{dismissed.length ? "none that stands" : review?.state === "finished" ? "none: within tolerance" : "–"}</span>}</td>
+        : <span class="muted">{dismissed.length ? "none that stands" : review?.state !== "finished" ? "–" : review.is_compared === false ? "none: the film cannot tell" : "none: within tolerance"}</span>}</td>
       <td class="number">{first ? ms(first.onset_s) : "–"}</td>
       <td class="number">{first ? withSigma(first.peak_mm, first.peak_sigma_mm) : "–"}</td>
       <td class="number">{flags.length || (review?.state === "finished" ? 0 : "–")}

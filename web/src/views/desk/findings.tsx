@@ -44,10 +44,11 @@ function Summary({ here }: { here: Desk }) {
   const sure = standing.filter((each) => each.verdict_machine === "mismatch");
   const first = [...sure].sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm)[0];
   const judged = flags.filter((each) => each.verdict.state !== "open").length;
+  const compared = here.review.value?.is_compared !== false;
   return (
     <div class="summary">
-      <strong class={sure.length ? "alarm" : ""}>{sure.length ? count(sure.length, "mismatch", "mismatches") : standing.length ? "No sure mismatch" : flags.length ? "No flag stands" : "Within tolerance"}</strong>
-      {first ? <span>first at {ms(first.onset_s)} on {first.part_name}</span> : flags.length ? null : <span class="muted">No region deviates by more than the tolerance.</span>}
+      <strong class={sure.length ? "alarm" : ""}>{sure.length ? count(sure.length, "mismatch", "mismatches") : standing.length ? "No sure mismatch" : flags.length ? "No flag stands" : compared ? "Within tolerance" : "The film cannot tell"}</strong>
+      {first ? <span>first at {ms(first.onset_s)} on {first.part_name}</span> : flags.length ? null : <span class="muted">{compared ? "No region deviates by more than the tolerance." : `Of the part that was measured best ${Math.round(100 * (here.review.value?.compared_share ?? 0))} % was measured.`}</span>}
       {here.review.value?.state === "finished" ? (
         <button class="button" aria-pressed={route.panel.value === "suggest"} data-open-suggest title="Which parameter brings the simulation to the film? (I)"
           onClick={() => { route.panel.value = route.panel.peek() ? null : "suggest"; }}><Icon name="tag" />What to change <kbd>I</kbd></button>
