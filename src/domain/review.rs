@@ -89,8 +89,13 @@ pub struct PartSeries {
     pub p95_mm: Vec<Option<f64>>,
     /// 1-sigma at the nodes around the 95th percentile, mm.
     pub sigma_mm: Vec<Option<f64>>,
-    /// Share of the part's camera-facing nodes that were measured, 0–1.
+    /// Share of the part's nodes in view whose deviation is known, 0–1: measured, or estimated from their surroundings
+    /// and the study.
     pub coverage: Vec<f64>,
+    /// Share of the part's nodes in view that a camera measured, 0–1: an impactor hides nodes, and bare metal shows
+    /// nothing to match. Empty in reviews of an earlier version.
+    #[serde(default)]
+    pub observed_share: Vec<f64>,
     /// Rigid share.
     pub rigid: Vec<Option<RigidMotion>>,
 }
@@ -164,6 +169,10 @@ pub struct Review {
     pub frames_per_s: f64,
     /// Where the time went.
     pub timings: Vec<StageTiming>,
-    /// What a reader should know: cameras left out, poses in doubt, parts that nobody sees.
+    /// What a reader should know before trusting it: cameras left out, poses in doubt, parts that nobody sees.
     pub warnings: Vec<String>,
+    /// What else the answer rests on, and no reason for doubt: a study that was heard, an impactor that was followed.
+    /// Missing in reviews of an earlier version.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }

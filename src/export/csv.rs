@@ -9,7 +9,7 @@ use super::ExportError;
 use crate::domain::Review;
 
 const HEADER: &str = "flag_id,part_id,part_name,verdict,kind,cameras,onset_s,peak_s,peak_mm,peak_sigma_mm,area_mm2,\
-                      probability,elements\r\n";
+                      probability,elements,observed_share\r\n";
 
 /// Writes the flags of `review` to `path`; a review without flags gives the header alone.
 ///
@@ -28,7 +28,7 @@ fn flags_table(review: &Review) -> String {
     for f in &review.flags {
         write!(
             table,
-            "{},{},{},{},{},{},{:.6},{:.6},{:.3},{:.3},{:.1},{:.4},{}\r\n",
+            "{},{},{},{},{},{},{:.6},{:.6},{:.3},{:.3},{:.1},{:.4},{},{}\r\n",
             f.id.0,
             f.part_id,
             quoted(&f.part_name),
@@ -41,7 +41,8 @@ fn flags_table(review: &Review) -> String {
             f.peak_sigma_mm,
             f.area_mm2,
             f.probability,
-            f.element_ids.len()
+            f.element_ids.len(),
+            f.observed_share.map_or_else(String::new, |share| format!("{share:.3}"))
         )
         .expect("writing to a string cannot fail; anything else is a bug");
     }
