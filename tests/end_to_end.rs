@@ -207,7 +207,7 @@ fn assert_outputs(out: &Path, said: &str) {
         Path::new(last.strip_prefix("report: ").expect("names the report")).canonicalize().ok(),
         report.canonicalize().ok()
     );
-    for words in ["box_half_left", "box_half_right", "mismatch", "trigger: ", "opencv_dis", "frames/s"] {
+    for words in ["box_half_left", "box_half_right", "mismatch", "trigger: ", "opencv_dis", "pictures/s", "seen"] {
         assert!(said.contains(words), "the table lacks {words:?}:\n{said}");
     }
     let page = std::fs::read_to_string(&report).expect("a page");

@@ -133,7 +133,7 @@ fn review_json_has_the_fields_of_the_contract() {
     series.p95_mm = vec![Some(0.5), None];
     series.sigma_mm.truncate(2);
     series.coverage.truncate(2);
-    series.observed.truncate(2);
+    series.observed_share.truncate(2);
     series.rigid.truncate(1);
     scene.review.parts[0].peak_mm = Some(10.5);
     for alignment in scene.review.alignment.values_mut() {
@@ -159,4 +159,5 @@ fn flags_come_as_a_table_for_a_spreadsheet() {
     let rows: Vec<&str> = text.lines().collect();
     assert_eq!(rows.len(), 2);
     assert!(rows[1].starts_with("1,1,\"half <left> & \"\"co\"\"\",mismatch,deformation,left right,0.0"), "{}", rows[1]);
+    assert!(rows[0].ends_with(",elements,observed_share") && rows[1].ends_with(",0.750"), "{text}");
 }

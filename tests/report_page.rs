@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crumple::domain::Verdict;
+use crumple::domain::{Flag, Verdict};
 use crumple::report::{PictureSource, ReportCamera, ReportFiles, ReportInput, SourceError, headline, write_report};
 use ndarray::Array2;
 
@@ -210,6 +210,56 @@ fn where_the_film_cannot_tell_the_picture_is_hatched_and_not_outlined_as_mismatc
     let hatched = doubted.pixels().zip(plain.pixels()).filter(|(a, b)| a != b).count();
     assert!(hatched > 1000, "{hatched} px differ from the picture without the flag");
     assert_eq!(doubted.pixels().filter(|p| p.0 == [0xd5, 0x5e, 0x00]).count(), 0, "no mismatch is outlined");
+}
+
+/// A review of which no camera saw anything: all of it follows from a study.
+fn unseen() -> Scene {
+    let mut scene = Scene::new(true);
+    scene.fields.iter_mut().for_each(|f| f.observed.fill(0));
+    let flag = &mut scene.review.flags[0];
+    (flag.cameras, flag.observed_share) = (Vec::new(), Some(0.0));
+    scene
+}
+
+#[test]
+fn what_no_camera_saw_is_not_drawn_as_measured() {
+    let (scene, estimated) = (Scene::new(true), unseen());
+    let drawn = |scene: &Scene, plot: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let html = read(&report(scene, folder.path()).html);
+        (image::open(folder.path().join("plots").join(plot)).expect("a PNG").to_rgb8(), html)
+    };
+    for plot in ["overlay_0_left_last.png", "deviation_map.png"] {
+        let (seen, _) = drawn(&scene, plot);
+        let (unseen, html) = drawn(&estimated, plot);
+        let colourful = |picture: &image::RgbImage| {
+            let span = |p: &image::Rgb<u8>| p.0.iter().max().expect("three") - p.0.iter().min().expect("three");
+            picture.pixels().filter(|p| span(p) > 60 && p.0 != [0xd5, 0x5e, 0x00]).count() as f64
+        };
+        let left = colourful(&unseen) / colourful(&seen);
+        assert!((0.2..0.75).contains(&left), "{plot}: {left} of the colour is left in stripes");
+        assert!(html.contains(Flag::UNSEEN), "the findings and the strip say so");
+    }
+    let outline = |scene: &Scene| {
+        let (picture, _) = drawn(scene, "overlay_0_left_last.png");
+        let picture = image::imageops::crop_imm(&picture, 40, 112, 1000, 750).to_image();
+        picture.pixels().filter(|p| p.0 == [0xd5, 0x5e, 0x00]).count() as f64
+    };
+    let dashed = outline(&estimated) / outline(&scene);
+    assert!((0.3..0.85).contains(&dashed), "{dashed} of the outline is left in dashes");
+}
+
+#[test]
+fn noise_that_was_not_measured_does_not_read_as_none() {
+    let mut scene = Scene::new(true);
+    let noise = &mut scene.review.noise_floor;
+    (noise.quiet_frames, noise.median_px, noise.p95_px, noise.p95_mm) = (0, 0.0, 0.0, 0.0);
+    noise.histogram_quiet.fill(0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let html = read(&report(&scene, folder.path()).html);
+    assert!(html.contains("<dd>not measured</dd>"));
+    assert!(html.contains("Noise floor not measured: no picture before the contact"));
+    assert!(!html.contains("0.00 mm</dd>") && !html.contains("0.000 px"));
 }
 
 #[test]

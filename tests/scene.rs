@@ -95,6 +95,7 @@ impl Scene {
             verdict: Verdict::Mismatch,
             element_ids,
             bbox_px: self.cameras.iter().map(|(name, _)| (name.clone(), by_frame.clone())).collect(),
+            observed_share: Some(0.75),
         }
     }
 }
@@ -204,7 +205,7 @@ fn summary(scene: &Scene, part: &Part) -> PartSummary {
         p95_mm: scene.fields.iter().map(|f| share(f, 0.95)).collect(),
         sigma_mm: vec![Some(0.25); FRAMES],
         coverage: vec![0.7; FRAMES],
-        observed: vec![0.6; FRAMES],
+        observed_share: vec![0.6; FRAMES],
         rigid: vec![
             Some(RigidMotion {
                 translation_mm: [0.1, 0.0, 0.0],
@@ -276,5 +277,6 @@ fn review_without_flags(cameras: &[(String, Camera)]) -> Review {
         frames_per_s: 12.5,
         timings: vec![StageTiming { stage: "align".to_owned(), seconds: 0.4 }],
         warnings: vec!["camera <right> sees part 2 at a grazing angle".to_owned()],
+        notes: vec!["the impactor <ram> was followed".to_owned()],
     }
 }

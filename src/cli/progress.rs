@@ -20,6 +20,7 @@ fn words(stage: &'static str) -> &'static str {
         "open" => "opening the files",
         "align" => "placing the cameras",
         "trigger" => "finding the trigger",
+        "impactor" => "looking for the impactor",
         "measure" => "measuring",
         "judge" => "judging",
         "write" => "writing the findings",
@@ -81,7 +82,7 @@ impl ProgressLine {
 
     /// Shows where a review stands; called often, from any thread, mostly with nothing new.
     pub(super) fn show(&self, p: Progress) {
-        self.step(p.stage, p.done, p.total, "frames/s", "");
+        self.step(p.stage, p.done, p.total, "pictures/s", "");
     }
 
     /// Shows where a suggestion stands.
@@ -163,6 +164,13 @@ fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_stage_of_a_review_has_words() {
+        for stage in ["open", "study", "align", "trigger", "impactor", "measure", "judge", "write", "report"] {
+            assert!(words(stage).contains("ing"), "{stage}: {}", words(stage));
+        }
+    }
 
     #[test]
     fn the_pace_says_speed_and_time_left() {

@@ -1,18 +1,21 @@
 //! A review on a terminal: the findings first, then what they rest on.
 
 use super::table::{Align, Table};
-use crate::domain::{Flag, FlagKind, PoseSource, Review, Verdict};
+use crate::domain::{Flag, NoiseFloor, PoseSource, Review, Verdict};
 
 /// The findings, the alignment, what ran, and the warnings, as lines of text.
 pub(super) fn review_as_text(review: &Review) -> String {
     let mut text = format!("{}\n\n", headline(review));
     if !review.flags.is_empty() {
-        text.push_str(&format!("{}\n", flags(&review.flags)));
+        text.push_str(&format!("{}\n", findings(&review.flags)));
     }
     text.push_str(&format!("{}\n", alignment(review)));
     text.push_str(&footing(review));
     for warning in &review.warnings {
         text.push_str(&format!("warning: {warning}\n"));
+    }
+    for note in &review.notes {
+        text.push_str(&format!("note: {note}\n"));
     }
     text
 }
@@ -38,7 +41,16 @@ fn headline(review: &Review) -> String {
     format!("{}: {verdict} (tolerance {tolerance})", review.test_id)
 }
 
-fn flags(flags: &[Flag]) -> Table {
+/// The table, and in words what no camera saw.
+fn findings(flags: &[Flag]) -> String {
+    let mut text = table(flags).to_string();
+    for flag in flags.iter().filter(|f| f.is_unseen()) {
+        text.push_str(&format!("flag {}: {}\n", flag.id.0, Flag::UNSEEN));
+    }
+    text
+}
+
+fn table(flags: &[Flag]) -> Table {
     let mut table = Table::new(&[
         ("flag", Align::Right),
         ("part", Align::Left),
@@ -49,6 +61,7 @@ fn flags(flags: &[Flag]) -> Table {
         ("area cm\u{b2}", Align::Right),
         ("kind", Align::Left),
         ("cameras", Align::Left),
+        ("seen", Align::Right),
         ("probability", Align::Right),
     ]);
     for f in flags {
@@ -60,8 +73,9 @@ fn flags(flags: &[Flag]) -> Table {
             format!("{:.1} \u{b1} {:.1}", f.peak_mm, f.peak_sigma_mm),
             format!("{:.2}", f.peak_s * 1e3),
             format!("{:.1}", f.area_mm2 / 100.0),
-            kind(f.kind).to_owned(),
+            f.kind.words().to_owned(),
             f.cameras.join(", "),
+            f.observed_share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
             format!("{:.2}", f.probability),
         ]);
     }
@@ -72,15 +86,6 @@ fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Mismatch => "mismatch",
         Verdict::CannotTell => "cannot tell",
-    }
-}
-
-fn kind(kind: FlagKind) -> &'static str {
-    match kind {
-        FlagKind::RigidMotion => "rigid motion",
-        FlagKind::Deformation => "deformation",
-        FlagKind::Mixed => "mixed",
-        FlagKind::NotObserved => "not observed",
     }
 }
 
@@ -120,20 +125,73 @@ fn footing(review: &Review) -> String {
             a.time_offset_sigma_s * 1e3
         ));
     }
-    text.push_str(&format!(
-        "noise: median {:.2} px, 95 % below {:.2} px ({:.2} mm) in {} quiet pictures\n",
-        review.noise_floor.median_px,
-        review.noise_floor.p95_px,
-        review.noise_floor.p95_mm,
-        review.noise_floor.quiet_frames
-    ));
+    text.push_str(&format!("noise: {}\n", noise(&review.noise_floor)));
     let models: Vec<String> = review.models.iter().map(|m| format!("{} {}", m.name, m.version)).collect();
     text.push_str(&format!(
-        "measured by {} on {}: {} pictures, {:.2} frames/s\n",
+        "measured by {} on {}: {} pictures, {:.2} pictures/s from the opened files to the written field\n",
         models.join(", "),
         review.execution_provider,
         review.frames_reviewed,
         review.frames_per_s
     ));
     text
+}
+
+fn noise(noise: &NoiseFloor) -> String {
+    if noise.quiet_frames == 0 {
+        return "not measured: no picture before the contact".to_owned();
+    }
+    format!(
+        "median {:.2} px, 95 % below {:.2} px ({:.2} mm) in {} quiet pictures",
+        noise.median_px, noise.p95_px, noise.p95_mm, noise.quiet_frames
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::{FlagId, FlagKind, PartId};
+
+    #[test]
+    fn a_flag_that_no_camera_saw_says_so_in_words() {
+        let flag = |id: u32, share: Option<f64>| Flag {
+            id: FlagId(id),
+            part_id: PartId(1),
+            part_name: "beam".to_owned(),
+            cameras: Vec::new(),
+            onset_s: 0.024,
+            peak_s: 0.026,
+            peak_mm: 8.0,
+            peak_sigma_mm: 0.9,
+            area_mm2: 12_860.0,
+            kind: FlagKind::Mixed,
+            probability: 0.97,
+            verdict: Verdict::Mismatch,
+            element_ids: vec![1],
+            bbox_px: BTreeMap::new(),
+            observed_share: share,
+        };
+        let told = findings(&[flag(1, Some(0.0)), flag(2, Some(0.426)), flag(3, None)]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[1].contains("mixed") && lines[1].contains("0 %") && lines[2].contains("43 %"), "{told}");
+        let last = format!("flag 1: {}", Flag::UNSEEN);
+        assert_eq!(lines[4..], [last.as_str()], "{told}");
+    }
+
+    #[test]
+    fn noise_that_was_not_measured_is_no_perfect_noise() {
+        let mut floor = NoiseFloor {
+            quiet_frames: 0,
+            median_px: 0.0,
+            p95_px: 0.0,
+            p95_mm: 0.0,
+            histogram_quiet: Vec::new(),
+            histogram_all: Vec::new(),
+        };
+        assert_eq!(noise(&floor), "not measured: no picture before the contact");
+        floor.quiet_frames = 4;
+        assert!(noise(&floor).ends_with("in 4 quiet pictures"));
+    }
 }

@@ -35,6 +35,19 @@ pub enum FlagKind {
     NotObserved,
 }
 
+impl FlagKind {
+    /// What people call it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::RigidMotion => "rigid motion",
+            Self::Deformation => "deformation",
+            Self::Mixed => "mixed",
+            Self::NotObserved => "not observed",
+        }
+    }
+}
+
 /// Pixels that a flag covers, inclusive, in the camera's own (distorted) picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoundingBox {
@@ -57,9 +70,10 @@ pub struct Flag {
     pub part_id: PartId,
     /// The part's name.
     pub part_name: String,
-    /// Cameras that saw it.
+    /// Cameras that measured some of it at some time; none where it follows from its surroundings alone.
     pub cameras: Vec<String>,
-    /// Film time at which it begins, s.
+    /// First film time at which it covers 5 % of its part's elements in view, s; its first elements are flagged earlier. Of
+    /// a flag that never does, the first film time.
     pub onset_s: f64,
     /// Film time at which it is largest, s.
     pub peak_s: f64,
@@ -77,6 +91,22 @@ pub struct Flag {
     pub verdict: Verdict,
     /// Indices of the elements that belong to it at any time.
     pub element_ids: Vec<u32>,
-    /// Where it is in the pictures: camera → frame index → box.
+    /// Where it is in the pictures: camera → frame index → box. What an impactor or a fold hides has its box where it
+    /// would appear without them: whether a camera saw it say `cameras` and `observed_share`.
     pub bbox_px: BTreeMap<String, BTreeMap<usize, BoundingBox>>,
+    /// Share of its elements, over its film times, that a camera measured, 0–1. The rest follows from its surroundings,
+    /// from contact with the impactor and from the study. `None` in reviews of an earlier version.
+    #[serde(default)]
+    pub observed_share: Option<f64>,
+}
+
+impl Flag {
+    /// What to say of a flag that no camera ever saw any of.
+    pub const UNSEEN: &'static str = "not seen by any camera: follows from its surroundings and the study";
+
+    /// True where no camera ever measured any of it.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.observed_share == Some(0.0)
+    }
 }

@@ -89,12 +89,13 @@ pub struct PartSeries {
     pub p95_mm: Vec<Option<f64>>,
     /// 1-sigma at the nodes around the 95th percentile, mm.
     pub sigma_mm: Vec<Option<f64>>,
-    /// Share of the part's camera-facing nodes of which the deviation is known, 0–1.
+    /// Share of the part's nodes in view whose deviation is known, 0–1: measured, or estimated from their surroundings
+    /// and the study.
     pub coverage: Vec<f64>,
-    /// Share of the part's camera-facing nodes that a camera measured at that time, 0–1: what a study or the surroundings
-    /// tell of the others counts in `coverage` only. Empty in reviews of earlier versions.
+    /// Share of the part's nodes in view that a camera measured, 0–1: an impactor hides nodes, and bare metal shows
+    /// nothing to match. Empty in reviews of an earlier version.
     #[serde(default)]
-    pub observed: Vec<f64>,
+    pub observed_share: Vec<f64>,
     /// Rigid share.
     pub rigid: Vec<Option<RigidMotion>>,
 }
@@ -168,8 +169,12 @@ pub struct Review {
     pub frames_per_s: f64,
     /// Where the time went.
     pub timings: Vec<StageTiming>,
-    /// What a reader should know: cameras left out, poses in doubt, parts that nobody sees.
+    /// What a reader should know before trusting it: cameras left out, poses in doubt, parts that nobody sees.
     pub warnings: Vec<String>,
+    /// What else the answer rests on, and no reason for doubt: a study that was heard, an impactor that was followed.
+    /// Missing in reviews of an earlier version.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Whether so large a [`Review::share_compared`] means something when nothing was found: a part of which less was
@@ -188,7 +193,9 @@ impl Review {
             return 0.0;
         }
         let share = |part: &PartSummary| {
-            let later = part.series.coverage.get(1..).unwrap_or_default();
+            let PartSeries { coverage, observed_share, .. } = &part.series;
+            let measured = if observed_share.is_empty() { coverage } else { observed_share };
+            let later = measured.get(1..).unwrap_or_default();
             later.iter().sum::<f64>() / later.len().max(1) as f64
         };
         self.parts.iter().map(share).fold(0.0, f64::max)

@@ -8,7 +8,7 @@ use super::ExportError;
 use crate::domain::{Flag, JudgedFlag, Review};
 
 const HEADER: &str = "flag_id,part_id,part_name,verdict,kind,cameras,onset_s,peak_s,peak_mm,peak_sigma_mm,area_mm2,\
-                      probability,elements";
+                      probability,elements,observed_share";
 
 /// What people said; `verdict` is what the review says.
 const SAID: &str = ",state,reason,label,author,comment,judged_at,withdrawn_at";
@@ -53,7 +53,7 @@ pub fn flags_table_with_verdicts(flags: &[JudgedFlag]) -> String {
 /// The fields of a flag, without the end of the line.
 fn row(f: &Flag) -> String {
     format!(
-        "{},{},{},{},{},{},{:.6},{:.6},{:.3},{:.3},{:.1},{:.4},{}",
+        "{},{},{},{},{},{},{:.6},{:.6},{:.3},{:.3},{:.1},{:.4},{},{}",
         f.id.0,
         f.part_id,
         quoted(&f.part_name),
@@ -66,7 +66,8 @@ fn row(f: &Flag) -> String {
         f.peak_sigma_mm,
         f.area_mm2,
         f.probability,
-        f.element_ids.len()
+        f.element_ids.len(),
+        f.observed_share.map_or_else(String::new, |share| format!("{share:.3}"))
     )
 }
 

@@ -12,6 +12,10 @@ const LOW_COVERAGE: f64 = 0.5;
 /// Of a part with less paint than this only so small a share could be measured when hardly anything had moved yet. Of 7
 /// such flagged parts in films with known truth, 2 were flagged for a shadow that moved.
 const BARE: f64 = 0.2;
+/// When the same is to be said of more parts than this, it is said in one line …
+const MOST_LINES: usize = 5;
+/// … that names so many of them: a car has hundreds.
+const NAMED: usize = 3;
 /// A trigger less certain than this, as a share of the time between two frames, smears what moves.
 const LOOSE_TRIGGER: f64 = 0.25;
 
@@ -42,6 +46,24 @@ pub(super) fn caveats(
         }));
     }
     found.extend(parts(&review.parts));
+    if measured.impactor.is_none() && setup.impactor.is_some() {
+        found.push(
+            "the impactor that the simulation tells of was not found in the film: what hides the structure was told by \
+             motion and look"
+                .into(),
+        );
+    }
+    if simulation.record().units.is_empty() {
+        found.push(
+            "no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into(),
+        );
+    }
+    found
+}
+
+/// What else a review rests on, which is no reason for doubt.
+pub(super) fn notes(measured: &Measured, review: &Review) -> Vec<String> {
+    let mut found = Vec::new();
     let runs = review.inputs.iter().filter(|i| i.role == STUDY_RUN).count();
     if runs > 0 {
         found.push(format!(
@@ -56,17 +78,6 @@ pub(super) fn caveats(
             impactor.way.len(),
             measured.moments.len()
         ));
-    } else if setup.impactor.is_some() {
-        found.push(
-            "the impactor that the simulation tells of was not found in the film: what hides the structure was told by \
-             motion and look"
-                .into(),
-        );
-    }
-    if simulation.record().units.is_empty() {
-        found.push(
-            "no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into(),
-        );
     }
     found
 }
@@ -154,17 +165,17 @@ fn camera(record: &CameraRecord, alignment: &CameraAlignment) -> Vec<String> {
 }
 
 fn parts(parts: &[PartSummary]) -> Vec<String> {
-    let mut found = Vec::new();
+    let (mut unmeasured, mut bare, mut little) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         let name = format!("part {} ({})", part.part_id, part.part_name);
         if part.peak_mm.is_none() {
-            found.push(format!("{name} was measured by no camera: nothing is said about it"));
+            unmeasured.push(name);
             continue;
         }
         let shares = &part.series.coverage;
         // At the first film time the look is taken; the second one shows how much of it can be found again.
         if let Some(share) = shares.get(1).filter(|share| part.mismatch_flags > 0 && **share < BARE) {
-            found.push(format!(
+            bare.push(format!(
                 "{name} is flagged, but of what the cameras should see of it only {:.0} % was found again when hardly \
                  anything had moved: it shows too little paint. A moving shadow can pass for motion there; look at the \
                  overlay before you trust the flag",
@@ -174,10 +185,42 @@ fn parts(parts: &[PartSummary]) -> Vec<String> {
         }
         let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
         if mean < LOW_COVERAGE {
-            found.push(format!("{name}: only {:.0} % of what the cameras should see of it was measured", 100.0 * mean));
+            little.push((name, 100.0 * mean));
         }
     }
+    // What is said of a flag is never left out.
+    let mut found = bare;
+    if unmeasured.len() > MOST_LINES {
+        found.push(format!(
+            "{} of {} parts were measured by no camera, nothing is said about them: {}",
+            unmeasured.len(),
+            parts.len(),
+            first_few(unmeasured)
+        ));
+    } else {
+        let line = |name| format!("{name} was measured by no camera: nothing is said about it");
+        found.extend(unmeasured.into_iter().map(line));
+    }
+    if little.len() > MOST_LINES {
+        found.push(format!(
+            "of {} of {} parts less than {:.0} % of what the cameras should see was measured: {}",
+            little.len(),
+            parts.len(),
+            100.0 * LOW_COVERAGE,
+            first_few(little.into_iter().map(|(name, mean)| format!("{name} {mean:.0} %")).collect())
+        ));
+    } else {
+        let line = |(name, mean)| format!("{name}: only {mean:.0} % of what the cameras should see of it was measured");
+        found.extend(little.into_iter().map(line));
+    }
     found
+}
+
+/// The first [`NAMED`] of many, and how many more there are.
+fn first_few(mut names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 #[cfg(test)]
@@ -193,7 +236,7 @@ mod tests {
             p95_mm: none(),
             sigma_mm: none(),
             coverage: coverage.to_vec(),
-            observed: coverage.to_vec(),
+            observed_share: coverage.to_vec(),
             rigid: vec![None; 3],
         };
         PartSummary {
@@ -217,5 +260,24 @@ mod tests {
         // Without a flag, or with paint, it is a part like others.
         assert!(told(0, [1.0, 0.06, 0.05])[0].contains("was measured"));
         assert!(told(1, [1.0, 0.9, 0.8]).is_empty());
+    }
+
+    #[test]
+    fn the_same_word_on_hundreds_of_parts_is_one_line_and_one_on_a_flag_stays() {
+        let unmeasured =
+            |count: usize| (0..count).map(|_| PartSummary { peak_mm: None, ..part(0, [0.0; 3]) }).collect();
+        let mut many: Vec<PartSummary> = unmeasured(300);
+        many.extend((0..20).map(|_| part(0, [0.1; 3])));
+        many.push(part(1, [1.0, 0.06, 0.05]));
+        let told = parts(&many);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].contains("is flagged, but"), "{told:?}");
+        let name = "part 3 (closing_plate)";
+        let expected = format!(
+            "300 of 321 parts were measured by no camera, nothing is said about them: {name}, {name}, {name} and 297 more"
+        );
+        assert_eq!(told[1], expected);
+        assert!(told[2].starts_with("of 20 of 321 parts less than 50 %"), "{told:?}");
+        assert_eq!(parts(&unmeasured(5)).len(), 5, "few parts have a line each");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
-use super::caveats::caveats;
+use super::caveats::{caveats, notes};
 use super::error::ReviewError;
 use super::file_source::FileSource;
 use super::outline_check::check_outline;
@@ -215,6 +215,7 @@ fn run(
     let mut review = assemble(tolerances, test.record().test_id.clone(), &setup, &measured, judged, inputs);
     review.warnings = caveats(&simulation, &setup, &measured, &review, &doubted);
     review.warnings.extend(heard.iter().filter_map(|h| h.as_ref().err().cloned()));
+    review.notes = notes(&measured, &review);
     review.frames_per_s = review.frames_reviewed as f64 / clock.total_s();
     review.timings.clone_from(&clock.laps);
     if request.report {
@@ -356,7 +357,7 @@ fn report_cameras<'a>(setup: &ReviewSetup<'a>, measured: &Measured) -> Vec<Repor
         .collect()
 }
 
-/// The answer, still without its warnings and its clock.
+/// The answer, still without its warnings, its notes and its clock.
 fn assemble(
     tolerance: Tolerances,
     test_id: String,
@@ -391,5 +392,6 @@ fn assemble(
         frames_per_s: 0.0,
         timings: Vec::new(),
         warnings: Vec::new(),
+        notes: Vec::new(),
     }
 }

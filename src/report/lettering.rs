@@ -83,7 +83,7 @@ pub(super) fn badge(
     Ok(width)
 }
 
-/// `text` cut to `width` px with an ellipsis.
+/// `text` cut to `width` px with an ellipsis in its middle: names of parts tell them apart at both ends.
 pub(super) fn fitted(area: &Area<'_>, text: &str, style: &TextStyle<'_>, width: i32) -> Result<String, DrawError> {
     let wide = |t: &str| area.estimate_text_size(t, style).map(|(w, _)| w as i32);
     if wide(text)? <= width {
@@ -91,7 +91,9 @@ pub(super) fn fitted(area: &Area<'_>, text: &str, style: &TextStyle<'_>, width: 
     }
     let letters: Vec<char> = text.chars().collect();
     for keep in (1..letters.len()).rev() {
-        let cut: String = letters[..keep].iter().collect::<String>() + "…";
+        let (front, back) = (keep.div_ceil(2), keep / 2);
+        let (front, back) = (&letters[..front], &letters[letters.len() - back..]);
+        let cut: String = front.iter().chain(&['…']).chain(back).collect();
         if wide(&cut)? <= width {
             return Ok(cut);
         }
@@ -180,7 +182,26 @@ pub(super) fn legend(area: &Area<'_>, at: (i32, i32), entries: &[(Swatch, &str)]
                     line(area, vec![(x + 1 + 8 * i, y + 11), (x + 9 + 8 * i, y - 11)], PAPER, 3)?;
                 }
             }
+            Swatch::Stripes => {
+                filled(area, (x, y - 11), (x + 34, y + 11), RGBColor(206, 206, 206))?;
+                let [r, g, b] = viridis(0.6).map(|c| c as u8);
+                for i in 0..4 {
+                    line(area, vec![(x + 1 + 8 * i, y - 10), (x + 9 + 8 * i, y + 10)], RGBColor(r, g, b), 4)?;
+                }
+            }
             Swatch::Stroke(colour) => line(area, vec![(x, y), (x + 34, y)], *colour, 4)?,
+            Swatch::Dot(colour) => area.draw(&Circle::new((x + 17, y), 6, colour.filled()))?,
+            Swatch::Upright(colour) => line(area, vec![(x + 17, y - 13), (x + 17, y + 13)], *colour, 4)?,
+            Swatch::Diamond(colour) => {
+                let corners = vec![(x + 17, y - 11), (x + 28, y), (x + 17, y + 11), (x + 6, y)];
+                area.draw(&Polygon::new(corners, colour))?;
+            }
+            Swatch::Shades(colour) => {
+                for (i, share) in [0.25, 0.5, 0.75, 1.0].into_iter().enumerate() {
+                    let left = x + 9 * i as i32;
+                    area.draw(&Rectangle::new([(left, y - 9), (left + 9, y + 9)], colour.mix(share).filled()))?;
+                }
+            }
         }
         write(area, meaning, &style(SMALL, INK), (x + 46, y))?;
     }
@@ -193,7 +214,14 @@ pub(super) enum Swatch {
     Dashes(RGBColor),
     Box(RGBColor),
     Hatch,
+    /// What is estimated and not seen.
+    Stripes,
     Stroke(RGBColor),
+    Dot(RGBColor),
+    Upright(RGBColor),
+    Diamond(RGBColor),
+    /// From pale to strong.
+    Shades(RGBColor),
 }
 
 /// A dashed line between two points of a level or upright direction.

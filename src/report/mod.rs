@@ -7,6 +7,7 @@
 mod axes;
 mod base64;
 mod bitmap;
+mod callout;
 mod curves;
 mod error;
 mod escape;

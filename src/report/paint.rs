@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
-use super::palette::{CANNOT_TELL, MISMATCH, viridis};
+use super::palette::{BEYOND, viridis};
 use super::surface::{NOTHING, SurfaceMap};
 use plotters::style::RGBColor;
 
@@ -14,20 +14,27 @@ const HATCH_PX: usize = 12;
 /// Length of the dashes of an outline: this over 3 px along a row, over 2 along a column.
 const DASH: usize = 24;
 
-/// The light as a grey picture, brightened so that its 99.5th percentile is nearly white.
+/// Distance and width of the stripes of what is estimated, px; they lean the other way than the hatching.
+const STRIPES_PX: (usize, usize) = (10, 4);
+/// Share of the usual cover on the stripes and between them.
+const STRIPE_COVER: (f32, f32) = (0.9, 0.12);
+/// Islands and holes of an outlined region with fewer pixels are no news: they would be a tangle of outlines.
+const SPECK_PX: usize = 300;
+
+/// The light as a grey picture, brightened so that its 99.5th percentile is nearly white; paper where nothing was filmed.
 pub(super) fn grey_picture(luma: &Array2<f32>) -> RgbImage {
     let mut sorted: Vec<f32> = luma.iter().copied().step_by(7).filter(|v| v.is_finite()).collect();
     sorted.sort_unstable_by(f32::total_cmp);
     let bright = sorted.get(sorted.len() * 995 / 1000).copied().unwrap_or(1.0);
     let gain = 245.0 / bright.clamp(0.25, 1.0);
     RgbImage::from_fn(luma.ncols() as u32, luma.nrows() as u32, |x, y| {
-        let v = (luma[(y as usize, x as usize)] * gain).clamp(0.0, 255.0) as u8;
-        Rgb([v; 3])
+        let v = luma[(y as usize, x as usize)] * gain;
+        Rgb([if v.is_nan() { BEYOND } else { v.clamp(0.0, 255.0) as u8 }; 3])
     })
 }
 
-/// Lays the deviation over a picture: clear where it is nothing, [`COVER`] from the tolerance on; what the mesh covers
-/// but nobody measured stays as it is under a light veil.
+/// Lays the deviation over a picture: clear where it is nothing, [`COVER`] from the tolerance on; in stripes where it is
+/// estimated and not seen. What the mesh covers but nobody knows of stays as it is under a light veil.
 pub(super) fn lay_deviation(picture: &mut RgbImage, map: &SurfaceMap, top_mm: f64, tolerance_mm: f64) {
     for (x, y, pixel) in picture.enumerate_pixels_mut() {
         let at = (y as usize, x as usize);
@@ -36,11 +43,21 @@ pub(super) fn lay_deviation(picture: &mut RgbImage, map: &SurfaceMap, top_mm: f6
         }
         let value = map.value[at];
         if value.is_finite() {
-            mix(pixel, viridis(value / top_mm as f32), cover(f64::from(value), tolerance_mm));
+            let share = match (map.seen[at], on_stripe(at)) {
+                (true, _) => 1.0,
+                (false, true) => STRIPE_COVER.0,
+                (false, false) => STRIPE_COVER.1,
+            };
+            mix(pixel, viridis(value / top_mm as f32), share * cover(f64::from(value), tolerance_mm));
         } else {
             mix(pixel, [235.0; 3], 0.28);
         }
     }
+}
+
+/// Whether a pixel lies on a stripe of what is estimated.
+pub(super) fn on_stripe((row, column): (usize, usize)) -> bool {
+    (column + row * (STRIPES_PX.0 - 1)) % STRIPES_PX.0 < STRIPES_PX.1
 }
 
 /// Share of the colour in the picture for a deviation.
@@ -114,9 +131,40 @@ fn border_distance(labels: &Array2<u32>, row: usize, column: usize, reach: i64) 
     nearest
 }
 
-/// The outline's colour for a verdict.
-pub(super) fn outline_colour(mismatch: bool) -> RGBColor {
-    if mismatch { MISMATCH } else { CANNOT_TELL }
+/// The labels without islands and holes of fewer than [`SPECK_PX`] pixels: each takes the label that surrounds it most.
+pub(super) fn without_specks(labels: &Array2<u32>) -> Array2<u32> {
+    let (h, w) = labels.dim();
+    let mut clean = labels.clone();
+    let mut visited = Array2::from_elem((h, w), false);
+    let mut members: Vec<(usize, usize)> = Vec::new();
+    for start in (0..h * w).map(|i| (i / w, i % w)) {
+        if visited[start] {
+            continue;
+        }
+        let mut around: std::collections::BTreeMap<u32, usize> = std::collections::BTreeMap::new();
+        visited[start] = true;
+        members.clear();
+        members.push(start);
+        let mut next = 0;
+        while let Some((r, c)) = members.get(next).copied() {
+            next += 1;
+            for near in [(r.wrapping_sub(1), c), (r + 1, c), (r, c.wrapping_sub(1)), (r, c + 1)] {
+                let Some(label) = labels.get(near) else { continue };
+                if *label != labels[start] {
+                    *around.entry(*label).or_default() += 1;
+                } else if !visited[near] {
+                    visited[near] = true;
+                    members.push(near);
+                }
+            }
+        }
+        if members.len() < SPECK_PX
+            && let Some((label, _)) = around.iter().max_by_key(|(_, count)| **count)
+        {
+            members.iter().for_each(|m| clean[*m] = *label);
+        }
+    }
+    clean
 }
 
 /// Moves a pixel towards `colour` by `share`.
@@ -129,6 +177,43 @@ pub(super) fn mix(pixel: &mut Rgb<u8>, colour: [f32; 3], share: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::palette::MISMATCH;
+
+    /// A surface of one value over the whole picture, its right half not seen.
+    fn half_seen() -> SurfaceMap {
+        let size = (40, 80);
+        SurfaceMap {
+            element: Array2::zeros(size),
+            value: Array2::from_elem(size, 6.0),
+            seen: Array2::from_shape_fn(size, |(_, c)| c < 40),
+            facing: Array2::ones(size),
+        }
+    }
+
+    #[test]
+    fn what_no_camera_saw_is_striped_and_paler_than_what_was_measured() {
+        let mut picture = RgbImage::from_pixel(80, 40, Rgb([200; 3]));
+        lay_deviation(&mut picture, &half_seen(), 8.0, 5.0);
+        let colour = |from: u32| -> Vec<i32> {
+            let all = picture.enumerate_pixels().filter(|(x, _, _)| (from..from + 40).contains(x));
+            all.map(|(_, _, p)| i32::from(p.0[1]) - i32::from(p.0[2])).collect()
+        };
+        let (measured, estimated) = (colour(0), colour(40));
+        assert!(measured.iter().all(|c| *c == measured[0]) && measured[0] > 30, "measured is one plain colour");
+        let strong = estimated.iter().filter(|c| **c > measured[0] / 2).count() as f64 / estimated.len() as f64;
+        assert!((0.3..0.5).contains(&strong), "stripes cover {strong}");
+        assert!(estimated.iter().all(|c| *c < measured[0]), "an estimate is paler throughout");
+    }
+
+    #[test]
+    fn specks_take_the_label_around_them_and_regions_stay() {
+        let mut labels = Array2::from_shape_fn((60, 100), |(_, c)| u32::from(c < 50));
+        labels[(10, 10)] = 0;
+        labels[(20, 80)] = 2;
+        let clean = without_specks(&labels);
+        assert_eq!((clean[(10, 10)], clean[(20, 80)]), (1, 0));
+        assert_eq!(clean.iter().filter(|l| **l == 1).count(), 60 * 50);
+    }
 
     #[test]
     fn an_outline_is_whole_where_its_place_is_sure_and_dashed_elsewhere() {

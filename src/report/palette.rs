@@ -19,6 +19,22 @@ pub(super) const GRID: RGBColor = RGBColor(0xe2, 0xe2, 0xe2);
 pub(super) const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 /// Mismatch: Okabe–Ito vermillion.
 pub(super) const MISMATCH: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+/// Grounds of the flags' numbers and colours of their outlines, in turn, each with the ink of the number: Okabe–Ito
+/// vermillion, black, reddish purple and sky blue, of which no two look the same to any common colour blindness.
+const FLAGS: [(RGBColor, RGBColor); 4] = [
+    (MISMATCH, PICTURE_PAPER),
+    (PICTURE_INK, PICTURE_PAPER),
+    (RGBColor(0xcc, 0x79, 0xa7), PICTURE_INK),
+    (RGBColor(0x56, 0xb4, 0xe9), PICTURE_INK),
+];
+
+/// The colour of flag `id` and that of its number on it.
+pub(super) fn flag_colours(id: u32, mismatch: bool) -> (RGBColor, RGBColor) {
+    if mismatch { FLAGS[(id.max(1) as usize - 1) % FLAGS.len()] } else { (CANNOT_TELL, PICTURE_PAPER) }
+}
+
+/// Ground beyond a picture's edge.
+pub(super) const BEYOND: u8 = 244;
 /// "Cannot tell": a neutral grey.
 pub(super) const CANNOT_TELL: RGBColor = RGBColor(0x8a, 0x8a, 0x8a);
 /// Measured curves: Okabe–Ito blue.

@@ -10,6 +10,7 @@ use ndarray::Array2;
 use super::ReportError;
 use super::input::{ReportCamera, ReportInput};
 use super::palette::nice_above;
+use super::surface::{NOTHING, NodeValues, Window, measured_positions, surface_map};
 use crate::domain::{Flag, FrameField, Mesh, Review, Verdict};
 use crate::geom::Skin;
 
@@ -176,17 +177,17 @@ impl Reader<'_> {
         Ok(positions)
     }
 
-    /// Frames around the flag's onset from the camera that shows the flag largest; `None` when none shows it.
+    /// Frames around the flag's onset from the camera that shows most of the flag; `None` without a camera.
     fn strip(&mut self, flag: &Flag) -> Result<Option<Vec<Shot>>, ReportError> {
-        let largest = |name: &str| {
-            let boxes = flag.bbox_px.get(name).into_iter().flat_map(BTreeMap::values);
-            boxes.map(|b| i64::from(b.x1 - b.x0 + 1) * i64::from(b.y1 - b.y0 + 1)).max().unwrap_or(0)
-        };
-        let cameras = self.input.cameras.iter().enumerate();
-        let seeing = cameras.filter(|(_, c)| flag.cameras.is_empty() || flag.cameras.iter().any(|n| n == c.name));
-        let Some((index, camera)) = seeing.max_by_key(|(i, c)| (largest(c.name), std::cmp::Reverse(*i))) else {
-            return Ok(None);
-        };
+        let mut best: Option<(usize, usize)> = None;
+        for index in 0..self.input.cameras.len() {
+            let shown = self.shown_px(index, flag)?;
+            if best.is_none_or(|(_, most)| shown > most) {
+                best = Some((index, shown));
+            }
+        }
+        let Some((index, _)) = best else { return Ok(None) };
+        let camera = &self.input.cameras[index];
         let reviewed: Vec<usize> = (0..camera.times_s.len()).filter(|f| camera.field_of_frame[*f].is_some()).collect();
         if reviewed.is_empty() {
             return Ok(None);
@@ -196,6 +197,31 @@ impl Reader<'_> {
         let count = STRIP_FRAMES.min(reviewed.len());
         let first = onset.saturating_sub(count / 2).min(reviewed.len() - count);
         reviewed[first..first + count].iter().map(|f| self.shot(index, *f)).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+}
+
+impl Reader<'_> {
+    /// How many pixels of a camera's picture show the flag when it is largest: its box says where it is, but other
+    /// surfaces may lie in front of it.
+    fn shown_px(&mut self, camera: usize, flag: &Flag) -> Result<usize, ReportError> {
+        let view = &self.input.cameras[camera];
+        let boxed = flag.bbox_px.contains_key(view.name);
+        let field = nearest_reviewed(view, flag.peak_s).and_then(|frame| view.field_of_frame[frame]);
+        let Some(field) = field.filter(|_| boxed) else { return Ok(0) };
+        let positions = self.positions(field)?;
+        let field = &self.input.fields[field];
+        let positions = measured_positions(self.input.skin, &positions, field);
+        let window = Window::whole(&view.camera, view.camera.width, view.camera.height);
+        let map = surface_map(&view.camera, &window, self.input.skin, &positions, &NodeValues::of(field));
+        let mut of_flag = vec![false; self.input.mesh.element_count()];
+        for element in &flag.element_ids {
+            if let Some(mark) = of_flag.get_mut(*element as usize) {
+                *mark = true;
+            }
+        }
+        // Of two cameras that show as much, the one that really sees it.
+        let weight = if flag.cameras.iter().any(|name| name == view.name) { 2 } else { 1 };
+        Ok(weight * map.element.iter().filter(|e| **e != NOTHING && of_flag[**e as usize]).count())
     }
 }
 

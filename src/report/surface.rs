@@ -10,6 +10,8 @@ use super::palette::{UNSEEN, viridis};
 use crate::domain::{Distortion, FrameField};
 use crate::geom::{Camera, PinholeView, Skin, carry_over, rasterise};
 
+/// The light between the stripes of what is estimated.
+const PALE: f32 = 238.0;
 /// "No element here".
 pub(super) const NOTHING: u32 = u32::MAX;
 
@@ -55,7 +57,8 @@ impl Window {
         cut
     }
 
-    /// The picture in this window, bilinear when enlarged and averaged when reduced; 0–1, `[height, width]`.
+    /// The picture in this window, bilinear when enlarged and averaged when reduced; 0–1, `[height, width]`; NaN beyond
+    /// the picture's edge, where nothing was filmed.
     pub(super) fn cut_out(&self, luma: &Array2<f32>) -> Array2<f32> {
         let (h, w) = luma.dim();
         let at = |x: f64, y: f64| {
@@ -73,6 +76,10 @@ impl Window {
         let rows: Vec<_> = cut.outer_iter_mut().enumerate().collect();
         rows.into_par_iter().for_each(|(row, mut line)| {
             for (column, value) in line.iter_mut().enumerate() {
+                if !is_inside(self.picture_from_window([column as f64, row as f64]), w, h) {
+                    *value = f32::NAN;
+                    continue;
+                }
                 let mut sum = 0.0;
                 for i in 0..samples * samples {
                     let part = |n: usize| (n as f64 + 0.5) / samples as f64 - 0.5;
@@ -87,6 +94,30 @@ impl Window {
     }
 }
 
+/// True where a picture of `w` × `h` px has a pixel.
+fn is_inside([x, y]: [f64; 2], w: usize, h: usize) -> bool {
+    x > -0.5 - 1e-9 && y > -0.5 - 1e-9 && x < w as f64 - 0.5 && y < h as f64 - 0.5
+}
+
+/// What is known of each node.
+#[derive(Debug, Clone)]
+pub(super) struct NodeValues {
+    /// Length of its deviation, mm; NaN where that is not known.
+    pub mm: Vec<f32>,
+    /// Whether a camera measured it; else it is estimated.
+    pub seen: Vec<bool>,
+}
+
+impl NodeValues {
+    /// What is known at one film time.
+    pub(super) fn of(field: &FrameField) -> Self {
+        Self {
+            mm: (0..field.deviation_mm.len()).map(|n| field.magnitude_mm(n)).collect(),
+            seen: field.observed.iter().map(|cameras| *cameras > 0).collect(),
+        }
+    }
+}
+
 /// What each pixel of a window sees.
 #[derive(Debug, Clone)]
 pub(super) struct SurfaceMap {
@@ -94,48 +125,81 @@ pub(super) struct SurfaceMap {
     pub element: Array2<u32>,
     /// Value interpolated between the nodes; NaN where a node has none.
     pub value: Array2<f32>,
+    /// Whether a camera measured most of what lies around it.
+    pub seen: Array2<bool>,
     /// |cosine| between the ray and the surface's normal.
     pub facing: Array2<f32>,
 }
 
-/// Draws `skin` at `positions_mm` through `camera`'s lens into `window`, with one value a node.
+impl SurfaceMap {
+    /// True where the value is there, but nobody measured it: it follows from its surroundings and the study.
+    pub(super) fn is_estimated(&self, at: (usize, usize)) -> bool {
+        self.value[at].is_finite() && !self.seen[at]
+    }
+
+    /// True where the value is there and a camera measured it.
+    pub(super) fn is_measured(&self, at: (usize, usize)) -> bool {
+        self.value[at].is_finite() && self.seen[at]
+    }
+}
+
+/// Draws `skin` at `positions_mm` through `camera`'s lens into `window`, with what is known of each node. Beyond the edge
+/// of the camera's picture there is nothing.
 pub(super) fn surface_map(
     camera: &Camera,
     window: &Window,
     skin: &Skin,
     positions_mm: &[[f32; 3]],
-    node_values: &[f32],
+    nodes: &NodeValues,
 ) -> SurfaceMap {
     let view = canvas_of(window.camera(camera));
     let raster = rasterise(&view.camera, skin, positions_mm);
     let straight = view.is_identity();
+    let nothing = Pixel { element: NOTHING, value: f32::NAN, seen: false, facing: 0.0 };
     let pixel = |row: usize, column: usize| {
         let place = [column as f64, row as f64];
+        if !is_inside(window.picture_from_window(place), camera.width, camera.height) {
+            return nothing;
+        }
         let [x, y] = if straight { place } else { view.canvas_from_picture(place) };
         let (c, r) = (x.round(), y.round());
         if c < 0.0 || r < 0.0 || c >= view.camera.width as f64 || r >= view.camera.height as f64 {
-            return (NOTHING, f32::NAN, 0.0);
+            return nothing;
         }
         let Some(point) = raster.surface_point(&view.camera, skin, r as usize, c as usize) else {
-            return (NOTHING, f32::NAN, 0.0);
+            return nothing;
         };
-        let nodes = skin.triangles[point.triangle as usize];
-        let value = (0..3).map(|i| point.barycentric[i] * node_values[nodes[i] as usize]).sum();
-        (skin.element_of[point.triangle as usize], value, point.facing.abs())
+        let corners = skin.triangles[point.triangle as usize].map(|n| n as usize);
+        let weighted = |of: &dyn Fn(usize) -> f32| (0..3).map(|i| point.barycentric[i] * of(corners[i])).sum::<f32>();
+        Pixel {
+            element: skin.element_of[point.triangle as usize],
+            value: weighted(&|n| nodes.mm[n]),
+            seen: weighted(&|n| f32::from(u8::from(nodes.seen[n]))) >= 0.5,
+            facing: point.facing.abs(),
+        }
     };
-    let pixels: Vec<(u32, f32, f32)> = (0..window.height * window.width)
+    let pixels: Vec<Pixel> = (0..window.height * window.width)
         .into_par_iter()
         .with_min_len(window.width)
         .map(|i| pixel(i / window.width, i % window.width))
         .collect();
-    let part = |get: fn(&(u32, f32, f32)) -> f32| {
-        Array2::from_shape_fn((window.height, window.width), |(r, c)| get(&pixels[r * window.width + c]))
-    };
+    let at = |r: usize, c: usize| &pixels[r * window.width + c];
+    let size = (window.height, window.width);
     SurfaceMap {
-        element: Array2::from_shape_fn((window.height, window.width), |(r, c)| pixels[r * window.width + c].0),
-        value: part(|p| p.1),
-        facing: part(|p| p.2),
+        element: Array2::from_shape_fn(size, |(r, c)| at(r, c).element),
+        value: Array2::from_shape_fn(size, |(r, c)| at(r, c).value),
+        seen: Array2::from_shape_fn(size, |(r, c)| at(r, c).seen),
+        facing: Array2::from_shape_fn(size, |(r, c)| at(r, c).facing),
     }
+}
+
+/// One pixel of a [`SurfaceMap`].
+#[derive(Clone, Copy)]
+struct Pixel {
+    element: u32,
+    value: f32,
+    seen: bool,
+    facing: f32,
 }
 
 /// A lens-free canvas just large enough for the whole picture of `real`, which may be a window far off the axis.
@@ -173,14 +237,10 @@ pub(super) fn measured_positions(skin: &Skin, positions_mm: &[[f32; 3]], field: 
     positions_mm.iter().zip(moved).map(|(p, d)| std::array::from_fn(|axis| p[axis] + d[axis])).collect()
 }
 
-/// Deviation of each node, mm; NaN where it was not observed.
-pub(super) fn magnitudes_mm(field: &FrameField) -> Vec<f32> {
-    (0..field.deviation_mm.len()).map(|n| field.magnitude_mm(n)).collect()
-}
-
-/// The colour (0–255) of a shaded surface for the three-dimensional view.
-pub(super) fn shaded(value: f32, top_mm: f64, facing: f32) -> [f32; 3] {
+/// The colour (0–255) of a shaded surface for the three-dimensional view; `pale` between the stripes of an estimate.
+pub(super) fn shaded(value: f32, pale: bool, top_mm: f64, facing: f32) -> [f32; 3] {
     let colour = if value.is_finite() { viridis(value / top_mm as f32) } else { UNSEEN };
+    let colour = if pale { colour.map(|c| 0.25 * c + 0.75 * PALE) } else { colour };
     let light = 0.62 + 0.38 * facing;
     colour.map(|c| c * light)
 }
@@ -218,7 +278,8 @@ mod tests {
     fn colour_lies_where_the_lens_shows_the_surface() {
         let (camera, mesh, positions) = wall();
         let skin = Skin::from_mesh(&mesh, None);
-        let values: Vec<f32> = positions.iter().map(|p| p[0]).collect();
+        let seen = (0..441).map(|n| n / 21 < 10).collect();
+        let values = NodeValues { mm: positions.iter().map(|p| p[0]).collect(), seen };
         let windows = [
             Window::whole(&camera, 1080, 750),
             Window { left: 160.0, top: 70.0, scale: 3.0, width: 300, height: 400 },
@@ -240,10 +301,28 @@ mod tests {
                 seen += 1;
                 assert_eq!(map.element[at], element as u32, "element at {at:?} of {window:?}");
                 // Rounding to the window's pixel and to the canvas' costs half a pixel each.
+                assert_eq!(map.is_measured(at), element / 20 < 10, "what was seen at {at:?} of {window:?}");
                 let pixel_mm = 1000.0 / 900.0 / window.scale;
                 assert!((f64::from(map.value[at]) - centre[0]).abs() < 1.1 * pixel_mm, "value at {at:?} of {window:?}");
             }
             assert!(seen > 10, "{window:?} shows next to nothing");
+        }
+    }
+
+    #[test]
+    fn beyond_the_edge_of_the_picture_there_is_nothing() {
+        let (camera, mesh, positions) = wall();
+        let skin = Skin::from_mesh(&mesh, None);
+        // The window begins 30 px left of the picture and 20 px above it.
+        let window = Window { left: -30.0, top: -20.0, scale: 2.0, width: 100, height: 100 };
+        let cut = window.cut_out(&Array2::from_elem((480, 640), 0.5));
+        let nodes = NodeValues { mm: vec![1.0; 441], seen: vec![true; 441] };
+        let near = positions.iter().map(|p| p.map(|v| 4.0 * v)).collect::<Vec<_>>();
+        let map = surface_map(&camera, &window, &skin, &near, &nodes);
+        for ((row, column), luma) in cut.indexed_iter() {
+            let outside = row < 40 || column < 60;
+            assert_eq!(luma.is_nan(), outside, "the picture at {row}, {column}");
+            assert_eq!(map.element[(row, column)] == NOTHING, outside, "the surface at {row}, {column}");
         }
     }
 

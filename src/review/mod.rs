@@ -15,8 +15,10 @@ mod measure;
 mod nearby;
 mod noise;
 mod pace;
+mod places;
 mod record;
 mod rigid;
+mod seen_by;
 mod series;
 mod session;
 mod study_prior;
@@ -33,6 +35,7 @@ pub use lift::{LiftError, LiftPrior, Lifted, Sighting, lift};
 pub use live::FilmWatch;
 pub use measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 pub use rigid::{MeasuredNode, split_rigid};
+pub use seen_by::SeenBy;
 pub use session::{
     Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation,
     measure_deviation_watched,

@@ -163,6 +163,7 @@ pub(super) fn record_step(
     measured.size_mm.push(size);
     measured.along_sigma_mm.push(along);
     measured.in_view.push(in_view);
+    measured.seen_by.push(step.seen_by.clone());
     measured.by_study |= step.by_study;
     measured.residuals_px.push(step.residuals_px.clone());
 }

@@ -12,6 +12,7 @@ use super::impactor::Striker;
 use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
+use super::seen_by::SeenBy;
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError};
 use super::trigger::TriggerFit;
@@ -129,6 +130,8 @@ pub struct Measured {
     pub along_sigma_mm: Vec<Vec<f32>>,
     /// Nodes that a camera should see, one vector a moment.
     pub in_view: Vec<Vec<bool>>,
+    /// The cameras that measured each node, by moment: more than one should see may be hidden from them.
+    pub seen_by: Vec<SeenBy>,
     /// Lengths of the believed residuals, px, one vector a moment.
     pub residuals_px: Vec<Vec<f32>>,
     /// Area of each triangle of the skin before the test, mm².
@@ -203,6 +206,7 @@ impl Film<'_, '_> {
             size_mm: Vec::new(),
             along_sigma_mm: Vec::new(),
             in_view: Vec::new(),
+            seen_by: Vec::new(),
             residuals_px: Vec::new(),
             by_study: false,
             impactor: None,

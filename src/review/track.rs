@@ -24,6 +24,7 @@ use super::lift::{LiftError, LiftPrior, Lifted, Sighting, StudyLift, lift, lift_
 use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 use super::pace::Pace;
 use super::record::sees;
+use super::seen_by::SeenBy;
 use super::session::vector;
 use super::study_prior::StudyPrior;
 use crate::geom::{NO_TRIANGLE, Skin};
@@ -74,7 +75,8 @@ pub struct TrackedStep {
     controls: Arc<Controls>,
     deviation_mm: Vec<Vector3<f64>>,
     covariance_mm2: Vec<Matrix3<f64>>,
-    observed: Vec<u8>,
+    /// The cameras that measured it.
+    pub seen_by: SeenBy,
     /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
     pub residuals_px: Vec<f32>,
     /// Whether a study was heard.
@@ -99,7 +101,7 @@ impl TrackedStep {
     /// How many cameras measured the node itself or, on a fine mesh, its surroundings.
     #[must_use]
     pub fn observed(&self, node: usize) -> u8 {
-        self.controls.nearest(node).map_or(0, |unknown| self.observed[unknown])
+        self.seen_by.cameras(node).count_ones() as u8
     }
 
     /// True for the nodes on the skin.
@@ -394,7 +396,6 @@ impl<'a> Tracker<'a> {
         for (contact, weight) in contacts.iter().zip(&lifted.weights[fine.len()..]) {
             anchored[contact.nodes[0] as usize] |= *weight >= BELIEVED;
         }
-        let observed: Vec<u8> = seen_by.iter().map(|b| b.count_ones() as u8).collect();
         let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, lifted);
         let positions = self.controls.deviated(simulated_mm, &self.deviation);
         for (p, unseen) in pictures.iter().zip(unseen) {
@@ -408,7 +409,7 @@ impl<'a> Tracker<'a> {
             controls: Arc::clone(&self.controls),
             deviation_mm: self.deviation.clone(),
             covariance_mm2,
-            observed,
+            seen_by: SeenBy::new(Arc::clone(&self.controls), seen_by),
             residuals_px,
             by_study: self.study.is_some(),
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),

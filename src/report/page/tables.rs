@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::trimmed;
-use crate::domain::{Flag, FlagKind, PoseSource, Review, Verdict};
+use crate::domain::{Flag, PoseSource, Review, Verdict};
 use crate::report::escape::escaped;
 
 /// A column's title and whether it holds numbers.
@@ -38,12 +38,16 @@ pub(super) fn facts(review: &Review) -> String {
         || "–".to_owned(),
         |a| format!("{:+.3} ± {:.3} ms", a.time_offset_s * 1e3, a.time_offset_sigma_s * 1e3).replace('-', "−"),
     );
+    let noise = match review.noise_floor.quiet_frames {
+        0 => "not measured".to_owned(),
+        _ => format!("{:.2} mm", review.noise_floor.p95_mm),
+    };
     let facts = [
         ("Mismatches", mismatches.to_string()),
         ("Cannot tell", (review.flags.len() - mismatches).to_string()),
         ("Parts measured", format!("{seen} of {}", review.parts.len())),
         ("Tolerance", format!("{} mm", trimmed(review.tolerance.default_mm))),
-        ("Noise floor", format!("{:.2} mm", review.noise_floor.p95_mm)),
+        ("Noise floor", noise),
         ("Trigger offset", offset),
     ];
     let cards: String = facts.map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n")).concat();
@@ -51,20 +55,14 @@ pub(super) fn facts(review: &Review) -> String {
 }
 
 pub(super) fn warnings(review: &Review) -> String {
-    if review.warnings.is_empty() {
-        return String::new();
-    }
-    let items: String = review.warnings.iter().map(|w| format!("<li>{}</li>\n", escaped(w))).collect();
-    format!("<section class=\"warnings\">\n<h2>To know before reading on</h2>\n<ul>\n{items}</ul>\n</section>\n")
-}
-
-fn kind_words(kind: FlagKind) -> &'static str {
-    match kind {
-        FlagKind::RigidMotion => "moved or turned as a whole",
-        FlagKind::Deformation => "another shape",
-        FlagKind::Mixed => "moved and another shape",
-        FlagKind::NotObserved => "not observed",
-    }
+    let list = |lines: &[String], class: &str, heading: &str| {
+        if lines.is_empty() {
+            return String::new();
+        }
+        let items: String = lines.iter().map(|w| format!("<li>{}</li>\n", escaped(w))).collect();
+        format!("<section class=\"{class}\">\n<h2>{heading}</h2>\n<ul>\n{items}</ul>\n</section>\n")
+    };
+    list(&review.warnings, "warnings", "To know before reading on") + &list(&review.notes, "warnings notes", "Notes")
 }
 
 fn finding(f: &Flag) -> Vec<String> {
@@ -75,6 +73,7 @@ fn finding(f: &Flag) -> Vec<String> {
         "<span class=\"tag unclear\">cannot tell</span>"
     };
     let peak = if mismatch { format!("{:.1} ± {}", f.peak_mm, trimmed(f.peak_sigma_mm)) } else { "–".to_owned() };
+    let cameras = if f.is_unseen() { Flag::UNSEEN.to_owned() } else { escaped(&f.cameras.join(", ")) };
     vec![
         f.id.0.to_string(),
         verdict.to_owned(),
@@ -83,8 +82,9 @@ fn finding(f: &Flag) -> Vec<String> {
         peak,
         format!("{:.2}", f.peak_s * 1e3),
         format!("{:.1}", f.area_mm2 / 100.0),
-        kind_words(f.kind).to_owned(),
-        escaped(&f.cameras.join(", ")),
+        f.kind.words().to_owned(),
+        cameras,
+        f.observed_share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
         format!("{:.0} %", 100.0 * f.probability),
     ]
 }
@@ -105,18 +105,27 @@ pub(super) fn findings(review: &Review) -> String {
         ("Area, cm²", true),
         ("Kind", false),
         ("Cameras", false),
+        ("Seen", true),
         ("Probability", true),
     ];
     let rows: Vec<Vec<String>> = review.flags.iter().map(finding).collect();
-    format!("<h2>Findings</h2>\n{}", table(&columns, &rows))
+    format!(
+        "<h2>Findings</h2>\n{}<p class=\"note\">Kind: rigid motion – the part is elsewhere; deformation – it has another \
+         shape; mixed – both. Seen: share of the flag's elements, over its film times, that a camera measured; the rest is \
+         estimated from its surroundings, from contact with the impactor and from the study.</p>\n",
+        table(&columns, &rows)
+    )
 }
 
 pub(super) fn parts(review: &Review) -> String {
     let dash = || "–".to_owned();
     let row = |p: &crate::domain::PartSummary| {
         // The times that count are those at which anything could be seen.
-        let seen: Vec<f64> = p.series.coverage.iter().copied().filter(|c| *c > 0.0).collect();
-        let coverage = seen.iter().sum::<f64>() / seen.len().max(1) as f64;
+        let mean = |shares: &[f64]| {
+            let in_view = || p.series.coverage.iter().zip(shares).filter(|(c, _)| **c > 0.0);
+            let sum: f64 = in_view().map(|(_, share)| share).sum();
+            (!shares.is_empty()).then(|| format!("{:.0} %", 100.0 * sum / in_view().count().max(1) as f64))
+        };
         let at_peak = p.peak_s.and_then(|peak| {
             let i = p.series.times_s.iter().position(|t| (t - peak).abs() < 1e-9)?;
             p.series.rigid.get(i).copied().flatten()
@@ -132,7 +141,8 @@ pub(super) fn parts(review: &Review) -> String {
             p.onset_s.map_or_else(dash, |t| format!("{:.2}", t * 1e3)),
             at_peak.map_or_else(dash, |r| format!("{:.1}", r.rigid_rms_mm)),
             at_peak.map_or_else(dash, |r| format!("{:.1}", r.deformation_rms_mm)),
-            format!("{:.0} %", 100.0 * coverage),
+            mean(&p.series.observed_share).unwrap_or_else(dash),
+            mean(&p.series.coverage).unwrap_or_else(dash),
             p.mismatch_flags.to_string(),
             p.cannot_tell_flags.to_string(),
         ]
@@ -146,16 +156,17 @@ pub(super) fn parts(review: &Review) -> String {
         ("Onset, ms", true),
         ("Rigid rms, mm", true),
         ("Shape rms, mm", true),
-        ("Measured", true),
+        ("Seen", true),
+        ("Known", true),
         ("Mismatches", true),
         ("Cannot tell", true),
     ];
     let rows: Vec<Vec<String>> = review.parts.iter().map(row).collect();
     format!(
-        "<h2>Parts</h2>\n{}<p class=\"note\">Peak p95: the 95th percentile of the deviation over the part's measured \
-         nodes, largest over time. Rigid and shape: how much of it, at that time, is motion of the whole part and how \
-         much is its own change of shape. Measured: share of the nodes in view that were measured, mean over \
-         time.</p>\n",
+        "<h2>Parts</h2>\n{}<p class=\"note\">Peak p95: the 95th percentile of the deviation over the part's nodes in view \
+         whose deviation is known, largest over time. Rigid and shape: how much of it, at that time, is motion of the whole part and how \
+         much is its own change of shape. Seen: share of the nodes in view that a camera measured, mean over time; \
+         an impactor may hide them. Known: share of them that is known, measured or estimated.</p>\n",
         table(&columns, &rows)
     )
 }
@@ -226,7 +237,8 @@ pub(super) fn origin(review: &Review) -> String {
     let tolerances: String =
         review.tolerance.per_part_mm.iter().map(|(id, mm)| format!("; part {id}: {} mm", trimmed(*mm))).collect();
     format!(
-        "<h2>Origin</h2>\n<p>Measured by <b>{}</b>: {} pictures at {:.1} pictures/s. Tolerance {} mm{tolerances}.</p>\n{}{}{}",
+        "<h2>Origin</h2>\n<p>Measured by <b>{}</b>: {} pictures at {:.2} pictures/s from the opened files to the \
+         written field. Tolerance {} mm{tolerances}.</p>\n{}{}{}",
         escaped(&review.execution_provider.to_string()),
         review.frames_reviewed,
         review.frames_per_s,

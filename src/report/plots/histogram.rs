@@ -37,11 +37,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
         let headline = format!("{} · residuals and the noise floor", scene.review.test_id);
-        let below = format!(
-            "Noise floor from {} quiet frames: median {:.3} px, 95 % below {:.3} px = {:.2} mm",
-            noise.quiet_frames, noise.median_px, noise.p95_px, noise.p95_mm
-        );
-        title(&area, &headline, &below)?;
+        title(&area, &headline, &floor_words(noise))?;
         axes.draw(&area, true, true)?;
         axes.name_x(&area, "residual between predicted and real picture in px (the last bin holds all larger ones)")?;
         axes.name_y(&area, "share of residuals in %", 92)?;
@@ -49,10 +45,9 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         steps(&area, &axes, &later, MEASURED, 0.0)?;
         tail_words(&area, &axes, &later)?;
         floor_line(&area, &axes, noise)?;
-        let entries = [
-            (Swatch::Stroke(CANNOT_TELL), "quiet frames, before the first contact"),
-            (Swatch::Stroke(MEASURED), "all later frames"),
-        ];
+        let later = (Swatch::Stroke(MEASURED), "all later frames");
+        let quiet = (Swatch::Stroke(CANNOT_TELL), "quiet frames, before the first contact");
+        let entries = if noise.quiet_frames == 0 { vec![later] } else { vec![quiet, later] };
         legend(&area, (WIDE.0 as i32 - 560, 176), &entries)
     };
     letter().map_err(failed("the histogram of residuals"))?;
@@ -60,13 +55,28 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     Ok(Plot {
         name: "residual_histogram".to_owned(),
         title: "Residuals and the noise floor".to_owned(),
-        caption: format!(
-            "Residuals in the quiet frames are the measurement's own noise (95 % below {:.3} px); what lies to the \
-             right of it in the later frames is deviation.",
-            noise.p95_px
-        ),
+        caption: if noise.quiet_frames == 0 {
+            "No frame lies before the first contact: the measurement's own noise was not measured.".to_owned()
+        } else {
+            format!(
+                "Residuals in the quiet frames are the measurement's own noise (95 % below {:.3} px); what lies to the \
+                 right of it in the later frames is deviation.",
+                noise.p95_px
+            )
+        },
         sheet,
     })
+}
+
+/// The noise floor in a line.
+fn floor_words(noise: &NoiseFloor) -> String {
+    if noise.quiet_frames == 0 {
+        return "Noise floor not measured: no picture before the contact".to_owned();
+    }
+    format!(
+        "Noise floor from {} quiet frames: median {:.3} px, 95 % below {:.3} px = {:.2} mm",
+        noise.quiet_frames, noise.median_px, noise.p95_px, noise.p95_mm
+    )
 }
 
 /// Counts as per cent of their sum.

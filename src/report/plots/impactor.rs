@@ -1,4 +1,4 @@
-//! The impactor's way in the film beside the simulation's, and by how much it went farther.
+//! The impactor's displacement in the film beside the simulation's, and by how much it went farther.
 
 use plotters::element::{Circle, Polygon};
 use plotters::style::Color;
@@ -49,18 +49,18 @@ pub(super) fn draw(scene: &Scene<'_>, ways: &Ways) -> Result<Plot, ReportError> 
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        let headline = format!("{} · way of the impactor", scene.review.test_id);
+        let headline = format!("{} · impactor displacement", scene.review.test_id);
         title(&area, &headline, "How the film shows it, beside the simulation's")?;
         let right = WIDE.0 as i32 - MARGIN;
         let middle = right / 2 + 20;
         ways_panel(&area, ways, (MARGIN + 90, middle - 40))?;
         difference_panel(&area, ways, (middle + 90, right))
     };
-    letter().map_err(failed("the way of the impactor"))?;
+    letter().map_err(failed("the impactor's displacement"))?;
     drop(area);
     Ok(Plot {
         name: "impactor_way".to_owned(),
-        title: "Way of the impactor".to_owned(),
+        title: "Impactor displacement".to_owned(),
         caption: "Left: how far the impactor has come since it touched, in the film and in the simulation. Right: how \
                   much farther it is in the film, with two sigma. A line that rises from the contact on is another \
                   impact speed; one that bends later is a structure that yields more."
@@ -92,8 +92,8 @@ fn frame(area: &Area<'_>, axes: &Axes, name: &str, unit: &str) -> Result<(), Dra
 
 fn ways_panel(area: &Area<'_>, ways: &Ways, place: (i32, i32)) -> Result<(), DrawError> {
     let axes = panel(place, ways.times(), around(ways.0.iter().flat_map(|p| [p.seen_mm, p.simulated_mm])));
-    frame(area, &axes, "Way since it touched", "way in mm")?;
-    legend(area, (axes.left, 158), &[(Swatch::Stroke(MEASURED), "film"), (Swatch::Stroke(MUTED), "simulation")])?;
+    frame(area, &axes, "Displacement since it touched", "displacement in mm")?;
+    legend(area, (axes.left, 158), &[(Swatch::Dot(MEASURED), "film"), (Swatch::Stroke(MUTED), "simulation")])?;
     line(area, ways.0.iter().map(|p| axes.at(p.time_ms, p.simulated_mm)).collect(), MUTED, 3)?;
     for p in &ways.0 {
         area.draw(&Circle::new(axes.at(p.time_ms, p.seen_mm), 6, MEASURED.filled()))?;

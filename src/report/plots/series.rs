@@ -17,6 +17,8 @@ use crate::report::sheet::{Area, DrawError, Sheet};
 
 /// Panels on a sheet; further parts deviate less than these.
 const PANELS: usize = 12;
+/// Below this share of a part's nodes in view that cameras measured its curve is an estimate.
+const HARDLY_SEEN: f64 = 0.1;
 /// Width of the band in sigmas.
 const BAND: f64 = 2.0;
 
@@ -59,8 +61,8 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         name: "deviation_over_time".to_owned(),
         title: "Deviation over time by part".to_owned(),
         caption:
-            "95th percentile of the deviation over each part's measured nodes, with two sigma, against the part's \
-                  tolerance. The axes are the same in all panels."
+            "95th percentile of the deviation over each part's nodes in view whose deviation is known, with two sigma, against the part's \
+                  tolerance; dashed where cameras measured less than a tenth of them. The axes are the same in all panels."
                 .to_owned(),
         sheet,
     })
@@ -79,7 +81,9 @@ fn key(area: &Area<'_>) -> Result<(), DrawError> {
     let entries = [(Swatch::Stroke(MEASURED), "95th percentile"), (Swatch::Box(band_colour()), "± 2 sigma")];
     legend(area, (WIDE.0 as i32 - 280, 42), &entries)?;
     dashed(area, (WIDE.0 as i32 - 480, 42), (WIDE.0 as i32 - 446, 42), LIMIT_LINE, 3)?;
-    write(area, "tolerance", &style(SMALL, INK), (WIDE.0 as i32 - 434, 42))
+    write(area, "tolerance", &style(SMALL, INK), (WIDE.0 as i32 - 434, 42))?;
+    dashed(area, (WIDE.0 as i32 - 480, 78), (WIDE.0 as i32 - 446, 78), MEASURED, 3)?;
+    write(area, "hardly seen", &style(SMALL, INK), (WIDE.0 as i32 - 434, 78))
 }
 
 /// The band's colour as it looks on paper.
@@ -125,10 +129,17 @@ fn curve(area: &Area<'_>, axes: &Axes, part: &PartSummary) -> Result<(), DrawErr
         write(area, &limit, &style(SMALL, MUTED).to_the_right(), (axes.right, axes.top - 24))?;
     }
     for run in runs(part) {
-        let upper = run.iter().map(|(t, v, s)| axes.at(*t, v + BAND * s));
-        let lower = run.iter().rev().map(|(t, v, s)| axes.at(*t, (v - BAND * s).max(0.0)));
+        let upper = run.iter().map(|p| axes.at(p.time_ms, p.mm + BAND * p.sigma_mm));
+        let lower = run.iter().rev().map(|p| axes.at(p.time_ms, (p.mm - BAND * p.sigma_mm).max(0.0)));
         area.draw(&Polygon::new(upper.chain(lower).collect::<Vec<_>>(), MEASURED.mix(0.25)))?;
-        line(area, run.iter().map(|(t, v, _)| axes.at(*t, *v)).collect(), MEASURED, 3)?;
+    }
+    for (points, is_seen) in strokes(part) {
+        let places: Vec<(i32, i32)> = points.iter().map(|(t, v)| axes.at(*t, *v)).collect();
+        if is_seen {
+            line(area, places, MEASURED, 3)?;
+        } else {
+            places.windows(2).try_for_each(|w| dashed(area, w[0], w[1], MEASURED, 3))?;
+        }
     }
     let level = axes.at(0.0, part.tolerance_mm).1;
     dashed(area, (axes.left, level), (axes.right, level), LIMIT_LINE, 2)?;
@@ -145,19 +156,81 @@ fn curve(area: &Area<'_>, axes: &Axes, part: &PartSummary) -> Result<(), DrawErr
     write(area, &words, &letters, (if to_left { x - 8 } else { x + 8 }, axes.top + 14))
 }
 
-/// Stretches in which the part was measured without a gap: time in ms, value and sigma in mm.
-fn runs(part: &PartSummary) -> Vec<Vec<(f64, f64, f64)>> {
+/// A part at one film time.
+struct Point {
+    time_ms: f64,
+    mm: f64,
+    sigma_mm: f64,
+    /// Whether cameras see enough of it.
+    is_seen: bool,
+}
+
+/// Stretches in which the part is known without a gap.
+fn runs(part: &PartSummary) -> Vec<Vec<Point>> {
     let mut runs = vec![Vec::new()];
     let series = &part.series;
-    for ((t, value), sigma) in series.times_s.iter().zip(&series.p95_mm).zip(&series.sigma_mm) {
+    for (i, ((t, value), sigma)) in series.times_s.iter().zip(&series.p95_mm).zip(&series.sigma_mm).enumerate() {
         match value.filter(|v| v.is_finite()) {
-            Some(v) => {
-                let sigma = sigma.filter(|s| s.is_finite()).unwrap_or(0.0);
-                runs.last_mut().expect("a first run stands above; its absence is a bug").push((t * 1e3, v, sigma));
+            Some(mm) => {
+                let sigma_mm = sigma.filter(|s| s.is_finite()).unwrap_or(0.0);
+                let is_seen = series.observed_share.get(i).is_none_or(|share| *share >= HARDLY_SEEN);
+                let run = runs.last_mut().expect("a first run stands above; its absence is a bug");
+                run.push(Point { time_ms: t * 1e3, mm, sigma_mm, is_seen });
             }
             None => runs.push(Vec::new()),
         }
     }
     runs.retain(|run| !run.is_empty());
     runs
+}
+
+/// The curve in strokes that are seen, or not, from end to end: time in ms and value in mm.
+fn strokes(part: &PartSummary) -> Vec<(Vec<(f64, f64)>, bool)> {
+    let mut strokes: Vec<(Vec<(f64, f64)>, bool)> = Vec::new();
+    for run in runs(part) {
+        let mut begun = false;
+        for pair in run.windows(2) {
+            let [from, to] = [&pair[0], &pair[1]].map(|p| (p.time_ms, p.mm));
+            let is_seen = pair[0].is_seen && pair[1].is_seen;
+            match strokes.last_mut().filter(|(_, kind)| begun && *kind == is_seen) {
+                Some((points, _)) => points.push(to),
+                None => strokes.push((vec![from, to], is_seen)),
+            }
+            begun = true;
+        }
+    }
+    strokes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{PartId, PartSeries};
+
+    #[test]
+    fn a_curve_is_dashed_where_cameras_hardly_see_the_part_and_broken_where_it_is_unknown() {
+        let known = [Some(1.0), Some(2.0), Some(3.0), Some(4.0), None, Some(6.0), Some(7.0)];
+        let series = PartSeries {
+            times_s: (0..7).map(|i| f64::from(i) * 1e-3).collect(),
+            median_mm: vec![None; 7],
+            p95_mm: known.to_vec(),
+            sigma_mm: vec![Some(0.2); 7],
+            coverage: vec![1.0; 7],
+            observed_share: vec![0.8, 0.7, 0.01, 0.0, 0.0, 0.5, 0.5],
+            rigid: vec![None; 7],
+        };
+        let part = PartSummary {
+            part_id: PartId(1),
+            part_name: "beam".to_owned(),
+            tolerance_mm: 5.0,
+            peak_mm: Some(7.0),
+            peak_s: None,
+            onset_s: None,
+            mismatch_flags: 0,
+            cannot_tell_flags: 0,
+            series,
+        };
+        let drawn: Vec<(usize, bool)> = strokes(&part).iter().map(|(p, seen)| (p.len(), *seen)).collect();
+        assert_eq!(drawn, [(2, true), (3, false), (2, true)]);
+    }
 }

@@ -10,8 +10,7 @@ use crate::report::axes::{Axes, Span};
 use crate::report::lettering::{
     Anchor, MARGIN, SMALL, Swatch, WIDE, badge, bold, fitted, legend, line, style, title, write,
 };
-use crate::report::paint::outline_colour;
-use crate::report::palette::{CANNOT_TELL, GRID, INK, MISMATCH, MUTED, PAPER};
+use crate::report::palette::{CANNOT_TELL, GRID, INK, MISMATCH, MUTED, PAPER, flag_colours};
 use crate::report::scene::Scene;
 use crate::report::sheet::{Area, DrawError, Sheet};
 
@@ -23,7 +22,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     let times: Vec<f64> = scene.fields.iter().map(|f| f.time_s * 1e3).collect();
     let first = times.first().copied().unwrap_or(0.0);
     let last = times.last().copied().filter(|t| *t > first).unwrap_or(first + 1.0);
-    let row_height = ((WIDE.1 as i32 - 250) / flags.len() as i32).min(74);
+    let row_height = ((WIDE.1 as i32 - 330) / flags.len() as i32).min(74);
     let top = 140;
     let axes = Axes {
         left: 470,
@@ -34,7 +33,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         y: Span::Linear(0.0, 1.0),
     };
     // A sheet no taller than its rows need: two flags do not fill a slide.
-    let height = (axes.bottom + 90).max(420) as u32;
+    let height = (axes.bottom + 170).max(420) as u32;
     let mut sheet = Sheet::new(WIDE.0, height);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
@@ -48,8 +47,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         for (i, flag) in flags.iter().enumerate() {
             row(scene, &area, &axes, &times, flag, top + row_height * i as i32 + row_height / 2, row_height)?;
         }
-        let entries = [(Swatch::Box(MISMATCH), "mismatch"), (Swatch::Box(CANNOT_TELL), "cannot tell")];
-        legend(&area, (WIDE.0 as i32 - 250, 42), &entries)
+        key(&area, axes.bottom + 104)
     };
     letter().map_err(failed("the timeline of flags"))?;
     drop(area);
@@ -58,10 +56,22 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         title: "Flags over time".to_owned(),
         caption:
             "One row a flag, gravest first. The stronger the bar's colour, the more of the flag's elements are over \
-                  the tolerance; the upright stroke is the onset, the diamond the peak."
+                  the tolerance; the upright stroke is the onset: the first film time at which they are 5 % of the \
+                  part's elements in view; the diamond is the peak."
                 .to_owned(),
         sheet,
     })
+}
+
+/// What bars, strokes and diamonds mean, in two columns below the rows.
+fn key(area: &Area<'_>, top: i32) -> Result<(), DrawError> {
+    let left = [
+        (Swatch::Shades(MISMATCH), "mismatch: the stronger, the more of its elements are over the tolerance"),
+        (Swatch::Box(CANNOT_TELL), "cannot tell"),
+    ];
+    let right = [(Swatch::Upright(INK), "onset"), (Swatch::Diamond(INK), "peak, with its size on the right")];
+    legend(area, (MARGIN + 6, top), &left)?;
+    legend(area, (WIDE.0 as i32 - 500, top), &right)
 }
 
 fn grid(area: &Area<'_>, axes: &Axes) -> Result<(), DrawError> {
@@ -91,8 +101,9 @@ fn row(
     height: i32,
 ) -> Result<(), DrawError> {
     let mismatch = flag.verdict == Verdict::Mismatch;
-    let colour = outline_colour(mismatch);
-    let used = badge(area, &flag.id.0.to_string(), (MARGIN, y), colour, PAPER)?;
+    let colour = if mismatch { MISMATCH } else { CANNOT_TELL };
+    let (ground, ink) = flag_colours(flag.id.0, mismatch);
+    let used = badge(area, &flag.id.0.to_string(), (MARGIN, y), ground, ink)?;
     let left = MARGIN + used.max(34) + 12;
     let name = fitted(area, &flag.part_name, &style(SMALL, INK), axes.left - left - 24)?;
     write(area, &name, &style(SMALL, INK), (left, y))?;
@@ -103,7 +114,8 @@ fn row(
     let most = active.iter().copied().max().unwrap_or(0).max(1);
     let between = |i: usize, j: usize| (times_ms[i] + times_ms[j]) / 2.0;
     for (i, count) in active.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let from = if i == 0 { times_ms[0] } else { between(i - 1, i).max(flag.onset_s * 1e3) };
+        // A bar begins at its first film time, not half a step earlier.
+        let from = if i == 0 || active[i - 1] == 0 { times_ms[i] } else { between(i - 1, i) };
         let to = if i + 1 == times_ms.len() { times_ms[i] } else { between(i, i + 1) };
         if to <= from {
             continue;
