@@ -133,7 +133,7 @@ fn review_json_has_the_fields_of_the_contract() {
     series.p95_mm = vec![Some(0.5), None];
     series.sigma_mm.truncate(2);
     series.coverage.truncate(2);
-    series.observed.truncate(2);
+    series.observed_share.truncate(2);
     series.rigid.truncate(1);
     scene.review.parts[0].peak_mm = Some(10.5);
     for alignment in scene.review.alignment.values_mut() {

@@ -204,7 +204,7 @@ fn summary(scene: &Scene, part: &Part) -> PartSummary {
         p95_mm: scene.fields.iter().map(|f| share(f, 0.95)).collect(),
         sigma_mm: vec![Some(0.25); FRAMES],
         coverage: vec![0.7; FRAMES],
-        observed: vec![0.6; FRAMES],
+        observed_share: vec![0.6; FRAMES],
         rigid: vec![
             Some(RigidMotion {
                 translation_mm: [0.1, 0.0, 0.0],

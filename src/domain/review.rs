@@ -89,12 +89,13 @@ pub struct PartSeries {
     pub p95_mm: Vec<Option<f64>>,
     /// 1-sigma at the nodes around the 95th percentile, mm.
     pub sigma_mm: Vec<Option<f64>>,
-    /// Share of the part's camera-facing nodes of which the deviation is known, 0–1.
+    /// Share of the part's nodes in view whose deviation is known, 0–1: measured, or estimated from their surroundings
+    /// and the study.
     pub coverage: Vec<f64>,
-    /// Share of the part's camera-facing nodes that a camera measured at that time, 0–1: what a study or the surroundings
-    /// tell of the others counts in `coverage` only. Empty in reviews of earlier versions.
+    /// Share of the part's nodes in view that a camera measured, 0–1: an impactor hides nodes, and bare metal shows
+    /// nothing to match. Empty in reviews of an earlier version.
     #[serde(default)]
-    pub observed: Vec<f64>,
+    pub observed_share: Vec<f64>,
     /// Rigid share.
     pub rigid: Vec<Option<RigidMotion>>,
 }

@@ -193,7 +193,7 @@ mod tests {
             p95_mm: none(),
             sigma_mm: none(),
             coverage: coverage.to_vec(),
-            observed: coverage.to_vec(),
+            observed_share: coverage.to_vec(),
             rigid: vec![None; 3],
         };
         PartSummary {

@@ -325,7 +325,7 @@ fn part_view(part: &PartSummary) -> PartView {
             p95_mm: s.p95_mm[i],
             sigma_mm: s.sigma_mm[i],
             coverage: s.coverage[i],
-            observed: s.observed.get(i).copied(),
+            observed: s.observed_share.get(i).copied(),
         })
         .collect();
     PartView {

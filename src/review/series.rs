@@ -36,7 +36,7 @@ pub(super) fn empty_series(moments: usize) -> PartSeries {
         p95_mm: Vec::with_capacity(moments),
         sigma_mm: Vec::with_capacity(moments),
         coverage: Vec::with_capacity(moments),
-        observed: Vec::with_capacity(moments),
+        observed_share: Vec::with_capacity(moments),
         rigid: Vec::with_capacity(moments),
     }
 }
@@ -50,9 +50,10 @@ pub(super) fn grow_series(
     simulated_mm: &[[f32; 3]],
 ) {
     let (field, along) = (&measured.fields[index], &measured.along_sigma_mm[index]);
-    let facing = || nodes.iter().map(|n| *n as usize).filter(|n| measured.in_view[index][*n]);
-    let (seen, observed) = (facing().count(), facing().filter(|n| field.observed[*n] > 0).count());
-    let of_seen = |count: usize| if seen == 0 { 0.0 } else { (count as f64 / seen as f64).min(1.0) };
+    let in_view = |n: &u32| measured.in_view[index][*n as usize];
+    let seen = nodes.iter().filter(|n| in_view(n)).count();
+    let observed = nodes.iter().filter(|n| in_view(n) && field.observed[**n as usize] > 0).count();
+    let share = |count: usize| if seen == 0 { 0.0 } else { (count as f64 / seen as f64).min(1.0) };
     let mut found: Vec<(f64, f64)> = Vec::new();
     let mut points: Vec<MeasuredNode> = Vec::new();
     for n in nodes.iter().map(|n| *n as usize) {
@@ -75,8 +76,8 @@ pub(super) fn grow_series(
     series.median_mm.push(at(0.5));
     series.p95_mm.push(at(0.95));
     series.sigma_mm.push(sigma_near_p95(&found));
-    series.coverage.push(of_seen(found.len()));
-    series.observed.push(of_seen(observed));
+    series.coverage.push(share(found.len()));
+    series.observed_share.push(share(observed));
     series.rigid.push(split_rigid(&points));
 }
 
