@@ -58,6 +58,7 @@ pub(crate) mod tests {
             verdict: Verdict::Mismatch,
             element_ids: elements.collect(),
             bbox_px: Default::default(),
+            observed_share: None,
         }
     }
 
