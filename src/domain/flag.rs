@@ -102,7 +102,8 @@ pub struct Flag {
 
 impl Flag {
     /// What to say of a flag that no camera ever saw any of.
-    pub const UNSEEN: &'static str = "not seen by any camera: follows from its surroundings and the study";
+    pub const UNSEEN: &'static str =
+        "not seen by any camera: follows from its surroundings, and the study where one was heard";
 
     /// True where no camera ever measured any of it.
     #[must_use]

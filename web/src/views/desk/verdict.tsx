@@ -55,7 +55,7 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
         <dt>Peak</dt><dd>{withSigma(flag.peak_mm, flag.peak_sigma_mm)}</dd><dt>at</dt><dd>{ms(flag.peak_s)}</dd>
         <dt>Onset</dt><dd>{ms(flag.onset_s)}</dd><dt>Area</dt><dd>{cm2(flag.area_mm2)}</dd>
         <dt>Kind</dt><dd>{kindName(flag.kind)}</dd><dt>Prob.</dt><dd>{fixed(flag.probability, 2)}</dd>
-        <dt>Seen by</dt><dd style={{ gridColumn: "span 3" }}>{flag.cameras.join(", ") || "no camera: follows from its surroundings and the study"}</dd>
+        <dt>Seen by</dt><dd style={{ gridColumn: "span 3" }}>{flag.cameras.join(", ") || "no camera: follows from its surroundings, and the study where one was heard"}</dd>
       </dl>
       {verdict.state !== "open" || verdict.comment ? (
         <div class="said">
