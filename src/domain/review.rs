@@ -207,3 +207,74 @@ impl Review {
         is_compared(self.share_compared())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(coverage: [f64; 3], observed_share: &[f64]) -> PartSummary {
+        PartSummary {
+            part_id: PartId(1),
+            part_name: "box".into(),
+            tolerance_mm: 5.0,
+            peak_mm: Some(0.0),
+            peak_s: Some(0.0),
+            onset_s: None,
+            mismatch_flags: 0,
+            cannot_tell_flags: 0,
+            series: PartSeries {
+                times_s: vec![0.0, 0.001, 0.002],
+                median_mm: vec![Some(0.0); 3],
+                p95_mm: vec![Some(0.0); 3],
+                sigma_mm: vec![Some(0.1); 3],
+                coverage: coverage.to_vec(),
+                observed_share: observed_share.to_vec(),
+                rigid: vec![None; 3],
+            },
+        }
+    }
+
+    fn review(parts: Vec<PartSummary>, quiet_frames: usize) -> Review {
+        let nothing = NoiseFloor {
+            quiet_frames,
+            median_px: 0.0,
+            p95_px: 0.0,
+            p95_mm: 0.0,
+            histogram_quiet: Vec::new(),
+            histogram_all: Vec::new(),
+        };
+        Review {
+            schema_version: SCHEMA_VERSION,
+            program_version: String::new(),
+            test_id: "t".into(),
+            inputs: Vec::new(),
+            models: Vec::new(),
+            execution_provider: ExecutionProvider::OpencvDis,
+            alignment: BTreeMap::new(),
+            lenses: BTreeMap::new(),
+            tolerance: Tolerances { default_mm: 5.0, per_part_mm: BTreeMap::new() },
+            noise_floor: nothing,
+            impactor: None,
+            parts,
+            flags: Vec::new(),
+            frames_reviewed: 3,
+            frames_per_s: 1.0,
+            timings: Vec::new(),
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn finding_nothing_means_something_where_something_was_compared() {
+        let share = |parts, quiet| review(parts, quiet).share_compared();
+        // Frame 0 is where the look is taken: it compares nothing. The part that is seen best counts.
+        let dark = || part([1.0, 0.06, 0.0], &[1.0, 0.06, 0.0]);
+        assert!((share(vec![dark()], 1) - 0.03).abs() < 1e-12 && !review(vec![dark()], 1).is_compared());
+        assert!(review(vec![dark(), part([1.0, 0.9, 0.7], &[1.0, 0.8, 0.6])], 1).is_compared());
+        // What a study tells was not measured; reviews of earlier versions do not tell the two apart.
+        assert!(!review(vec![part([1.0; 3], &[1.0, 0.0, 0.0])], 1).is_compared());
+        assert!(review(vec![part([1.0; 3], &[])], 1).is_compared());
+        assert!(share(vec![part([1.0; 3], &[1.0; 3])], 3).abs() < 1e-12, "the film ends before anything moves");
+    }
+}
