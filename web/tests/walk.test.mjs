@@ -215,7 +215,7 @@ test("a review of the pair is started, its progress seen, and it finishes", asyn
   assert.match(await other.locator(".pick label").first().innerText(), /under review/);
   await other.click("[data-simulation] button[aria-label^='Delete simulation']");
   await other.click("dialog[open] [data-remove]");
-  assert.match(await other.locator("dialog[open] [role=alert]").innerText(), /^simulation cannot be deleted: review is queued or running/);
+  assert.match(await other.locator("dialog[open] [role=alert]").innerText(), /^simulation cannot be deleted: a review is queued or running/);
   await other.close();
   await page.waitForSelector("canvas.stage", { timeout: REVIEW_MS });
   const said = await api(`/reviews/${review}`);

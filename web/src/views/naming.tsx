@@ -68,7 +68,7 @@ export function RenameCampaign({ campaign, again }: { campaign: Pick<Campaign, "
   const [open, setOpen] = useState(false);
   return (
     <>
-      <button class="icon-button quiet" aria-label={`Rename campaign ${campaign.name} …`} title="Rename this campaign …" onClick={() => setOpen(true)}><Icon name="pen" /></button>
+      <button class="icon-button quiet" aria-label={`Rename campaign ${campaign.name} …`} title="Rename …" onClick={() => setOpen(true)}><Icon name="pen" /></button>
       {open ? (
         <AskDialog title="Rename campaign" closed={() => setOpen(false)}>
           {(close) => <NameForm does="Rename" before={campaign.name} send={(name) => api.renameCampaign(campaign.id, name)} cancel={close} done={() => { close(); again(); }} />}

@@ -7,7 +7,7 @@ import { Icon } from "./icons";
 import { Notice } from "./marks";
 
 interface Removal {
-  /** What kind of thing it is, as in “test”. */
+  /** What kind of thing it is, as in “test” or “review of test”. */
   what: string;
   name: string;
   /** What goes with it and what stays, in whole sentences. */
@@ -21,7 +21,7 @@ export function RemoveButton(removal: Removal) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <button class="icon-button quiet" aria-label={`Delete ${what} ${name} …`} title={`Delete this ${what} …`} onClick={() => setOpen(true)}><Icon name="bin" /></button>
+      <button class="icon-button quiet" aria-label={`Delete ${what} ${name} …`} title="Delete …" onClick={() => setOpen(true)}><Icon name="bin" /></button>
       {open ? (
         <AskDialog title={`Delete ${what} “${name}”?`} closed={() => setOpen(false)}>
           {(close) => <Question removal={removal} close={close} />}
@@ -51,7 +51,7 @@ function Question({ removal, close }: { removal: Removal; close: () => void }) {
   };
   return (
     <div class="asked">
-      <p>{removal.goes} It cannot be undone.</p>
+      <p>{removal.goes} This cannot be undone.</p>
       {problem ? <Notice text={problem} /> : null}
       <div class="row">
         <button class="button danger" type="button" data-remove aria-disabled={busy} onClick={() => { if (!busy) void remove(); }}>Delete</button>

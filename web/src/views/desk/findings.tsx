@@ -97,7 +97,7 @@ function Withdrawn({ here }: { here: Desk }) {
   if (!flags.length) return null;
   return (
     <section aria-labelledby="withdrawn" data-withdrawn>
-      <div class="section-head"><h3 id="withdrawn" class="grow">Not found any more</h3><span class="muted small">judged before; counts nowhere</span></div>
+      <div class="section-head"><h3 id="withdrawn" class="grow">Not found any more</h3><span class="muted small">counts nowhere</span></div>
       <ul>{flags.map(({ id, part_name, peak_mm, peak_sigma_mm, onset_s, kind, verdict }) => (
         <li key={id} class="withdrawn">
           <span class="row"><span class="grow cut">{part_name}</span><VerdictTag verdict={verdict} /></span>
