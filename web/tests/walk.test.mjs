@@ -100,6 +100,33 @@ test("a campaign whose name is taken is refused where it was asked for, and gets
   complaints.splice(0, complaints.length, ...complaints.filter((text) => !/status of 409/.test(text)));
 });
 
+test("a campaign is renamed and deleted; what goes with it is said first, and Enter alone deletes nothing", async () => {
+  const first = page.url();
+  await page.click("text=New …");
+  await page.fill("dialog[open] input[name=name]", "Second try");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("select.title option:checked >> text=Second try", { state: "attached" });
+  await page.click("[aria-label='Rename campaign Second try …']");
+  await page.fill("dialog[open] input[name=name]", "Second campaign");
+  await page.keyboard.press("Enter");
+  const remove = page.locator("[aria-label='Delete campaign Second campaign …']");
+  await remove.focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open] >> text=Nothing was made of it yet.");
+  assert.deepEqual(await complaintsOf(page), [], "axe has nothing to say of the question");
+  await shot("1-delete-campaign");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  assert.equal(await remove.evaluate((button) => button === document.activeElement), true, "the focus is back");
+  await page.keyboard.press("Enter");
+  await page.click("dialog[open] [data-remove]");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  await until("the campaign that is left", async () => (await page.locator(".head button[aria-label^='Delete campaign']").count()) === 1 && !(await remove.count()));
+  assert.equal((await api("/campaigns")).items.some((each) => /^Second/.test(each.name)), false);
+  await page.goto(first);
+  await page.waitForSelector(".figures");
+});
+
 test("an upload that is paused, and one whose line breaks, go on where they stopped", async () => {
   await page.click("nav >> text=Upload");
   await page.waitForSelector("#files:enabled", { state: "attached" });
@@ -144,7 +171,7 @@ test("a page that is closed while it sends asks first, and names what is half se
   await page.unroute("**/api/v1/uploads/*");
   await page.waitForSelector("tr[data-half-sent]");
   assert.match(await page.locator("tr[data-half-sent]").innerText(), /4\.0 MiB of \d\.\d MiB are there/);
-  const cut = await page.evaluate(() => document.querySelector(".two > section").scrollWidth <= document.querySelector(".two > section").clientWidth);
+  const cut = await page.evaluate(() => document.querySelector(".two section").scrollWidth <= document.querySelector(".two section").clientWidth);
   assert.ok(cut, "a long name stays in its table");
   await shot("2-half-sent");
   await page.click("tr[data-half-sent] .icon-button");
@@ -186,6 +213,9 @@ test("a review of the pair is started, its progress seen, and it finishes", asyn
   await other.goto(`${service.url}/upload`);
   await other.waitForSelector(".pick label");
   assert.match(await other.locator(".pick label").first().innerText(), /under review/);
+  await other.click("[data-simulation] button[aria-label^='Delete simulation']");
+  await other.click("dialog[open] [data-remove]");
+  assert.match(await other.locator("dialog[open] [role=alert]").innerText(), /^simulation cannot be deleted: a review is queued or running/);
   await other.close();
   await page.waitForSelector("canvas.stage", { timeout: REVIEW_MS });
   const said = await api(`/reviews/${review}`);
@@ -340,6 +370,27 @@ test("a flag is confirmed, the next dismissed with a reason and then relabelled,
   assert.deepEqual([relabelled.state, relabelled.label], ["relabelled", "contact missed"]);
   assert.equal((await verdict(first)).state, "confirmed", "the first is as it was");
   await shot("7-verdicts");
+});
+
+test("a judged flag that a later look does not find any more is listed below the flags and counts nowhere", async () => {
+  let left = 0;
+  await page.route("**/api/v1/reviews/*/result", async (route) => {
+    const response = await route.fetch();
+    const result = await response.json();
+    const gone = result.flags.find((flag) => flag.verdict.label === "contact missed");
+    const flags = result.flags.filter((flag) => flag !== gone);
+    left = flags.length;
+    await route.fulfill({ response, json: { ...result, flags, withdrawn_flags: [{ ...gone, withdrawn_at: new Date().toISOString() }] } });
+  });
+  await page.goto(`${service.url}/reviews/${review}`);
+  const gone = page.locator("[data-withdrawn] li");
+  await gone.waitFor();
+  assert.match(await gone.innerText(), /contact missed[\s\S]*A\. Tester/);
+  assert.equal(await page.locator("[data-flags] [role=option]").count(), left);
+  assert.match(await page.locator(".summary").innerText(), new RegExp(`of ${left} judged`));
+  await gone.scrollIntoViewIfNeeded();
+  await shot("7-withdrawn");
+  await page.unroute("**/api/v1/reviews/*/result");
 });
 
 test("the blind first look hides flags, curves and colours until something was said", async () => {

@@ -74,6 +74,11 @@ const part = encodeURIComponent;
 export const campaigns = () => all<Campaign>("/campaigns");
 export const campaign = (id: Id) => get<CampaignBoard>(`/campaigns/${part(id)}`);
 export const addCampaign = async (name: string) => (await (await send("POST", "/campaigns", { name })).json()) as Campaign;
+export const renameCampaign = async (id: Id, name: string) => (await (await send("PATCH", `/campaigns/${part(id)}`, { name })).json()) as Campaign;
+const remove = (path: string) => ask(path, { method: "DELETE" });
+export const removeCampaign = (id: Id) => remove(`/campaigns/${part(id)}`);
+export const removeTest = (id: Id) => remove(`/tests/${part(id)}`);
+export const removeSimulation = (id: Id) => remove(`/simulations/${part(id)}`);
 export const simulations = () => all<Simulation>("/simulations");
 export const simulation = (id: Id) => get<Simulation>(`/simulations/${part(id)}`);
 export const tests = (campaign_id?: Id) => all<Test>("/tests", { campaign_id });
@@ -82,9 +87,13 @@ export const upload = (id: Id) => get<Upload>(`/uploads/${part(id)}`);
 export const reviews = (wanted: { campaign_id?: Id; test_id?: Id; state?: string; batch_id?: Id } = {}) =>
   all<Review>("/reviews", wanted);
 export const review = (id: Id) => get<Review>(`/reviews/${part(id)}`);
-export const cancelReview = (id: Id) => ask(`/reviews/${part(id)}`, { method: "DELETE" });
+export const cancelReview = (id: Id) => remove(`/reviews/${part(id)}`);
+/** Deletes a review that has ended; one that has not is refused, and not cancelled. */
+export const removeReview = (id: Id) => remove(`/reviews/${part(id)}?ended=true`);
 export const result = (id: Id) => get<Result>(`/reviews/${part(id)}/result`);
 export const flags = (wanted: { campaign_id?: Id; review_id?: Id }) => all<Flag>("/flags", wanted);
+/** Flags that were judged and are not found any more. */
+export const withdrawnFlags = (review_id: Id) => all<Flag>("/flags", { review_id, withdrawn: "true" });
 /** All that was said about a flag, oldest first. */
 export const history = (id: Id) => all<VerdictRecord>(`/flags/${part(id)}/verdicts`);
 export const endLive = (id: Id) => ask(`/live/${part(id)}/end`, { method: "POST" });

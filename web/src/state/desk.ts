@@ -40,6 +40,8 @@ export class Desk {
   readonly simulation = signal<Simulation | null>(null);
   readonly result = signal<Result | null>(null);
   readonly flags = signal<readonly Flag[]>([]);
+  /** Judged once and not found by a later look: shown for what was said of them, counted nowhere. */
+  readonly withdrawn = signal<readonly Flag[]>([]);
   readonly problem = signal<string | null>(null);
   readonly pending = signal<string | null>(null);
   readonly model = signal<MeshModel | null>(null);
@@ -117,7 +119,8 @@ export class Desk {
     if (simulation.status === "fulfilled") this.simulation.value = simulation.value;
   }
 
-  private reviewChanged(now: Review): void {
+  private reviewChanged(now: Review & { removed?: true }): void {
+    if (now.removed) return batch(() => { this.problem.value = "this review was deleted"; this.result.value = null; });
     const before = this.review.peek();
     this.review.value = { ...before, ...now };
     if (now.state === "finished" && before?.state !== "finished") {
@@ -178,6 +181,7 @@ export class Desk {
       this.pending.value = null;
       this.result.value = result;
       this.flags.value = [...result.flags].sort((a, b) => a.number - b.number);
+      this.withdrawn.value = result.withdrawn_flags;
       const peaks = [...result.parts.map((each) => each.peak_mm ?? 0), ...result.flags.map((each) => each.peak_mm)];
       overlay.largest.value = { ...overlay.largest.peek(), deviation: Math.max(0.1, ...peaks) };
       if (!result.cameras.some((each) => each.name === route.camera.peek())) route.camera.value = result.cameras[0]?.name ?? null;
@@ -194,8 +198,10 @@ export class Desk {
   }
 
   async loadFlags(): Promise<void> {
-    const flags = await api.flags({ review_id: this.id }).catch(() => null);
-    if (flags && !this.gone) this.flags.value = flags.sort((a, b) => a.number - b.number);
+    const both = await Promise.all([api.flags({ review_id: this.id }), api.withdrawnFlags(this.id)]).catch(() => null);
+    if (!both || this.gone) return;
+    this.flags.value = both[0].sort((a, b) => a.number - b.number);
+    this.withdrawn.value = both[1];
   }
 
   private async loadMesh(): Promise<void> {

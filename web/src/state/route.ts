@@ -69,8 +69,11 @@ export function go(path: string): void {
   history.pushState(null, "", path);
   moments_s.value = [];
   read();
-  document.getElementById("main")?.focus({ preventScroll: true });
+  focusMain();
 }
+
+/** Where keys go on when what had the focus is gone. */
+export const focusMain = () => document.getElementById("main")?.focus({ preventScroll: true });
 
 export function deskLink(review: string, at: { camera?: string | null; time_s?: number | null; part?: number | null; flag?: number | null } = {}): string {
   const query = new URLSearchParams();

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import * as api from "../lib/api";
 import { stands, type CampaignBoard, type Flag, type Live, type Review, type Test } from "../lib/contract";
 import { count, kindName, mm, ms, when, withSigma } from "../lib/format";
+import { goesWith } from "../lib/removal";
 import { onThePage } from "../lib/words";
 import type { Heard } from "../state/events";
 import { deskLink, go } from "../state/route";
@@ -10,7 +11,8 @@ import { kept } from "../state/settings";
 import { useAsked } from "./asked";
 import { LiveCard, mergedLives } from "./live";
 import { FlagMark, Notice, ReviewProgress, ReviewTag, TestTag } from "./marks";
-import { CampaignForm, NewCampaign } from "./newcampaign";
+import { CampaignForm, NewCampaign, RenameCampaign } from "./naming";
+import { RemoveButton } from "./remove";
 
 interface Board {
   campaigns: { id: string; name: string; tests: number; open_flags: number }[];
@@ -66,6 +68,8 @@ interface RowOfTest {
   /** Those that stand, the first one first: what was dismissed is no finding. */
   flags: Flag[];
   dismissed: Flag[];
+  /** What goes when the test is deleted, in words. */
+  goes: string;
 }
 
 function rowsOf(board: CampaignBoard, reviews: Review[], flags: Flag[]): RowOfTest[] {
@@ -76,7 +80,9 @@ function rowsOf(board: CampaignBoard, reviews: Review[], flags: Flag[]): RowOfTe
       const review = reviews.find((each) => each.id === test.shown_review_id) ?? latest;
       const newer = latest?.id === review?.id ? null : latest;
       const own = review ? flags.filter((each) => each.review_id === review.id).sort((a, b) => a.onset_s - b.onset_s || b.peak_mm - a.peak_mm) : [];
-      return { test, review, newer, flags: own.filter(stands), dismissed: own.filter((each) => !stands(each)) };
+      const all = new Set(reviews.filter((each) => each.test_id === test.id).map((each) => each.id));
+      const goes = goesWith({ reviews: all.size, flags: flags.filter((each) => all.has(each.review_id)) });
+      return { test, review, newer, flags: own.filter(stands), dismissed: own.filter((each) => !stands(each)), goes };
     })
     .sort((a, b) => rank(a) - rank(b) || worst(b.flags) - worst(a.flags) || a.test.name.localeCompare(b.test.name));
 }
@@ -97,6 +103,11 @@ function Whole({ campaigns, board, reviews, flags, lives, again }: Board & { boa
             {campaigns.map((each) => <option key={each.id} value={each.id}>{each.name}</option>)}
           </select>
         ) : null}
+        <div class="row tight">
+          <RenameCampaign campaign={board} again={again} />
+          <RemoveButton what="campaign" name={board.name} goes={`${goesWith({ tests: board.tests.length, reviews: reviews.length, flags })} Simulations stay.`}
+            remove={() => api.removeCampaign(board.id)} done={() => { again(); go("/"); }} />
+        </div>
         <NewCampaign again={again} />
         <dl class="figures">
           <div><dt>Tests</dt><dd>{board.tests.length}</dd></div>
@@ -109,7 +120,7 @@ function Whole({ campaigns, board, reviews, flags, lives, again }: Board & { boa
         <section class="card" aria-label="Tests">
           <div class="card-head"><h2>Tests</h2><span class="muted small">live ones first, then the largest deviation</span>
             <span class="grow" /><a class="button" href="/upload">Upload tests …</a></div>
-          {rows.length ? <TestTable rows={rows} /> : <p class="empty">No test yet. <a href="/upload">Upload one</a></p>}
+          {rows.length ? <TestTable rows={rows} again={again} /> : <p class="empty">No test yet. <a href="/upload">Upload one</a></p>}
         </section>
         <aside>
           {mergedLives(lives).filter((each) => !each.campaign_id || each.campaign_id === board.id).slice(0, 4).map((live) => <LiveCard key={live.id} live={live} />)}
@@ -120,19 +131,19 @@ function Whole({ campaigns, board, reviews, flags, lives, again }: Board & { boa
   );
 }
 
-function TestTable({ rows }: { rows: RowOfTest[] }) {
+function TestTable({ rows, again }: { rows: RowOfTest[]; again: () => void }) {
   return (
     <table>
       <thead><tr>
         <th><span class="hide">First picture</span></th><th>Test</th><th>State</th><th>First flag</th><th class="number">Onset</th><th class="number">Peak</th>
-        <th class="number">Flags</th><th class="number">Judged</th>
+        <th class="number">Flags</th><th class="number">Judged</th><th><span class="hide">Delete</span></th>
       </tr></thead>
-      <tbody>{rows.map((row) => <TestRow key={row.test.id} {...row} />)}</tbody>
+      <tbody>{rows.map((row) => <TestRow key={row.test.id} {...row} again={again} />)}</tbody>
     </table>
   );
 }
 
-function TestRow({ test, review, newer, flags, dismissed }: RowOfTest) {
+function TestRow({ test, review, newer, flags, dismissed, goes, again }: RowOfTest & { again: () => void }) {
   const first = flags[0];
   const latest = newer ?? review;
   const all = flags.length + dismissed.length;
@@ -161,6 +172,7 @@ function TestRow({ test, review, newer, flags, dismissed }: RowOfTest) {
       <td class="number">{flags.length || (review?.state === "finished" ? 0 : "–")}
         {dismissed.length ? <div class="small muted">{dismissed.length} dismissed</div> : null}</td>
       <td class="number">{all ? `${all - open_flags} / ${all}` : "–"}</td>
+      <td class="number"><RemoveButton what="test" name={test.name} goes={goes} remove={() => api.removeTest(test.id)} done={again} /></td>
     </tr>
   );
 }

@@ -10,11 +10,14 @@ import { deskLink } from "../state/route";
 import { useAsked } from "./asked";
 import { LiveCard, mergedLives } from "./live";
 import { isLive, Notice, ReviewProgress, ReviewTag } from "./marks";
+import { RemoveButton } from "./remove";
 
 async function readJobs() {
   const [reviews, tests, simulations, lives] = await Promise.all([api.reviews(), api.tests(), api.simulations(), api.lives().catch(() => [])]);
   return { reviews, tests: new Map(tests.map((each) => [each.id, each.name])), simulations: new Map(simulations.map((each) => [each.id, each.name])), lives };
 }
+
+const GOES = "With it go its flags, their verdicts and its suggestions. The test and the simulation stay.";
 
 const ORDER: Record<Review["state"], number> = { running: 0, queued: 1, failed: 2, finished: 3, cancelled: 4 };
 
@@ -37,7 +40,7 @@ export function JobsView() {
           <div class="card-head"><h2>Reviews</h2><span class="muted small">{reviews.filter((each) => each.state === "running").length} running, {reviews.filter((each) => each.state === "queued").length} queued</span></div>
           {reviews.length === 0 ? <p class="empty">{value ? "No review yet." : "Reading …"}</p> : (
             <table>
-              <thead><tr><th>Test</th><th>Simulation</th><th>State</th><th class="number">Flags</th><th class="number">Asked for</th><th class="number">Took</th><th><span class="hide">Cancel</span></th></tr></thead>
+              <thead><tr><th>Test</th><th>Simulation</th><th>State</th><th class="number">Flags</th><th class="number">Asked for</th><th class="number">Took</th><th><span class="hide">Cancel or delete</span></th></tr></thead>
               <tbody>{reviews.slice(0, 100).map((review) => (
                 <tr key={review.id}>
                   <td style={{ whiteSpace: "nowrap" }}><a href={deskLink(review.id)}><b>{value?.tests.get(review.test_id) ?? "test"}</b></a></td>
@@ -48,7 +51,8 @@ export function JobsView() {
                   <td class="number">{review.state === "finished" || review.live ? review.flags : "–"}</td>
                   <td class="number muted">{when(review.created_at)}</td>
                   <td class="number muted">{review.finished_at ? seconds((Date.parse(review.finished_at) - Date.parse(review.created_at)) / 1000) : "–"}</td>
-                  <td class="number">{(review.state === "running" || review.state === "queued") && !isLive(review) ? <button class="button" onClick={() => void cancel(review)}>Cancel</button> : null}</td>
+                  <td class="number">{(review.state === "running" || review.state === "queued") && !isLive(review) ? <button class="button" onClick={() => void cancel(review)}>Cancel</button> : null}
+                    {review.finished_at ? <RemoveButton what="review of test" name={value?.tests.get(review.test_id) ?? "unknown"} goes={GOES} remove={() => api.removeReview(review.id)} done={again} /> : null}</td>
                 </tr>
               ))}</tbody>
             </table>
@@ -67,6 +71,7 @@ export function JobsView() {
 function words({ name, thing }: Heard): string {
   const text = (key: string) => (typeof thing[key] === "string" ? (thing[key] as string) : "");
   const number = (key: string) => (typeof thing[key] === "number" ? (thing[key] as number) : null);
+  if (thing["removed"] === true) return "deleted";
   switch (name) {
     case "flag": return `flag ${number("number") ?? ""} on ${text("part_name")}: onset ${ms(number("onset_s"))}, ${mm(number("peak_mm"))}`;
     case "review": return `review ${text("state")}, ${number("pictures_done") ?? 0} of ${number("pictures_total") ?? 0} pictures`;

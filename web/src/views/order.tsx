@@ -19,7 +19,7 @@ interface Choice {
 
 export function ReviewCard({ campaign: into, simulations, tests, under_review }: Choice) {
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
-  const [simulation, setSimulation] = useState<string>("");
+  const [wanted, setSimulation] = useState<string>("");
   const [by_test, setByTest] = useState<ReadonlyMap<string, string>>(new Map());
   const [tolerance, setTolerance] = useState("5");
   const [study, setStudy] = useState(true);
@@ -29,6 +29,8 @@ export function ReviewCard({ campaign: into, simulations, tests, under_review }:
   const just_simulated = uploads.value.flatMap((each) => each.said?.simulation_id ?? []).at(-1);
   useEffect(() => { if (just_sent) setPicked((before) => new Set([...before, ...just_sent.split(",")])); }, [just_sent]);
   useEffect(() => { if (just_simulated) setSimulation(just_simulated); }, [just_simulated]);
+  // One that was deleted, or is not listed yet, is none.
+  const simulation = simulations.some((each) => each.id === wanted) ? wanted : "";
   const chosen = tests.filter((each) => picked.has(each.id));
   const pairs = pairsOf(chosen, simulations, simulation ? new Map(chosen.map((each) => [each.id, simulation])) : by_test);
   const undecided = pairs.filter((each) => each.simulation === null).length;

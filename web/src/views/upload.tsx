@@ -11,6 +11,7 @@ import { useAsked } from "./asked";
 import { Icon } from "./icons";
 import { Notice } from "./marks";
 import { ReviewCard } from "./order";
+import { SimulationsCard } from "./simulations";
 
 const campaign = signal<string | null>(null);
 
@@ -25,12 +26,12 @@ async function read() {
 const turns = (review: Record<string, unknown>) => review["state"] !== "running" || !review["pictures_done"];
 
 export function UploadView() {
-  const { value, problem } = useAsked("upload", read, ({ name, thing }) =>
+  const { value, problem, again } = useAsked("upload", read, ({ name, thing }) =>
     (name === "upload" && thing["state"] === "accepted") || name === "campaign" || name === "test" || name === "simulation" || (name === "review" && turns(thing)));
   useEffect(() => { void lookForHalfSent(); }, []);
   const campaigns = value?.campaigns ?? [];
   // Chosen once: a campaign that somebody adds meanwhile must not become the place of what is sent.
-  if (campaigns[0] && !campaigns.some((each) => each.id === campaign.peek())) campaign.value = campaigns[0].id;
+  if (value && !campaigns.some((each) => each.id === campaign.peek())) campaign.value = campaigns[0]?.id ?? null;
   const chosen = campaign.value;
   return (
     <div class="sheet">
@@ -43,7 +44,10 @@ export function UploadView() {
       {problem ? <Notice text={problem} /> : null}
       <DropPlace campaign={chosen} ready={value !== null} />
       <div class="two">
-        <FilesCard />
+        <div class="stack">
+          <FilesCard />
+          <SimulationsCard simulations={value?.simulations ?? []} again={again} />
+        </div>
         <ReviewCard campaign={chosen} simulations={value?.simulations ?? []} tests={(value?.tests ?? []).filter((each) => !chosen || each.campaign_id === chosen)} under_review={value?.under_review ?? new Set()} />
       </div>
     </div>

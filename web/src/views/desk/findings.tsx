@@ -1,7 +1,7 @@
 /** The list of flags with their verdicts, the parts, and the blind first look in their place. */
 import { useEffect, useRef } from "preact/hooks";
 import { stands, type Flag } from "../../lib/contract";
-import { count, kindName, mm, ms, withSigma } from "../../lib/format";
+import { count, kindName, mm, ms, when, withSigma } from "../../lib/format";
 import { onThePage } from "../../lib/words";
 import { blind_first, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
@@ -27,6 +27,7 @@ export function Findings({ here }: { here: Desk }) {
             {here.live.value ? <div style={{ padding: "10px 12px 0" }}><LiveCard live={here.live.value} /></div> : null}
             <Summary here={here} />
             <FlagList here={here} />
+            <Withdrawn here={here} />
             <SeenList here={here} />
             <Parts here={here} />
             <Warnings here={here} />
@@ -87,6 +88,24 @@ function FlagRow({ here, flag }: { here: Desk; flag: Flag }) {
       <span class="second cut">{flag.verdict_machine === "cannot_tell" ? "cannot tell · " : ""}{ms(flag.onset_s)} · {kindName(flag.kind)}</span>
       <span class="number"><VerdictTag verdict={flag.verdict} /></span>
     </button>
+  );
+}
+
+/** They cannot be selected: the film shows them nowhere, and their number may be another flag's. */
+function Withdrawn({ here }: { here: Desk }) {
+  const flags = here.withdrawn.value;
+  if (!flags.length) return null;
+  return (
+    <section aria-labelledby="withdrawn" data-withdrawn>
+      <div class="section-head"><h3 id="withdrawn" class="grow">Not found any more</h3><span class="muted small">counts nowhere</span></div>
+      <ul>{flags.map(({ id, part_name, peak_mm, peak_sigma_mm, onset_s, kind, verdict }) => (
+        <li key={id} class="withdrawn">
+          <span class="row"><span class="grow cut">{part_name}</span><VerdictTag verdict={verdict} /></span>
+          <span class="small">{withSigma(peak_mm, peak_sigma_mm)} · {ms(onset_s)} · {kindName(kind)}</span>
+          <span class="small">{[verdict.reason, verdict.comment ? `“${verdict.comment}”` : null, verdict.author ?? "no name", when(verdict.at)].filter(Boolean).join(", ")}</span>
+        </li>
+      ))}</ul>
+    </section>
   );
 }
 
