@@ -1,4 +1,4 @@
-//! The test record in HDF5: `format = "crash-test-record"`, `docs/formats.md` section 3.
+//! The test record in HDF5: `format = "crash-test-record"`, as README.md describes it under *Your own data*.
 
 use crate::domain::{CameraRecord, Channel, Frame, TestRecord};
 use crate::ingest::error::IngestError;

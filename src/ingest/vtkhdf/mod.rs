@@ -1,7 +1,7 @@
 //! Simulations in VTKHDF, VTK's HDF5 format: walk → plan → read.
 //!
 //! What the reader makes of the format's freedoms (source: "VTKHDF File Format", VTK documentation, and
-//! `docs/formats.md`):
+//! the contract that the project's files are held to):
 //!
 //! - **Positions.** Points that move from state to state are the positions; a displacement array is then *not*
 //!   added, because that would count the motion twice. Points that stay (one copy, or equal copies in the first,
@@ -9,6 +9,8 @@
 //!   [`SimulationOptions::displacement`]. A file of one state follows the second rule: what is named is added. So a
 //!   file whose points are already deformed beside an array of another name (`DISPL`) is read as it stands, and
 //!   `--displacement DISPL` says "add it".
+//!   Several states between which neither says a motion, and a displacement array with the rows of several states without
+//!   `Steps`, are refused.
 //! - **Offsets.** VTK's rule for `PartOffsets` first, then the one without, then a refusal with both findings.
 //! - **Identity.** The mesh is that of state 0. Nodes that vanish keep their last position, elements that vanish
 //!   are not `alive` and keep their last strain. Nodes are told apart by `GlobalIds`, `NodeId` or the like, else by
