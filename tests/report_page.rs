@@ -282,6 +282,7 @@ fn a_review_of_nothing_still_gives_a_page() {
         (part.peak_mm, part.peak_s) = (None, None);
         part.series.p95_mm.fill(None);
         part.series.coverage.fill(0.0);
+        part.series.observed_share.fill(0.0);
     }
     scene.review.alignment.clear();
     scene.review.noise_floor.histogram_quiet.clear();

@@ -74,7 +74,7 @@ fn a_study_beside_the_simulation_is_heard_unless_it_shall_not_be() {
     assert!(heard.status.success(), "{}", String::from_utf8_lossy(&heard.stderr));
     let findings = bench.findings();
     assert!(runs_heard(&findings) >= 6, "{findings}");
-    assert!(findings["warnings"].to_string().contains("--no-study"), "the review says what it rests on: {findings}");
+    assert!(findings["notes"].to_string().contains("--no-study"), "the review says what it rests on: {findings}");
     let flags = findings["flags"].as_array().expect("flags");
     assert!(flags.iter().any(|f| f["verdict"] == "mismatch"), "the bulge is found: {findings}");
     let without = bench.review(&["--no-study"]);

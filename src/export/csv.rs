@@ -104,7 +104,10 @@ mod tests {
         shadow.judgement.comment = Some("=cmd, left".to_owned());
         let table = flags_table_with_verdicts(&[shadow, judged(4, "open")]);
         let lines: Vec<&str> = table.lines().collect();
-        assert!(lines[0].ends_with(",elements,observed_share,state,reason,label,author,comment,judged_at,withdrawn_at"), "{table}");
+        assert!(
+            lines[0].ends_with(",elements,observed_share,state,reason,label,author,comment,judged_at,withdrawn_at"),
+            "{table}"
+        );
         assert!(
             lines[1].starts_with("3,")
                 && lines[1].ends_with(",dismissed,shadow,,Ada,\"'=cmd, left\",2026-11-27T10:00:00Z,"),

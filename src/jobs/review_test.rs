@@ -173,6 +173,7 @@ fn run(
     let mut clock = StageClock::new();
     watch.begin("open")?;
     let simulation = SimulationFile::open(&request.simulation, &request.simulation_options)?;
+    simulation.check_motion()?;
     let test = TestFile::open(&request.test)?;
     check_times(request, simulation.times_s(), &test.record().cameras)?;
     let tolerances = request.tolerances.resolve(simulation.mesh())?;

@@ -9,8 +9,8 @@
 //!   [`SimulationOptions::displacement`]. A file of one state follows the second rule: what is named is added. So a
 //!   file whose points are already deformed beside an array of another name (`DISPL`) is read as it stands, and
 //!   `--displacement DISPL` says "add it".
-//!   Several states between which neither says a motion, and a displacement array with the rows of several states without
-//!   `Steps`, are refused.
+//!   A displacement array with the rows of several states and no `Steps` is refused; several states between which neither
+//!   tells a motion can be read but not compared with a film.
 //! - **Offsets.** VTK's rule for `PartOffsets` first, then the one without, then a refusal with both findings.
 //! - **Identity.** The mesh is that of state 0. Nodes that vanish keep their last position, elements that vanish
 //!   are not `alive` and keep their last strain. Nodes are told apart by `GlobalIds`, `NodeId` or the like, else by
@@ -82,6 +82,8 @@ pub struct SimulationFile {
     /// Elements of state 0 by name; made when a state is found to have other elements.
     elements: OnceLock<ElementIdentity>,
     add_displacement: bool,
+    /// Name of the displacement array, there or not.
+    displacement: String,
     /// Where the topology changes: the last state that was read, from which vanished things keep their values.
     carry: Mutex<Option<Carry>>,
 }
@@ -138,13 +140,10 @@ impl SimulationFile {
             changes,
             elements: OnceLock::new(),
             add_displacement: false,
+            displacement: options.displacement.clone(),
             carry: Mutex::new(None),
         };
-        let is_still = simulation.times_s.len() > 1 && !simulation.points_move()?;
-        if is_still && !simulation.plan.has_displacement() {
-            return Err(simulation.plan.no_motion(&options.displacement));
-        }
-        simulation.add_displacement = simulation.plan.has_displacement() && (is_still || simulation.times_s.len() == 1);
+        simulation.add_displacement = simulation.plan.has_displacement() && !simulation.points_move()?;
         Ok(simulation)
     }
 
@@ -158,6 +157,17 @@ impl SimulationFile {
     #[must_use]
     pub fn times_s(&self) -> &[f64] {
         &self.times_s
+    }
+
+    /// Refuses several states between which nothing moves: no test can be compared with them.
+    ///
+    /// # Errors
+    /// [`IngestError::Refused`] with the arrays that are there; damaged data.
+    pub fn check_motion(&self) -> Result<(), IngestError> {
+        if self.times_s.len() == 1 || self.plan.has_displacement() || self.points_move()? {
+            return Ok(());
+        }
+        Err(self.plan.no_motion(&self.displacement))
     }
 
     /// The record beside the mesh; empty when there is none.

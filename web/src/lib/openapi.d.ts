@@ -1168,6 +1168,12 @@ export interface components {
             items: {
                 batch_id?: string | null;
                 campaign_id: string;
+                /**
+                 * Format: double
+                 * @description Of the part that it measured best, the share that was measured after frame 0, 0–1, on average over the film; told when
+                 *     it is finished.
+                 */
+                compared_share?: number | null;
                 created_at: string;
                 finished_at?: string | null;
                 /**
@@ -1176,6 +1182,8 @@ export interface components {
                  */
                 flags: number;
                 id: string;
+                /** @description Whether that is enough for "no flag" to mean "within tolerance". */
+                is_compared?: boolean | null;
                 /** @description True for frames that were reviewed as they arrived. */
                 live: boolean;
                 /** Format: int64 */
@@ -1687,6 +1695,12 @@ export interface components {
         Review: {
             batch_id?: string | null;
             campaign_id: string;
+            /**
+             * Format: double
+             * @description Of the part that it measured best, the share that was measured after frame 0, 0–1, on average over the film; told when
+             *     it is finished.
+             */
+            compared_share?: number | null;
             created_at: string;
             finished_at?: string | null;
             /**
@@ -1695,6 +1709,8 @@ export interface components {
              */
             flags: number;
             id: string;
+            /** @description Whether that is enough for "no flag" to mean "within tolerance". */
+            is_compared?: boolean | null;
             /** @description True for frames that were reviewed as they arrived. */
             live: boolean;
             /** Format: int64 */
@@ -4644,6 +4660,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The disk of the service cannot take it */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     upload_options: {
@@ -4872,6 +4897,15 @@ export interface operations {
             };
             /** @description The checksum does not match; nothing of the part was taken */
             460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk of the service is full; what was noted is kept */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
