@@ -63,7 +63,7 @@ before(async () => {
   browser = await chromium.launch({ executablePath: browserPath(), args: ARGS });
   context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark", acceptDownloads: true });
   page = await context.newPage();
-  page.on("console", (message) => { if (message.type() === "error") complaints.push(message.text()); });
+  page.on("console", (message) => { if (message.type() === "error") complaints.push(`${message.text()} ${message.location().url}`); });
   page.on("pageerror", (error) => complaints.push(error.stack ?? String(error)));
 });
 

@@ -25,6 +25,8 @@ interface Board {
 async function readBoard(wanted: string | null): Promise<Board> {
   const campaigns = (await api.campaigns()).sort((a, b) => b.created_at.localeCompare(a.created_at));
   const known = (id: string | null) => campaigns.find((each) => each.id === id)?.id;
+  // One that was deleted need not be asked for.
+  if (wanted && !known(wanted)) throw new Error("This campaign is not here: it was deleted, or the address is wrong.");
   const id = wanted ?? known(last_campaign.peek()) ?? campaigns[0]?.id;
   if (!id) return { campaigns, board: null, reviews: [], flags: [], lives: [] };
   const [board, reviews, flags, lives] = await Promise.all([
