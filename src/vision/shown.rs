@@ -6,7 +6,7 @@
 use ndarray::Array2;
 
 use super::predict::{Appearance, Predicted, Support};
-use crate::geom::{Camera, NO_TRIANGLE, Skin};
+use crate::geom::{Camera, NO_TRIANGLE, Raster, Skin};
 
 /// Width of a stripe across what the mesh has left, px.
 const STRIPE_PX: usize = 6;
@@ -27,18 +27,23 @@ pub fn shown_to_people(camera: &Camera, skin: &Skin, predicted: &Predicted, from
                 let facing = predicted.raster.surface_point(camera, skin, row, column).map_or(0.0, |p| p.facing.abs());
                 BARE[0] + (BARE[1] - BARE[0]) * facing.min(1.0)
             }
-            Support::Background if was_covered(from, at) => STRIPES[(row + column) / STRIPE_PX % 2],
+            Support::Background if was_left(predicted, from, at) => STRIPES[(row + column) / STRIPE_PX % 2],
             Support::Background => predicted.picture[at],
         }
     })
 }
 
-/// Whether the appearance shows the mesh at a pixel or beside it: its edge is blurred.
-fn was_covered(from: &Appearance, (row, column): (usize, usize)) -> bool {
+/// Whether the mesh has left a pixel: the appearance shows it there, or shows its blurred edge where it is not near now.
+fn was_left(predicted: &Predicted, from: &Appearance, at: (usize, usize)) -> bool {
     const EDGE_PX: usize = 2;
-    let (h, w) = from.raster.triangle.dim();
-    let near = |at: usize, size: usize| at.saturating_sub(EDGE_PX)..(at + EDGE_PX + 1).min(size);
-    near(row, h).any(|r| near(column, w).any(|c| from.raster.triangle[(r, c)] != NO_TRIANGLE))
+    covers(&from.raster, at, 0) || (covers(&from.raster, at, EDGE_PX) && !covers(&predicted.raster, at, EDGE_PX + 1))
+}
+
+/// Whether a raster shows the mesh within so many pixels.
+fn covers(raster: &Raster, (row, column): (usize, usize), within_px: usize) -> bool {
+    let (h, w) = raster.triangle.dim();
+    let near = |at: usize, size: usize| at.saturating_sub(within_px)..(at + within_px + 1).min(size);
+    near(row, h).any(|r| near(column, w).any(|c| raster.triangle[(r, c)] != NO_TRIANGLE))
 }
 
 #[cfg(test)]
@@ -68,6 +73,7 @@ mod tests {
         assert!((predicted.picture[(40, 80)] - 0.9).abs() < 1e-6 && STRIPES.contains(&shown[(40, 80)]), "left behind");
         assert!((shown[(80, 80)] - 0.9).abs() < 1e-3, "the plate itself");
         assert!((shown[(40, 10)] - 0.9).abs() < 1e-6, "the background");
+        assert!((shown[(101, 80)] - 0.9).abs() < 1e-6, "beside an edge that has stayed");
         let mut unseen = predicted;
         unseen.support.fill(Support::Unseen);
         let bare = shown_to_people(&camera, &skin, &unseen, &look)[(80, 80)];
