@@ -39,7 +39,21 @@ pub use suggestion::{
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Flag, FlagId, FlagKind, JudgedFlag, Judgement, PartId, Verdict};
+    use super::{CameraRecord, Distortion, Flag, FlagId, FlagKind, Intrinsics, JudgedFlag, Judgement, PartId, Verdict};
+
+    /// A camera of eight by eight pixels with nothing but its times, s.
+    pub(crate) fn camera(name: &str, times_s: &[f64]) -> CameraRecord {
+        CameraRecord {
+            name: name.into(),
+            width: 8,
+            height: 8,
+            intrinsics: Intrinsics { fx: 1.0, fy: 1.0, cx: 0.0, cy: 0.0 },
+            distortion: Distortion::default(),
+            pose: None,
+            targets: Vec::new(),
+            times_s: times_s.to_vec(),
+        }
+    }
 
     /// A flag of a part on some elements, from its onset to its peak, s.
     pub(crate) fn flag(number: u32, part: i32, elements: std::ops::Range<u32>, (onset_s, peak_s): (f64, f64)) -> Flag {

@@ -63,7 +63,7 @@ fn shared_s(a: Span, b: Span) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Distortion, Intrinsics};
+    use crate::domain::tests::camera;
     use crate::ingest::SimulationOptions;
     use crate::jobs::ToleranceRequest;
 
@@ -77,19 +77,6 @@ mod tests {
             tolerances: ToleranceRequest { default_mm: 5.0, per_part_mm: std::collections::BTreeMap::new() },
             partial_mesh: false,
             report: false,
-        }
-    }
-
-    fn camera(name: &str, times_s: &[f64]) -> CameraRecord {
-        CameraRecord {
-            name: name.into(),
-            width: 8,
-            height: 8,
-            intrinsics: Intrinsics { fx: 1.0, fy: 1.0, cx: 0.0, cy: 0.0 },
-            distortion: Distortion::default(),
-            pose: None,
-            targets: Vec::new(),
-            times_s: times_s.to_vec(),
         }
     }
 

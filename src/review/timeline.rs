@@ -38,24 +38,11 @@ pub fn moments(cameras: &[CameraRecord]) -> Vec<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Distortion, Intrinsics};
-
-    fn camera(times_s: &[f64]) -> CameraRecord {
-        CameraRecord {
-            name: "c".into(),
-            width: 8,
-            height: 8,
-            intrinsics: Intrinsics { fx: 1.0, fy: 1.0, cx: 0.0, cy: 0.0 },
-            distortion: Distortion::default(),
-            pose: None,
-            targets: Vec::new(),
-            times_s: times_s.to_vec(),
-        }
-    }
+    use crate::domain::tests::camera;
 
     #[test]
     fn cameras_of_different_rate_share_the_moments_that_they_have_in_common() {
-        let found = moments(&[camera(&[0.0, 1e-3, 2e-3]), camera(&[1e-6, 5e-4, 1e-3])]);
+        let found = moments(&[camera("c", &[0.0, 1e-3, 2e-3]), camera("c", &[1e-6, 5e-4, 1e-3])]);
         let frames: Vec<_> = found.iter().map(|m| m.frames.clone()).collect();
         assert_eq!(frames, vec![vec![(0, 0), (1, 0)], vec![(1, 1)], vec![(0, 1), (1, 2)], vec![(0, 2)]]);
     }

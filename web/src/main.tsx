@@ -3,6 +3,7 @@ import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/views.css";
 import "./styles/findings.css";
+import "./styles/timeline.css";
 import "./styles/desk.css";
 import "./styles/suggest.css";
 import { startKeys } from "./lib/keys";
