@@ -196,6 +196,19 @@ fn unknown_cell_types_wrong_nodes_and_wrong_counts_are_refused_by_name() {
 }
 
 #[test]
+fn a_claim_of_steps_that_is_a_list_is_no_claim_of_its_first() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("run.vtkhdf");
+    Writer::static_mesh(&[0.0, 2.0], strip(2)).write(&path);
+    let file = hdf5::File::open_rw(&path).expect("open");
+    let steps = file.group("VTKHDF/Steps").expect("steps");
+    steps.delete_attr("NSteps").expect("delete");
+    steps.new_attr::<i64>().shape(2).create("NSteps").expect("attr").write(&[2_i64, 7]).expect("write");
+    drop((steps, file));
+    refusal(SimulationFile::open(&path, &SimulationOptions::default()), &["NSteps", "2.0, 7.0", "2 times"]);
+}
+
+#[test]
 fn times_versions_and_types_are_checked() {
     refusal(open(&Writer::static_mesh(&[0.0, 2.0, 1.0], strip(1))), &["1 at index 2 after 2", "Steps/Values"]);
     refusal(open(&Writer::static_mesh(&[0.0, f64::NAN], strip(1))), &["NaN at index 1"]);
@@ -285,6 +298,25 @@ fn units_and_parts_come_from_the_side_car() {
     assert_eq!(simulation.times_s(), [0.0, 2e-6]);
     assert_eq!(simulation.read_state(0).expect("a state").positions_mm[2], [10.0, 0.0, 0.0]);
     assert_eq!(simulation.record().family.as_deref(), Some("crash_box"));
+}
+
+#[test]
+fn an_impactor_that_is_not_understood_is_named() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("run.vtkhdf");
+    Writer::static_mesh(&[0.0, 2.0], strip(2)).write(&path);
+    let unknown = |impactor: &str| {
+        let curves = r#""curves":{"time":[0,1],"impactor_displacement":[0,5]}"#;
+        std::fs::write(path.with_extension("json"), format!("{{{curves}{impactor}}}")).expect("write");
+        let simulation = SimulationFile::open(&path, &SimulationOptions::default()).expect("a simulation");
+        simulation.unknown_impactor().map(str::to_owned)
+    };
+    let numbers = r#""x":[0,0,9],"v":[0,0,-5],"n":[0,0,-1]"#;
+    let of_kind = |kind: &str| unknown(&format!(r#","impactor":{{"kind":"{kind}",{numbers}}}"#));
+    assert_eq!(of_kind("BALL").as_deref(), Some("BALL"));
+    assert_eq!(of_kind("PLANE"), None);
+    assert_eq!(unknown(""), None, "there is none");
+    assert_eq!(unknown(r#","impactor":{"kind":"PLANE"}"#).as_deref(), Some("PLANE"), "its place is not told");
 }
 
 #[test]

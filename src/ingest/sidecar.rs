@@ -53,6 +53,12 @@ impl Sidecar {
         impactor::wall_from_json(self, self.impactor.as_ref(), length_to_mm, time_to_s)
     }
 
+    /// The kind of the impactor that the record tells of, whether it is known or not.
+    pub(crate) fn impactor_kind(&self) -> Option<String> {
+        let kind = self.impactor.as_ref()?.as_object()?.get("kind");
+        Some(kind.and_then(Value::as_str).unwrap_or("none").to_owned())
+    }
+
     /// Factor from the file's lengths to mm; mm when nothing is said.
     ///
     /// # Errors

@@ -72,6 +72,8 @@ pub struct SimulationFile {
     record: SimulationRecord,
     impactor: Option<Impactor>,
     wall: Option<RigidWall>,
+    /// Kind of an impactor that is in the record and was not understood.
+    unknown_impactor: Option<String>,
     times_s: Vec<f64>,
     states_0: Vec<BlockState>,
     nodes: NodeIdentity,
@@ -115,6 +117,7 @@ impl SimulationFile {
         let times_s = plan.times.iter().map(|t| t * time_to_s).collect();
         let impactor = sidecar.impactor(plan.length_to_mm, time_to_s)?;
         let wall = sidecar.wall(plan.length_to_mm, time_to_s);
+        let unknown_impactor = sidecar.impactor_kind().filter(|_| impactor.is_none() && wall.is_none());
 
         let states_0 = plan.states(0)?;
         let changes = topology_changes(&plan, &states_0)?;
@@ -133,6 +136,7 @@ impl SimulationFile {
             record,
             impactor,
             wall,
+            unknown_impactor,
             times_s,
             states_0,
             nodes,
@@ -186,6 +190,13 @@ impl SimulationFile {
     #[must_use]
     pub fn wall(&self) -> Option<&RigidWall> {
         self.wall.as_ref()
+    }
+
+    /// The kind of an impactor that the record tells of and that is neither a cylinder nor a moving wall with all its
+    /// numbers: nothing is measured or drawn with it.
+    #[must_use]
+    pub fn unknown_impactor(&self) -> Option<&str> {
+        self.unknown_impactor.as_deref()
     }
 
     /// Reads state `step`: only its rows, unless the topology changes from state to state – then the states since

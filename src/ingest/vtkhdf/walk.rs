@@ -227,12 +227,12 @@ fn walk_steps(dir: &Dir, topologies: usize) -> Result<Steps, IngestError> {
     if values.is_empty() {
         return Err(values_set.refuse("no time", "one time a state", "write at least one state"));
     }
-    if let Some(claimed) = dir.attr_numbers("NSteps")?.and_then(|v| v.first().copied())
-        && claimed != values.len() as f64
+    if let Some(claimed) = dir.attr_numbers("NSteps")?
+        && claimed != [values.len() as f64]
     {
         return Err(values_set.refuse(
             format_args!("{} times", values.len()),
-            format_args!("NSteps = {claimed}"),
+            format_args!("NSteps = {claimed:?}"),
             "the file is incomplete, write it anew",
         ));
     }

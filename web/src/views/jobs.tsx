@@ -52,7 +52,7 @@ export function JobsView() {
                   <td class="number muted">{when(review.created_at)}</td>
                   <td class="number muted">{review.finished_at ? seconds((Date.parse(review.finished_at) - Date.parse(review.created_at)) / 1000) : "–"}</td>
                   <td class="number">{(review.state === "running" || review.state === "queued") && !isLive(review) ? <button class="button" onClick={() => void cancel(review)}>Cancel</button> : null}
-                    {review.finished_at ? <RemoveButton what="review of test" name={value?.tests.get(review.test_id) ?? "unknown"} goes={GOES} remove={() => api.removeReview(review.id)} done={again} /> : null}</td>
+                    {review.finished_at && !review.live ? <RemoveButton what="review of test" name={value?.tests.get(review.test_id) ?? "unknown"} goes={GOES} remove={() => api.removeReview(review.id)} done={again} /> : null}</td>
                 </tr>
               ))}</tbody>
             </table>
