@@ -3,7 +3,7 @@
 use super::review_study::STUDY_RUN;
 use crate::domain::{CameraAlignment, CameraRecord, PartId, PartSummary, PoseSource, Review};
 use crate::ingest::SimulationFile;
-use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup};
+use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup, StudyHeard};
 
 /// A target that lies farther from its place than this says that it was measured wrongly, px.
 const ODD_TARGET_PX: f64 = 3.0;
@@ -36,6 +36,7 @@ pub(super) fn caveats(
             "there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into(),
         );
     }
+    found.extend(contradicted_study(measured));
     for part in &review.parts {
         let mut why: Vec<&str> =
             doubted.iter().filter(|(id, _)| *id == part.part_id).map(|(_, d)| reason(*d)).collect();
@@ -52,6 +53,12 @@ pub(super) fn caveats(
              motion and look"
                 .into(),
         );
+    }
+    if let Some(kind) = simulation.unknown_impactor() {
+        found.push(format!(
+            "the record tells of an impactor of kind {kind:?} that was not understood, it needs to be CYL or PLANE with \
+             x, n, v and the curves time and impactor_displacement: what hides the structure was told by motion and look"
+        ));
     }
     if simulation.record().units.is_empty() {
         found.push(
@@ -80,6 +87,16 @@ pub(super) fn notes(measured: &Measured, review: &Review) -> Vec<String> {
         ));
     }
     found
+}
+
+/// From when on the study was not heard, and why.
+fn contradicted_study(measured: &Measured) -> Option<String> {
+    let first = measured.study.iter().position(|heard| *heard == StudyHeard::Contradicted)?;
+    Some(format!(
+        "from {:.1} ms on the structure deforms as no run of the study does: the study was not heard any more, nothing is \
+         said of what the film does not show",
+        measured.moments[first].time_s * 1e3
+    ))
 }
 
 /// Why a finding does not count.

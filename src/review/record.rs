@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::measure::CameraTrack;
 use super::session::{Measured, ReviewSetup, vector};
+use super::study_prior::StudyHeard;
 use super::track::TrackedStep;
 use crate::domain::FrameField;
 use crate::geom::{PinholeView, Raster, rasterise};
@@ -136,7 +137,8 @@ pub(super) fn record_step(
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
     for node in 0..n {
-        let own_s = if step.by_study || step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
+        let by_study = step.study == StudyHeard::Told;
+        let own_s = if by_study || step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
         let clock = speed[node] * offset_sigma_s.hypot(own_s);
         let covariance: Matrix3<f64> = step.covariance_mm2(node) + clock * clock.transpose();
         let deviation = step.deviation_mm(node);
@@ -147,7 +149,7 @@ pub(super) fn record_step(
         let at = vector(simulated[node]) + deviation;
         let all: Vec<Sight> = tracks.iter().map(|t| Sight::of(&t.view, at, &covariance)).collect();
         let seeing: Vec<Sight> = all.iter().zip(seen).filter(|(_, s)| s[node]).map(|(s, _)| *s).collect();
-        let known = Known::of(deviation, &all, &seeing, step.by_study);
+        let known = Known::of(deviation, &all, &seeing, by_study);
         let d = known.deviation_mm;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
         if in_view[node] {
@@ -164,6 +166,6 @@ pub(super) fn record_step(
     measured.along_sigma_mm.push(along);
     measured.in_view.push(in_view);
     measured.seen_by.push(step.seen_by.clone());
-    measured.by_study |= step.by_study;
+    measured.study.push(step.study);
     measured.residuals_px.push(step.residuals_px.clone());
 }

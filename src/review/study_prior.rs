@@ -7,6 +7,17 @@
 use nalgebra::{DMatrix, SymmetricEigen, Vector3};
 use rayon::prelude::*;
 
+/// Whether a study told of a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StudyHeard {
+    /// There is none, or its designs do not differ yet.
+    Nothing,
+    /// It told how the structure deviates where the film does not show it.
+    Told,
+    /// The film contradicts all designs, then or before: they were not heard.
+    Contradicted,
+}
+
 /// What a study says at one moment, at the unknowns of the field.
 #[derive(Debug, Clone)]
 pub struct StudyPrior {

@@ -26,7 +26,7 @@ use super::pace::Pace;
 use super::record::sees;
 use super::seen_by::SeenBy;
 use super::session::vector;
-use super::study_prior::StudyPrior;
+use super::study_prior::{StudyHeard, StudyPrior};
 use crate::geom::{NO_TRIANGLE, Skin};
 use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError};
 
@@ -80,7 +80,7 @@ pub struct TrackedStep {
     /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
     pub residuals_px: Vec<f32>,
     /// Whether a study was heard.
-    pub by_study: bool,
+    pub study: StudyHeard,
     /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
     pub misfit: f64,
 }
@@ -132,6 +132,8 @@ pub struct Tracker<'a> {
     pace: Pace,
     /// What a study says of the next moment.
     study: Option<StudyPrior>,
+    /// The film has contradicted it: it is not heard any more.
+    contradicted: bool,
 }
 
 /// All that a [`Tracker`] learns on its way.
@@ -141,6 +143,7 @@ pub(super) struct TrackerState {
     sigma_mm: Vec<f64>,
     pace: Pace,
     last: Vec<Option<Appearance>>,
+    contradicted: bool,
 }
 
 /// How much the deviation of neighbours changes differently from frame to frame, 1-sigma, mm.
@@ -187,12 +190,16 @@ impl<'a> Tracker<'a> {
             sigma_mm: vec![0.1; count],
             pace: Pace::new(count),
             study: None,
+            contradicted: false,
         }
     }
 
     /// Hears how far each run of a study is from the simulation at the next moment, mm a node; of no run where there is
     /// no study.
     pub(super) fn hear(&mut self, designs: &[Vec<[f32; 3]>]) {
+        if self.contradicted {
+            return;
+        }
         let at_unknowns = |run: &Vec<[f32; 3]>| self.controls.places(run).into_iter().map(vector).collect();
         let runs: Vec<Vec<Vector3<f64>>> = designs.iter().map(at_unknowns).collect();
         self.study = StudyPrior::new(&runs, &self.controls.edges);
@@ -218,12 +225,14 @@ impl<'a> Tracker<'a> {
             sigma_mm: self.sigma_mm.clone(),
             pace: self.pace.clone(),
             last: self.cameras.iter().map(|c| c.last.clone()).collect(),
+            contradicted: self.contradicted,
         }
     }
 
     /// Goes back to where `state` was taken.
     pub(super) fn restore(&mut self, state: TrackerState) {
         (self.deviation, self.sigma_mm, self.pace) = (state.deviation, state.sigma_mm, state.pace);
+        self.contradicted = state.contradicted;
         for (camera, last) in self.cameras.iter_mut().zip(state.last) {
             camera.last = last;
         }
@@ -249,21 +258,23 @@ impl<'a> Tracker<'a> {
         let places: Vec<Vector3<f64>> = self.controls.places(simulated_mm).into_iter().map(vector).collect();
         let paints = paints_of(pictures)?;
         let contacts = &self.controls.tell_contacts(contacts, &self.rest_mm)[..];
+        let controls = Arc::clone(&self.controls);
+        let prior = prior(&controls, &places, &before, &anchor);
         let mut rough = Vec::new();
         if pictures.iter().any(|p| self.cameras[p.camera].last.is_some()) {
             (rough, _) = self.measure_all(Look::Last, simulated_mm, pictures, &paints, estimator)?;
             let told = told(&rough, contacts);
-            let lifted = lift_increment(&self.controls.on_skin, &told, &self.prior(&places, &before, &anchor))?;
+            let lifted = lift_increment(&controls.on_skin, &told, &prior)?;
             self.apply(&before, &lifted);
             rough = keep_believed(rough, &lifted);
         }
         let (mut fine, mut unseen) = self.measure_fine(&before, &rough, simulated_mm, pictures, &paints, estimator)?;
         if has_far_to_go(&fine) {
-            let lifted = self.lift_all(&fine, contacts, &self.prior(&places, &before, &anchor), false)?;
+            let lifted = self.lift_all(&fine, contacts, &prior, false)?;
             self.apply(&before, &lifted);
             (fine, unseen) = self.measure_fine(&before, &rough, simulated_mm, pictures, &paints, estimator)?;
         }
-        let lifted = self.lift_all(&fine, contacts, &self.prior(&places, &before, &anchor), true)?;
+        let lifted = self.lift_all(&fine, contacts, &prior, true)?;
         self.apply(&before, &lifted);
         self.pace.learn(time_s, &last, &self.deviation);
         Ok(self.finish(simulated_mm, pictures, &fine, contacts, &unseen, &lifted))
@@ -320,9 +331,9 @@ impl<'a> Tracker<'a> {
         Ok((all, unseen))
     }
 
-    /// What all sightings and contacts say together, and the study where there is one.
+    /// What all sightings and contacts say together, and the study where there is one that they do not contradict.
     fn lift_all(
-        &self,
+        &mut self,
         found: &[Candidate],
         contacts: &[Sighting],
         prior: &LiftPrior<'_>,
@@ -336,28 +347,13 @@ impl<'a> Tracker<'a> {
             for (sighting, _) in told.iter_mut().zip(found).filter(|(_, c)| c.look == Look::Last) {
                 sighting.information /= DRIFTS;
             }
-            return lift_by_study(on_skin, &told, contacts, &known, with_covariance);
+            if let Some(lifted) = lift_by_study(on_skin, &told, contacts, &known, with_covariance)? {
+                return Ok(lifted);
+            }
+            (self.study, self.contradicted) = (None, true);
         }
         let told = told(found, contacts);
         if with_covariance { lift(on_skin, &told, prior) } else { lift_increment(on_skin, &told, prior) }
-    }
-
-    fn prior<'b>(
-        &'b self,
-        simulated_mm: &'b [Vector3<f64>],
-        before: &'b [Vector3<f64>],
-        anchor: &'b [f64],
-    ) -> LiftPrior<'b> {
-        LiftPrior {
-            edges: &self.controls.edges,
-            membrane_mm: MEMBRANE_MM,
-            simulated_mm,
-            shape_mm: SHAPE.0,
-            shape_share: SHAPE.1,
-            doubt_mm: DOUBT_MM,
-            before_mm: before,
-            anchor_mm: anchor,
-        }
     }
 
     fn apply(&mut self, before: &[Vector3<f64>], lifted: &Lifted) {
@@ -411,7 +407,11 @@ impl<'a> Tracker<'a> {
             covariance_mm2,
             seen_by: SeenBy::new(Arc::clone(&self.controls), seen_by),
             residuals_px,
-            by_study: self.study.is_some(),
+            study: match (&self.study, self.contradicted) {
+                (Some(_), _) => StudyHeard::Told,
+                (None, true) => StudyHeard::Contradicted,
+                (None, false) => StudyHeard::Nothing,
+            },
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
         }
     }
@@ -473,5 +473,24 @@ impl<'a> Tracker<'a> {
             }
         }
         trusted
+    }
+}
+
+/// What the lift believes before this frame's sightings where no study tells it.
+fn prior<'a>(
+    controls: &'a Controls,
+    simulated_mm: &'a [Vector3<f64>],
+    before_mm: &'a [Vector3<f64>],
+    anchor_mm: &'a [f64],
+) -> LiftPrior<'a> {
+    LiftPrior {
+        edges: &controls.edges,
+        membrane_mm: MEMBRANE_MM,
+        simulated_mm,
+        shape_mm: SHAPE.0,
+        shape_share: SHAPE.1,
+        doubt_mm: DOUBT_MM,
+        before_mm,
+        anchor_mm,
     }
 }

@@ -5,7 +5,7 @@ use nalgebra::{Matrix2, Matrix2x3, Vector2};
 use super::*;
 
 /// A strip of nodes, of which a camera that looks along y sees the first ones.
-const NODES: usize = 24;
+const NODES: usize = 72;
 
 fn edges() -> Vec<[u32; 2]> {
     (1..NODES as u32).map(|i| [i - 1, i]).collect()
@@ -43,7 +43,7 @@ fn lifted(sightings: &[Sighting], before: &[Vector3<f64>]) -> Lifted {
     let (edges, study) = (edges(), study());
     let firm = vec![true; sightings.len()];
     let known = StudyLift { edges: &edges, before_mm: before, study: &study, firm: &firm };
-    lift_by_study(&[true; NODES], sightings, &[], &known, true).expect("determined")
+    lift_by_study(&[true; NODES], sightings, &[], &known, true).expect("determined").expect("no other kind")
 }
 
 #[test]
@@ -59,16 +59,54 @@ fn what_is_not_seen_goes_on_as_the_designs_do() {
     assert!((found.increment_mm[20] - truth[20]).norm() < 2.0 * sigma(20));
 }
 
+/// Sightings of a strip with a dent of 6 mm in x around node 10, far from any wave: its nodes are seen four times each (what
+/// contradicts a study must be many, and on a strip few nodes are near by), those that are `smooth` so many times.
+fn dented(smooth: usize) -> (impl Fn(usize) -> Vector3<f64>, Vec<Sighting>) {
+    let truth = |n: usize| Vector3::new(6.0 * (-(n as f64 - 10.0).powi(2) / 18.0).exp(), 0.0, 0.0);
+    let times = move |n: usize| if n < 25 { 4 } else { smooth };
+    let sightings = (0..NODES).flat_map(|n| std::iter::repeat_n(seen(n as u32, truth(n)), times(n))).collect();
+    (truth, sightings)
+}
+
 #[test]
 fn what_no_design_does_is_seen_all_the_same() {
-    // A dent of 6 mm in x, far from any wave.
-    let truth = |n: usize| Vector3::new(6.0 * (-(n as f64 - 10.0).powi(2) / 18.0).exp(), 0.0, 0.0);
-    // Four times each: what contradicts a study must be many, and on a strip few nodes are near by.
-    let sightings: Vec<_> = (0..4 * NODES).map(|k| seen((k / 4) as u32, truth(k / 4))).collect();
+    let (truth, sightings) = dented(30);
     let found = lifted(&sightings, &[Vector3::zeros(); NODES]).increment_mm;
     for n in 0..NODES {
         assert!((found[n] - truth(n)).xz().norm() < 0.6, "node {n}: {:?}", found[n]);
     }
+}
+
+#[test]
+fn a_study_that_much_of_the_film_contradicts_is_not_heard() {
+    let (_, sightings) = dented(1);
+    let (edges, study) = (edges(), study());
+    let firm = vec![true; sightings.len()];
+    let known = StudyLift { edges: &edges, before_mm: &[Vector3::zeros(); NODES], study: &study, firm: &firm };
+    let heard = lift_by_study(&[true; NODES], &sightings, &[], &known, true).expect("determined");
+    assert!(heard.is_none());
+}
+
+/// All sightings around the middle say, a little, the same: none of them contradicts by itself.
+#[test]
+fn what_all_say_a_little_is_heard() {
+    let said = |n: usize| Vector3::new(if (20..30).contains(&n) { 0.9 } else { 0.0 }, 0.0, 0.0);
+    let sightings: Vec<_> = (0..NODES)
+        .flat_map(|n| std::iter::repeat_n(seen(n as u32, said(n)), 4))
+        .map(|s| Sighting { information: s.information * 0.1, ..s })
+        .collect();
+    let (edges, study) = (edges(), study());
+    let firm = vec![true; sightings.len()];
+    let known = StudyLift { edges: &edges, before_mm: &[Vector3::zeros(); NODES], study: &study, firm: &firm };
+    let nothing = Lifted {
+        increment_mm: vec![Vector3::zeros(); NODES],
+        covariance_mm2: Vec::new(),
+        weights: Vec::new(),
+        misfit: sightings.iter().map(|s| super::super::misfit_sigmas(s, &[Vector3::zeros(); NODES])).collect(),
+    };
+    let doubted = contradicted(&known, &sightings, &nothing);
+    assert!(cauchy_weights(&nothing.misfit).iter().all(|w| *w > 0.5), "each by itself may be a mistake");
+    assert!(doubted[25] && !doubted[5] && !doubted[50], "{doubted:?}");
 }
 
 /// A shadow on two nodes says that they have moved as no design does, and nothing else does.
