@@ -92,7 +92,10 @@ pub(super) struct ReviewResult {
     /// As `noise_floor` in review.json.
     #[schema(value_type = Object)]
     noise: serde_json::Value,
+    /// What to trust less.
     warnings: Vec<String>,
+    /// What else it rests on, which is no reason for doubt.
+    notes: Vec<String>,
     nodes: usize,
     elements: usize,
     /// Largest measured deviation, mm: the end of a colour scale.
@@ -151,6 +154,7 @@ fn result_of(view: ResultView, flags: Vec<Flag>, withdrawn_flags: Vec<Flag>) -> 
         trigger: Trigger { offset_s: view.trigger.offset_s, sigma_s: view.trigger.sigma_s },
         noise: view.noise,
         warnings: view.warnings,
+        notes: view.notes,
         nodes: view.nodes,
         elements: view.elements,
         largest_mm: view.largest_mm,

@@ -276,10 +276,9 @@ impl Watch<'_> {
             views::write_flags(&path, ids)?;
             self.put(&views::flags_name(moment), &path)?;
         }
-        let warnings = vec![
-            "live: the flags rest on the moments so far; the whole film is reviewed again after the end".to_owned(),
-        ];
-        views::write_result(self.folder, &findings, &judged.parts, &judged.noise_floor, &warnings)?;
+        let notes =
+            ["live: the flags rest on the moments so far; the whole film is reviewed again after the end".into()];
+        views::write_result(self.folder, &findings, &judged.parts, &judged.noise_floor, &[], &notes)?;
         self.put(views::RESULT, &self.folder.join(views::RESULT))
     }
 

@@ -140,8 +140,7 @@ fn measure(shop: &Workshop, request: &ReviewRequest, reins: &Reins<Progress>) ->
     let mut failed = None;
     let reviewed = review_test_showing(request, estimator.as_ref(), &|p| reins.note(p), &mut |findings, review| {
         let written = views::write_views(&folder, findings).and_then(|()| {
-            let told = [review.warnings.as_slice(), &review.notes].concat();
-            views::write_result(&folder, findings, &review.parts, &review.noise_floor, &told)
+            views::write_result(&folder, findings, &review.parts, &review.noise_floor, &review.warnings, &review.notes)
         });
         if let Err(e) = written {
             failed = Some(e);

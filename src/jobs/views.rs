@@ -39,8 +39,11 @@ pub struct ResultView {
     pub trigger: TriggerView,
     /// The measurement's own noise, as `review.json` has it.
     pub noise: serde_json::Value,
-    /// What a reader should know.
+    /// What to trust less.
     pub warnings: Vec<String>,
+    /// What else the review rests on; earlier versions have it among the warnings.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// How many nodes the mesh has.
     pub nodes: usize,
     /// How many elements it has.
@@ -181,9 +184,10 @@ pub(super) fn write_result(
     parts: &[PartSummary],
     noise: &NoiseFloor,
     warnings: &[String],
+    notes: &[String],
 ) -> Result<(), ServiceError> {
     let path = folder.join(RESULT);
-    let view = result_view(findings, parts, noise, warnings);
+    let view = ResultView { notes: notes.to_vec(), ..result_view(findings, parts, noise, warnings) };
     let text = serde_json::to_vec(&view).expect("numbers are JSON, else a bug");
     std::fs::write(&path, text).map_err(ServiceError::file("write", &path))
 }
@@ -310,6 +314,7 @@ fn result_view(findings: &Findings<'_>, parts: &[PartSummary], noise: &NoiseFloo
         },
         noise: serde_json::to_value(noise).expect("a noise floor is JSON, else a bug"),
         warnings: warnings.to_vec(),
+        notes: Vec::new(),
         nodes: findings.mesh.node_count,
         elements: findings.mesh.element_count(),
         largest_mm: f64::from(largest),

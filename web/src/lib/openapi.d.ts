@@ -1756,10 +1756,13 @@ export interface components {
             nodes: number;
             /** @description As `noise_floor` in review.json. */
             noise: Record<string, never>;
+            /** @description What else it rests on, which is no reason for doubt. */
+            notes: string[];
             parts: components["schemas"]["ResultPart"][];
             /** @description Film times of the moments, s. */
             times_s: number[];
             trigger: components["schemas"]["Trigger"];
+            /** @description What to trust less. */
             warnings: string[];
             /** @description Flags that somebody judged and that a later look at the film did not find any more; they count nowhere. */
             withdrawn_flags: components["schemas"]["Flag"][];

@@ -30,7 +30,7 @@ export function Findings({ here }: { here: Desk }) {
             <Withdrawn here={here} />
             <SeenList here={here} />
             <Parts here={here} />
-            <Warnings here={here} />
+            <Remarks here={here} />
           </div>
           {here.selected.value ? <VerdictPanel key={here.selected.value.id} here={here} flag={here.selected.value} /> : null}
         </>
@@ -126,13 +126,23 @@ function Parts({ here }: { here: Desk }) {
   );
 }
 
-function Warnings({ here }: { here: Desk }) {
-  const warnings = here.result.value?.warnings ?? [];
-  if (!warnings.length) return null;
+/** What to trust less, and what else the review rests on. */
+function Remarks({ here }: { here: Desk }) {
+  const result = here.result.value;
   return (
-    <section aria-label="Trust less" style={{ padding: "0 12px 12px" }}>
-      <div class="section-head" style={{ paddingInline: 0 }}><h3>Trust less</h3></div>
-      <ul style={{ display: "grid", gap: "6px" }}>{warnings.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name="warn" /><span class="muted">{onThePage(each)}</span></li>)}</ul>
+    <>
+      <Said title="Trust less" icon="warn" lines={result?.warnings ?? []} />
+      <Said title="Good to know" icon="note" lines={result?.notes ?? []} />
+    </>
+  );
+}
+
+function Said({ title, icon, lines }: { title: string; icon: "warn" | "note"; lines: string[] }) {
+  if (!lines.length) return null;
+  return (
+    <section aria-label={title} style={{ padding: "0 12px 12px" }}>
+      <div class="section-head" style={{ paddingInline: 0 }}><h3>{title}</h3></div>
+      <ul style={{ display: "grid", gap: "6px" }}>{lines.map((each) => <li key={each} class="small row" style={{ alignItems: "flex-start" }}><Icon name={icon} /><span class="muted">{onThePage(each)}</span></li>)}</ul>
     </section>
   );
 }
