@@ -18,6 +18,8 @@ const MANY: f64 = 0.25;
 const FEWEST: u32 = 10;
 /// Firm sightings that would all be elsewhere, the same way, contradict the study from so many sigma of one of them.
 const TOGETHER_ELSEWHERE: f64 = 1.0;
+/// One of them says no more than so many sigma of that: a few far ones are mistakes.
+const MOST_SIGMAS: f64 = 4.0;
 /// How many edges away what contradicts the study is looked for, and how far the doubt of it reaches.
 const SURROUNDINGS: usize = 2;
 /// The same where an edge is so few px long that its surroundings hold too few sightings.
@@ -98,7 +100,8 @@ impl Votes {
 
 fn votes(known: &StudyLift<'_>, sightings: &[Sighting], lifted: &Lifted) -> Vec<Votes> {
     let mut votes = vec![Votes::default(); known.before_mm.len()];
-    for ((sighting, firm), weight) in sightings.iter().zip(known.firm).zip(cauchy_weights(&lifted.misfit)) {
+    let weights = cauchy_weights(&lifted.misfit);
+    for (((sighting, firm), weight), misfit) in sightings.iter().zip(known.firm).zip(weights).zip(&lifted.misfit) {
         if !firm {
             continue;
         }
@@ -107,7 +110,7 @@ fn votes(known: &StudyLift<'_>, sightings: &[Sighting], lifted: &Lifted) -> Vec<
         let vote = Votes {
             agree: u32::from(weight >= CONTRADICTS),
             contradict: u32::from(weight < CONTRADICTS),
-            pull: informed * left_px,
+            pull: informed * left_px * (MOST_SIGMAS / misfit.max(MOST_SIGMAS)),
             sure: informed * sighting.pixel_per_world,
         };
         let at = &mut votes[nearest(sighting)];
