@@ -187,7 +187,7 @@ pub(super) fn write_result(
     notes: &[String],
 ) -> Result<(), ServiceError> {
     let path = folder.join(RESULT);
-    let view = ResultView { notes: notes.to_vec(), ..result_view(findings, parts, noise, warnings) };
+    let view = result_view(findings, parts, noise, [warnings, notes]);
     let text = serde_json::to_vec(&view).expect("numbers are JSON, else a bug");
     std::fs::write(&path, text).map_err(ServiceError::file("write", &path))
 }
@@ -281,7 +281,12 @@ fn camera_view(record: &CameraRecord, alignment: &CameraAlignment, frames: Vec<O
     }
 }
 
-fn result_view(findings: &Findings<'_>, parts: &[PartSummary], noise: &NoiseFloor, warnings: &[String]) -> ResultView {
+fn result_view(
+    findings: &Findings<'_>,
+    parts: &[PartSummary],
+    noise: &NoiseFloor,
+    [warnings, notes]: [&[String]; 2],
+) -> ResultView {
     let measured = findings.measured;
     let cameras = findings
         .cameras
@@ -314,7 +319,7 @@ fn result_view(findings: &Findings<'_>, parts: &[PartSummary], noise: &NoiseFloo
         },
         noise: serde_json::to_value(noise).expect("a noise floor is JSON, else a bug"),
         warnings: warnings.to_vec(),
-        notes: Vec::new(),
+        notes: notes.to_vec(),
         nodes: findings.mesh.node_count,
         elements: findings.mesh.element_count(),
         largest_mm: f64::from(largest),

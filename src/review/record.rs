@@ -136,8 +136,8 @@ pub(super) fn record_step(
     let mut size = vec![f32::NAN; n];
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
+    let by_study = step.study == StudyHeard::Told;
     for node in 0..n {
-        let by_study = step.study == StudyHeard::Told;
         let own_s = if by_study || step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
         let clock = speed[node] * offset_sigma_s.hypot(own_s);
         let covariance: Matrix3<f64> = step.covariance_mm2(node) + clock * clock.transpose();

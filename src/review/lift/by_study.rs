@@ -34,8 +34,9 @@ const SIGHTINGS_TOGETHER: f64 = 4.0;
 
 /// Solutions in which more of the study is doubted than in the one before, at most.
 const DOUBTS: usize = 3;
-/// A test of whose firm sightings a larger share contradicts the study is none of its kind. At most 6 % do in the shared
-/// tests, 7 to 20 % in films of the bumper's run 003, whose left box folds as that of no other run.
+/// A test of whose firm sightings a larger share contradicts the study is none of its kind. At most 6 % did in the shared
+/// tests, 7 to 20 % in films of the bumper's run 003, whose left box folds as that of no other run; set with these in
+/// sight (benches/README.md).
 const FOREIGN: f64 = 0.1;
 
 /// What is known where there is a study.
