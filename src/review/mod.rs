@@ -3,6 +3,7 @@
 mod align;
 mod begin;
 mod controls;
+mod designs;
 mod distrust;
 mod early;
 mod flags;

@@ -248,7 +248,7 @@ impl Film<'_, '_> {
                         let expected = tracker.expected_mm(&simulated);
                         contacts = impactor.contacts(self.moments, index, offset_s, &simulated, &expected);
                     }
-                    tracker.hear(&source.designs_mm(moment.time_s + offset_s).map_err(SessionError::Source)?);
+                    tracker.hear(source, moment.time_s + offset_s, &simulated).map_err(SessionError::Source)?;
                     tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
                 }
             };

@@ -9,6 +9,7 @@
 //! All of it is kept at the unknowns of the field, which are the nodes unless the mesh is fine ([`super::controls`]).
 
 mod doubt;
+mod step;
 mod told;
 
 use std::sync::Arc;
@@ -18,14 +19,16 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use self::doubt::{limit_by_distance, local_chi2};
+pub use self::step::{StepPicture, TrackedStep};
 use self::told::{add_back, has_far_to_go, keep_believed, paints_of, told};
 use super::controls::Controls;
+use super::designs::Designs;
 use super::lift::{LiftError, LiftPrior, Lifted, Sighting, StudyLift, lift, lift_by_study, lift_increment};
 use super::measure::{CameraTrack, Candidate, Look, RealPicture, measure};
 use super::pace::Pace;
 use super::record::sees;
 use super::seen_by::SeenBy;
-use super::session::vector;
+use super::session::{ReviewSource, SourceError, vector};
 use super::study_prior::{StudyHeard, StudyPrior};
 use crate::geom::{NO_TRIANGLE, Skin};
 use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError};
@@ -46,79 +49,6 @@ pub enum TrackError {
     Lift(#[from] LiftError),
 }
 
-/// What belongs to one camera at one moment.
-#[derive(Debug)]
-pub struct StepPicture {
-    /// Index of the camera.
-    pub camera: usize,
-    /// The picture on the camera's canvas, toned.
-    pub picture: Array2<f32>,
-    /// Pixels that show something in front of the structure, where that is known.
-    pub hidden: Option<Array2<bool>>,
-}
-
-impl StepPicture {
-    /// True when what `candidate` was matched with is something in front of the structure.
-    fn hides(&self, candidate: &Candidate) -> bool {
-        let [x, y] = candidate.patch.shift;
-        let at = |from: usize, by: f32, size: usize| ((from as f32 + by).round().max(0.0) as usize).min(size - 1);
-        self.hidden.as_ref().is_some_and(|hidden| {
-            let (h, w) = hidden.dim();
-            hidden[(at(candidate.row, y, h), at(candidate.column, x, w))]
-        })
-    }
-}
-
-/// The state of knowledge after one moment.
-#[derive(Debug, Clone)]
-pub struct TrackedStep {
-    controls: Arc<Controls>,
-    deviation_mm: Vec<Vector3<f64>>,
-    covariance_mm2: Vec<Matrix3<f64>>,
-    /// The cameras that measured it.
-    pub seen_by: SeenBy,
-    /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
-    pub residuals_px: Vec<f32>,
-    /// Whether a study was heard.
-    pub study: StudyHeard,
-    /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
-    pub misfit: f64,
-}
-
-impl TrackedStep {
-    /// Test minus simulation at a node, mm.
-    #[must_use]
-    pub fn deviation_mm(&self, node: usize) -> Vector3<f64> {
-        self.controls.vector_at(node, &self.deviation_mm)
-    }
-
-    /// Its covariance, mm².
-    #[must_use]
-    pub fn covariance_mm2(&self, node: usize) -> Matrix3<f64> {
-        self.controls.covariance_at(node, &self.covariance_mm2)
-    }
-
-    /// How many cameras measured the node itself or, on a fine mesh, its surroundings.
-    #[must_use]
-    pub fn observed(&self, node: usize) -> u8 {
-        self.seen_by.cameras(node).count_ones() as u8
-    }
-
-    /// True for the nodes on the skin.
-    #[must_use]
-    pub(super) fn on_skin(&self) -> Vec<bool> {
-        (0..self.controls.node_count())
-            .map(|n| self.controls.nearest(n).is_some_and(|k| self.controls.on_skin[k]))
-            .collect()
-    }
-
-    /// Simulation plus deviation, mm.
-    #[must_use]
-    pub fn positions_mm(&self, simulated_mm: &[[f32; 3]]) -> Vec<[f32; 3]> {
-        self.controls.deviated(simulated_mm, &self.deviation_mm)
-    }
-}
-
 /// Follows one structure through one test.
 #[derive(Debug)]
 pub struct Tracker<'a> {
@@ -130,6 +60,8 @@ pub struct Tracker<'a> {
     deviation: Vec<Vector3<f64>>,
     sigma_mm: Vec<f64>,
     pace: Pace,
+    /// The unknowns that were measured last.
+    seen: Vec<bool>,
     /// What a study says of the next moment.
     study: Option<StudyPrior>,
     /// The film has contradicted it: it is not heard any more.
@@ -142,6 +74,7 @@ pub(super) struct TrackerState {
     deviation: Vec<Vector3<f64>>,
     sigma_mm: Vec<f64>,
     pace: Pace,
+    seen: Vec<bool>,
     last: Vec<Option<Appearance>>,
     contradicted: bool,
 }
@@ -178,8 +111,9 @@ impl<'a> Tracker<'a> {
     /// Starts at frame 0, where the deviation is zero by the way it is measured; `rest_mm` is where the nodes are then.
     #[must_use]
     pub fn new(skin: &'a Skin, rest_mm: &[[f32; 3]], cameras: Vec<CameraTrack>) -> Self {
-        let seen = |p: &[f32; 3]| cameras.iter().any(|c| sees(&c.view, &c.first.raster, *p));
-        let controls = Arc::new(Controls::new(skin, rest_mm, || rest_mm.par_iter().map(seen).collect()));
+        let sees = |p: &[f32; 3]| cameras.iter().any(|c| sees(&c.view, &c.first.raster, *p));
+        let controls = Arc::new(Controls::new(skin, rest_mm, || rest_mm.par_iter().map(sees).collect()));
+        let seen = controls.places(rest_mm).par_iter().map(sees).collect();
         let count = controls.count();
         Self {
             skin,
@@ -189,20 +123,25 @@ impl<'a> Tracker<'a> {
             deviation: vec![Vector3::zeros(); count],
             sigma_mm: vec![0.1; count],
             pace: Pace::new(count),
+            seen,
             study: None,
             contradicted: false,
         }
     }
 
-    /// Hears how far each run of a study is from the simulation at the next moment, mm a node; of no run where there is
-    /// no study.
-    pub(super) fn hear(&mut self, designs: &[Vec<[f32; 3]>]) {
-        if self.contradicted {
-            return;
+    /// Hears what the study of `source` says of the moment to come, where there is one: a simulation time in s, and where
+    /// the simulation has the nodes then.
+    pub(super) fn hear(
+        &mut self,
+        source: &dyn ReviewSource,
+        time_s: f64,
+        simulated_mm: &[[f32; 3]],
+    ) -> Result<(), SourceError> {
+        if !self.contradicted {
+            let designs = Designs::at(source, &self.controls, time_s, simulated_mm)?;
+            self.study = designs.and_then(|d| StudyPrior::new(&d, &self.controls.edges, &self.seen));
         }
-        let at_unknowns = |run: &Vec<[f32; 3]>| self.controls.places(run).into_iter().map(vector).collect();
-        let runs: Vec<Vec<Vector3<f64>>> = designs.iter().map(at_unknowns).collect();
-        self.study = StudyPrior::new(&runs, &self.controls.edges);
+        Ok(())
     }
 
     /// The cameras with their looks.
@@ -224,6 +163,7 @@ impl<'a> Tracker<'a> {
             deviation: self.deviation.clone(),
             sigma_mm: self.sigma_mm.clone(),
             pace: self.pace.clone(),
+            seen: self.seen.clone(),
             last: self.cameras.iter().map(|c| c.last.clone()).collect(),
             contradicted: self.contradicted,
         }
@@ -232,7 +172,7 @@ impl<'a> Tracker<'a> {
     /// Goes back to where `state` was taken.
     pub(super) fn restore(&mut self, state: TrackerState) {
         (self.deviation, self.sigma_mm, self.pace) = (state.deviation, state.sigma_mm, state.pace);
-        self.contradicted = state.contradicted;
+        (self.seen, self.contradicted) = (state.seen, state.contradicted);
         for (camera, last) in self.cameras.iter_mut().zip(state.last) {
             camera.last = last;
         }
@@ -392,6 +332,7 @@ impl<'a> Tracker<'a> {
         for (contact, weight) in contacts.iter().zip(&lifted.weights[fine.len()..]) {
             anchored[contact.nodes[0] as usize] |= *weight >= BELIEVED;
         }
+        self.seen = seen_by.iter().map(|by| *by != 0).collect();
         let covariance_mm2 = self.grow_doubt(simulated_mm, &anchored, fine, lifted);
         let positions = self.controls.deviated(simulated_mm, &self.deviation);
         for (p, unseen) in pictures.iter().zip(unseen) {

@@ -154,7 +154,8 @@ pub(super) struct Costs {
 impl<'a> Modal<'a> {
     fn new(prior: &'a StudyPrior, numbering: &Numbering, before_mm: &[Vector3<f64>]) -> Self {
         let nodes: Vec<usize> = (0..before_mm.len()).filter(|n| numbering.row(*n as u32).is_some()).collect();
-        let modes = DMatrix::from_fn(3 * nodes.len(), prior.modes.len(), |r, m| prior.modes[m][nodes[r / 3]][r % 3]);
+        let modes =
+            DMatrix::from_fn(3 * nodes.len(), prior.modes.ncols(), |r, m| prior.modes[(3 * nodes[r / 3] + r % 3, m)]);
         let before = DVector::from_fn(3 * nodes.len(), |r, _| before_mm[nodes[r / 3]][r % 3]);
         Self { prior, modes, before, nodes }
     }

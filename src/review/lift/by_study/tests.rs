@@ -3,6 +3,7 @@
 use nalgebra::{Matrix2, Matrix2x3, Vector2};
 
 use super::*;
+use crate::review::designs::Designs;
 
 /// A strip of nodes, of which a camera that looks along y sees the first ones.
 const NODES: usize = 72;
@@ -36,7 +37,7 @@ fn wave(strength: f64, phase: f64) -> Vec<Vector3<f64>> {
 fn study() -> StudyPrior {
     let sum = |a: f64, b: f64| wave(a, 0.0).iter().zip(wave(b, 1.5)).map(|(a, b)| a + b).collect();
     let runs = [(3.0, 1.0), (-2.0, 2.0), (1.0, -3.0), (4.0, 0.5), (-1.0, -1.0), (2.0, 2.5)].map(|(a, b)| sum(a, b));
-    StudyPrior::new(&runs, &edges()).expect("six designs")
+    StudyPrior::new(&Designs::new(runs.to_vec(), Vec::new()), &edges(), &[true; NODES]).expect("six designs")
 }
 
 fn lifted(sightings: &[Sighting], before: &[Vector3<f64>]) -> Lifted {
@@ -170,7 +171,7 @@ fn the_equations_are_those_of_nodes_and_strengths_together() {
         rows.push((row, value * root));
     };
     let rest = |at: usize, sign: f64| -> Vec<(usize, f64)> {
-        let modes = (0..m).map(|k| (n + k, -sign * study.modes[k][at / 3][at % 3]));
+        let modes = (0..m).map(|k| (n + k, -sign * study.modes[(at, k)]));
         std::iter::once((at, sign)).chain(modes).collect()
     };
     for (e, [a, b]) in edges.iter().map(|e| e.map(|n| 3 * n as usize)).enumerate() {
