@@ -3,7 +3,7 @@
 use super::review_study::STUDY_RUN;
 use crate::domain::{CameraAlignment, CameraRecord, PartId, PartSummary, PoseSource, Review};
 use crate::ingest::SimulationFile;
-use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup, StudyHeard};
+use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup};
 
 /// A target that lies farther from its place than this says that it was measured wrongly, px.
 const ODD_TARGET_PX: f64 = 3.0;
@@ -36,8 +36,6 @@ pub(super) fn caveats(
             "there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into(),
         );
     }
-    let moments_s = measured.moments.iter().map(|m| m.time_s);
-    found.extend(contradicted_study(moments_s.zip(measured.study.iter().copied())));
     for part in &review.parts {
         let mut why: Vec<&str> =
             doubted.iter().filter(|(id, _)| *id == part.part_id).map(|(_, d)| reason(*d)).collect();
@@ -73,7 +71,7 @@ pub(super) fn caveats(
 pub(super) fn notes(measured: &Measured, review: &Review) -> Vec<String> {
     let mut found = Vec::new();
     let runs = review.inputs.iter().filter(|i| i.role == STUDY_RUN).count();
-    if runs > 0 && !measured.study.contains(&StudyHeard::Contradicted) {
+    if runs > 0 {
         found.push(format!(
             "{runs} runs of the study told how the structure deviates where the film does not show it (--no-study hears \
              none)"
@@ -88,16 +86,6 @@ pub(super) fn notes(measured: &Measured, review: &Review) -> Vec<String> {
         ));
     }
     found
-}
-
-/// From when on the study was not heard, and why.
-fn contradicted_study(mut moments: impl Iterator<Item = (f64, StudyHeard)>) -> Option<String> {
-    let (from_s, _) = moments.find(|(_, heard)| *heard == StudyHeard::Contradicted)?;
-    Some(format!(
-        "from {:.1} ms on the structure deforms as no run of the study does: the study was not heard any more, nothing is \
-         said of what the film does not show",
-        from_s * 1e3
-    ))
 }
 
 /// Why a finding does not count.
@@ -278,15 +266,6 @@ mod tests {
         // Without a flag, or with paint, it is a part like others.
         assert!(told(0, [1.0, 0.06, 0.05])[0].contains("was measured"));
         assert!(told(1, [1.0, 0.9, 0.8]).is_empty());
-    }
-
-    #[test]
-    fn a_study_that_was_contradicted_is_said_to_be_from_when_on() {
-        use StudyHeard::{Contradicted, Nothing, Told};
-        assert_eq!(contradicted_study([(0.0, Nothing), (0.002, Told)].into_iter()), None);
-        let moments = [(0.0, Nothing), (0.002, Told), (0.004, Contradicted), (0.006, Contradicted)];
-        let told = contradicted_study(moments.into_iter()).expect("a warning");
-        assert!(told.starts_with("from 4.0 ms on") && told.contains("no run of the study"), "{told}");
     }
 
     #[test]

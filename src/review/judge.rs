@@ -9,7 +9,6 @@
 //! too small; with the likely ones alone doubt could pass for a finding.
 
 use super::session::Measured;
-use super::study_prior::StudyHeard;
 use crate::domain::{Mesh, PartId, Tolerances};
 
 /// Probability of a deviation beyond the tolerance that a finding must reach somewhere.
@@ -79,8 +78,8 @@ pub(super) fn element_states(
             let probability = normal_cdf((size - tolerance) / sigma.max(1e-6));
             let vague = sigma > tolerance;
             // What a study says of elements that no camera measured must be sure by itself.
-            let told = measured.study[index] == StudyHeard::Told
-                && nodes.iter().all(|n| measured.fields[index].observed[*n as usize] == 0);
+            let told =
+                measured.by_study[index] && nodes.iter().all(|n| measured.fields[index].observed[*n as usize] == 0);
             if probability >= if vague || told { CONFIDENCE } else { LIKELY } {
                 ElementState::Mismatch(probability as f32)
             } else if vague {

@@ -41,7 +41,7 @@ pub use session::{
     Measured, Progress, ReviewSetup, ReviewSource, SessionError, SourceError, measure_deviation,
     measure_deviation_watched,
 };
-pub use study_prior::{StudyHeard, StudyPrior};
+pub use study_prior::StudyPrior;
 pub use timeline::{Moment, moments};
 pub use track::{StepPicture, TrackError, TrackedStep, Tracker};
 pub use trigger::{LARGEST_OFFSET_S, TriggerFit};

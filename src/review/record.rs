@@ -5,7 +5,6 @@ use rayon::prelude::*;
 
 use super::measure::CameraTrack;
 use super::session::{Measured, ReviewSetup, vector};
-use super::study_prior::StudyHeard;
 use super::track::TrackedStep;
 use crate::domain::FrameField;
 use crate::geom::{PinholeView, Raster, rasterise};
@@ -136,9 +135,8 @@ pub(super) fn record_step(
     let mut size = vec![f32::NAN; n];
     let mut along = vec![f32::NAN; n];
     let mut in_view = vec![false; n];
-    let by_study = step.study == StudyHeard::Told;
     for node in 0..n {
-        let own_s = if by_study || step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
+        let own_s = if step.by_study || step.observed(node) > 0 { 0.0 } else { UNSEEN_CLOCK_S };
         let clock = speed[node] * offset_sigma_s.hypot(own_s);
         let covariance: Matrix3<f64> = step.covariance_mm2(node) + clock * clock.transpose();
         let deviation = step.deviation_mm(node);
@@ -149,7 +147,7 @@ pub(super) fn record_step(
         let at = vector(simulated[node]) + deviation;
         let all: Vec<Sight> = tracks.iter().map(|t| Sight::of(&t.view, at, &covariance)).collect();
         let seeing: Vec<Sight> = all.iter().zip(seen).filter(|(_, s)| s[node]).map(|(s, _)| *s).collect();
-        let known = Known::of(deviation, &all, &seeing, by_study);
+        let known = Known::of(deviation, &all, &seeing, step.by_study);
         let d = known.deviation_mm;
         let unit = d.try_normalize(1e-9).unwrap_or_else(Vector3::x);
         if in_view[node] {
@@ -166,6 +164,6 @@ pub(super) fn record_step(
     measured.along_sigma_mm.push(along);
     measured.in_view.push(in_view);
     measured.seen_by.push(step.seen_by.clone());
-    measured.study.push(step.study);
+    measured.by_study.push(step.by_study);
     measured.residuals_px.push(step.residuals_px.clone());
 }

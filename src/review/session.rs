@@ -13,7 +13,6 @@ use super::live::{FilmWatch, WholeFilm};
 use super::measure::CameraTrack;
 use super::record::{nodes_in_view, record_step};
 use super::seen_by::SeenBy;
-use super::study_prior::StudyHeard;
 use super::timeline::{Moment, moments};
 use super::track::{StepPicture, TrackError};
 use super::trigger::TriggerFit;
@@ -140,7 +139,7 @@ pub struct Measured {
     /// Moments before the first motion.
     pub quiet: Vec<bool>,
     /// Whether a study told of what the film does not show, by moment.
-    pub study: Vec<StudyHeard>,
+    pub by_study: Vec<bool>,
     /// The simulation's impactor as far as it was followed in the film; `None` when it was not found there.
     pub impactor: Option<SeenImpactor>,
 }
@@ -209,7 +208,7 @@ impl Film<'_, '_> {
             in_view: Vec::new(),
             seen_by: Vec::new(),
             residuals_px: Vec::new(),
-            study: Vec::new(),
+            by_study: Vec::new(),
             impactor: None,
             undeformed_areas_mm2: setup.skin.areas_mm2(self.undeformed),
         };

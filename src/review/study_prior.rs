@@ -1,24 +1,13 @@
 //! What the designs of a study say of the deviation: how it looks where it cannot be seen.
 //!
 //! The study's runs deviate from the simulation, too. The test is believed to deviate as a sum of what they do, and by
-//! a rest that is as large and as smooth as what the others leave of each run when it is told from them
-//! by what the film shows (leave-one-out). So the film decides how much of each there is, and where nothing is seen the sum goes on.
+//! a rest that is as large and as smooth as what the others leave of each run when it is told from them by what the film
+//! shows (leave-one-out). So the film decides how much of each there is, and where nothing is seen the sum goes on.
 
 use nalgebra::{DMatrix, SymmetricEigen, Vector3};
 use rayon::prelude::*;
 
 use super::designs::Designs;
-
-/// Whether a study told of a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StudyHeard {
-    /// There is none, or its designs do not differ yet.
-    Nothing,
-    /// It told how the structure deviates where the film does not show it.
-    Told,
-    /// The film contradicts all designs, then or before: they were not heard.
-    Contradicted,
-}
 
 /// What a study says at one moment, at the unknowns of the field.
 #[derive(Debug, Clone)]
@@ -166,7 +155,8 @@ mod tests {
     #[test]
     fn a_run_is_told_from_what_others_are_at_another_pace_but_not_from_itself() {
         // A bump that travels along the strip: each run has it where its neighbour has it a little later.
-        let bump = |place: f64| (0..30).map(|n| Vector3::z() * 5.0 * (-(f64::from(n) - place).powi(2) / 2.0).exp());
+        let bump =
+            |place: f64| (0..30).map(move |n| Vector3::z() * 5.0 * (-(f64::from(n) - place).powi(2) / 2.0).exp());
         let places = [4.0, 8.0, 12.0, 16.0, 20.0, 24.0];
         let runs: Vec<Vec<_>> = places.iter().map(|p| bump(*p).collect()).collect();
         let later = |by: f64| places.iter().enumerate().map(move |(r, p)| (Some(r), bump(p + by).collect()));

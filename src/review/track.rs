@@ -29,7 +29,7 @@ use super::pace::Pace;
 use super::record::sees;
 use super::seen_by::SeenBy;
 use super::session::{ReviewSource, SourceError, vector};
-use super::study_prior::{StudyHeard, StudyPrior};
+use super::study_prior::StudyPrior;
 use crate::geom::{NO_TRIANGLE, Skin};
 use crate::vision::{Appearance, Paint, Predicted, ResidualEstimator, Support, VisionError};
 
@@ -64,8 +64,6 @@ pub struct Tracker<'a> {
     seen: Vec<bool>,
     /// What a study says of the next moment.
     study: Option<StudyPrior>,
-    /// The film has contradicted it: it is not heard any more.
-    contradicted: bool,
 }
 
 /// All that a [`Tracker`] learns on its way.
@@ -76,7 +74,6 @@ pub(super) struct TrackerState {
     pace: Pace,
     seen: Vec<bool>,
     last: Vec<Option<Appearance>>,
-    contradicted: bool,
 }
 
 /// How much the deviation of neighbours changes differently from frame to frame, 1-sigma, mm.
@@ -125,7 +122,6 @@ impl<'a> Tracker<'a> {
             pace: Pace::new(count),
             seen,
             study: None,
-            contradicted: false,
         }
     }
 
@@ -137,10 +133,8 @@ impl<'a> Tracker<'a> {
         time_s: f64,
         simulated_mm: &[[f32; 3]],
     ) -> Result<(), SourceError> {
-        if !self.contradicted {
-            let designs = Designs::at(source, &self.controls, time_s, simulated_mm)?;
-            self.study = designs.and_then(|d| StudyPrior::new(&d, &self.controls.edges, &self.seen));
-        }
+        let designs = Designs::at(source, &self.controls, time_s, simulated_mm)?;
+        self.study = designs.and_then(|d| StudyPrior::new(&d, &self.controls.edges, &self.seen));
         Ok(())
     }
 
@@ -165,14 +159,13 @@ impl<'a> Tracker<'a> {
             pace: self.pace.clone(),
             seen: self.seen.clone(),
             last: self.cameras.iter().map(|c| c.last.clone()).collect(),
-            contradicted: self.contradicted,
         }
     }
 
     /// Goes back to where `state` was taken.
     pub(super) fn restore(&mut self, state: TrackerState) {
         (self.deviation, self.sigma_mm, self.pace) = (state.deviation, state.sigma_mm, state.pace);
-        (self.seen, self.contradicted) = (state.seen, state.contradicted);
+        self.seen = state.seen;
         for (camera, last) in self.cameras.iter_mut().zip(state.last) {
             camera.last = last;
         }
@@ -271,9 +264,9 @@ impl<'a> Tracker<'a> {
         Ok((all, unseen))
     }
 
-    /// What all sightings and contacts say together, and the study where there is one that they do not contradict.
+    /// What all sightings and contacts say together, and the study where there is one.
     fn lift_all(
-        &mut self,
+        &self,
         found: &[Candidate],
         contacts: &[Sighting],
         prior: &LiftPrior<'_>,
@@ -287,10 +280,7 @@ impl<'a> Tracker<'a> {
             for (sighting, _) in told.iter_mut().zip(found).filter(|(_, c)| c.look == Look::Last) {
                 sighting.information /= DRIFTS;
             }
-            if let Some(lifted) = lift_by_study(on_skin, &told, contacts, &known, with_covariance)? {
-                return Ok(lifted);
-            }
-            (self.study, self.contradicted) = (None, true);
+            return lift_by_study(on_skin, &told, contacts, &known, with_covariance);
         }
         let told = told(found, contacts);
         if with_covariance { lift(on_skin, &told, prior) } else { lift_increment(on_skin, &told, prior) }
@@ -348,11 +338,7 @@ impl<'a> Tracker<'a> {
             covariance_mm2,
             seen_by: SeenBy::new(Arc::clone(&self.controls), seen_by),
             residuals_px,
-            study: match (&self.study, self.contradicted) {
-                (Some(_), _) => StudyHeard::Told,
-                (None, true) => StudyHeard::Contradicted,
-                (None, false) => StudyHeard::Nothing,
-            },
+            by_study: self.study.is_some(),
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
         }
     }

@@ -14,7 +14,7 @@ use faer::prelude::Solve;
 use faer::sparse::linalg::solvers::Llt;
 use nalgebra::{DMatrix, DVector, Vector3};
 
-use self::doubt::{contradicted, share_of_firm};
+use self::doubt::contradicted;
 use super::normal::{Edge, Normal};
 use super::shape::Expected;
 use super::{
@@ -34,11 +34,6 @@ const SIGHTINGS_TOGETHER: f64 = 4.0;
 
 /// Solutions in which more of the study is doubted than in the one before, at most.
 const DOUBTS: usize = 3;
-/// A test of whose firm sightings a larger share contradicts the study is none of its kind. At most 6 % did in the shared
-/// tests, 7 to 20 % in films of the bumper's run 003, whose left box folds as that of no other run; set with these in
-/// sight (benches/README.md).
-const FOREIGN: f64 = 0.1;
-
 /// What is known where there is a study.
 pub(in crate::review) struct StudyLift<'a> {
     /// Node pairs that are neighbours on the skin.
@@ -55,8 +50,7 @@ pub(in crate::review) struct StudyLift<'a> {
 /// covariance is left empty unless it is asked for.
 ///
 /// Where many firm sightings contradict what comes out, the test does what no design does: there the study is doubted
-/// and the film believed. `None` where that is so in so much of the structure that the test is none of their kind, and
-/// what they say of the rest is worth nothing either.
+/// and the film believed.
 ///
 /// # Errors
 /// As [`super::lift`].
@@ -66,16 +60,13 @@ pub(in crate::review) fn lift_by_study(
     exact: &[Sighting],
     known: &StudyLift<'_>,
     with_covariance: bool,
-) -> Result<Option<Lifted>, LiftError> {
+) -> Result<Lifted, LiftError> {
     let shared = |s: &Sighting| Sighting { information: s.information / SIGHTINGS_TOGETHER, ..s.clone() };
     let sightings: Vec<Sighting> = seen.iter().map(shared).chain(exact.iter().cloned()).collect();
     let mut doubted = vec![false; on_skin.len()];
     let mut lifted = settle(on_skin, &sightings, known, known.study, with_covariance)?;
-    for round in 0..DOUBTS {
+    for _ in 0..DOUBTS {
         let more = contradicted(known, &sightings, &lifted);
-        if round == 0 && share_of_firm(known, &sightings, &more) > FOREIGN {
-            return Ok(None);
-        }
         if more.iter().zip(&doubted).all(|(more, before)| *before || !more) {
             break;
         }
@@ -83,7 +74,7 @@ pub(in crate::review) fn lift_by_study(
         let study = known.study.doubted(known.edges, &doubted);
         lifted = settle(on_skin, &sightings, known, &study, with_covariance)?;
     }
-    Ok(Some(lifted))
+    Ok(lifted)
 }
 
 /// The solution with one opinion of the study.

@@ -8,7 +8,6 @@ use ndarray::Array2;
 use crate::review::controls::Controls;
 use crate::review::measure::Candidate;
 use crate::review::seen_by::SeenBy;
-use crate::review::study_prior::StudyHeard;
 
 /// What belongs to one camera at one moment.
 #[derive(Debug)]
@@ -43,8 +42,8 @@ pub struct TrackedStep {
     pub seen_by: SeenBy,
     /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
     pub residuals_px: Vec<f32>,
-    /// Whether a study was heard.
-    pub study: StudyHeard,
+    /// Whether a study told of it.
+    pub by_study: bool,
     /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
     pub misfit: f64,
 }

@@ -45,16 +45,6 @@ pub(super) fn contradicted(known: &StudyLift<'_>, sightings: &[Sighting], lifted
     doubted
 }
 
-/// Share of the firm sightings that lies at the nodes of `doubted`.
-pub(super) fn share_of_firm(known: &StudyLift<'_>, sightings: &[Sighting], doubted: &[bool]) -> f64 {
-    let (mut all, mut inside) = (0u32, 0u32);
-    for (sighting, _) in sightings.iter().zip(known.firm).filter(|(_, firm)| **firm) {
-        all += 1;
-        inside += u32::from(doubted[nearest(sighting)]);
-    }
-    f64::from(inside) / f64::from(all.max(1))
-}
-
 fn nearest(sighting: &Sighting) -> usize {
     let of = (0..3).max_by(|a, b| sighting.weights[*a].total_cmp(&sighting.weights[*b])).unwrap_or(0);
     sighting.nodes[of] as usize
