@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn runs_come_first_and_what_they_are_at_another_pace_counts_less() {
-        let skin = Skin { triangles: vec![[0, 1, 2]], element_of: vec![0], ..Skin::default() };
+        let skin = Skin { triangles: vec![[0, 1, 2]], element_of: vec![0] };
         let controls = Controls::new(&skin, &rest(), || vec![true; 3]);
         let simulated = Study.simulated_mm(1e-3).expect("moves");
         let designs = Designs::at(&Study, &controls, 1e-3, &simulated).expect("read").expect("a study");
