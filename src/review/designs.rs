@@ -38,12 +38,12 @@ impl Designs {
         time_s: f64,
         simulated_mm: &[[f32; 3]],
     ) -> Result<Option<Self>, SourceError> {
-        let now = source.designs_mm(time_s)?;
-        if now.is_empty() {
+        let at_unknowns = |nodes: &[[f32; 3]]| controls.places(nodes).into_iter().map(vector).collect::<Vec<_>>();
+        // Fields of all nodes are large on a fine mesh: no two moments of them are in memory at once.
+        let runs: Vec<_> = source.designs_mm(time_s)?.iter().map(|run| at_unknowns(run)).collect();
+        if runs.is_empty() {
             return Ok(None);
         }
-        let at_unknowns = |nodes: &[[f32; 3]]| controls.places(nodes).into_iter().map(vector).collect::<Vec<_>>();
-        let runs = now.iter().map(|run| at_unknowns(run)).collect();
         let simulated = at_unknowns(simulated_mm);
         let weighed = |field: Vec<Vector3<f64>>| field.into_iter().map(|d| d * AT_OTHER_PACE).collect();
         let mut paced = Vec::new();

@@ -80,15 +80,17 @@ fn left_out(designs: &Designs, seen: &[bool]) -> DMatrix<f64> {
     let count = designs.run.len();
     let ridge = designs.runs as f64 * TOLD_MM.powi(2);
     let gram = shown.tr_mul(&shown) + DMatrix::identity(count, count) * ridge;
+    // Both inverses are of positive definite matrices. Where numbers fail all the same, a run is left whole.
     let inverse = gram.try_inverse().unwrap_or_else(|| DMatrix::identity(count, count));
-    let mut weights = DMatrix::zeros(count, designs.runs);
+    let mut weights = DMatrix::identity(count, designs.runs);
     for run in 0..designs.runs {
         // The run as it is now comes first.
         let own: Vec<usize> = (0..count).filter(|c| designs.run[*c] == Some(run)).collect();
         let of_own = inverse.select_rows(&own);
         let block = of_own.select_columns(&own);
-        let told = block.try_inverse().map_or_else(|| of_own.row(0).into_owned(), |block| block.row(0) * &of_own);
-        weights.set_column(run, &told.transpose());
+        if let Some(block) = block.try_inverse() {
+            weights.set_column(run, &(block.row(0) * &of_own).transpose());
+        }
     }
     &designs.fields_mm * weights
 }
