@@ -48,7 +48,7 @@ pub enum IngestError {
         advice: String,
     },
     /// A picture could not be decoded.
-    #[error("{}: cannot decode the picture: {source}; save it as PNG, JPEG or TIFF", file.display())]
+    #[error("{}: cannot decode the picture: {source}; expected a whole PNG, JPEG or TIFF file, save it anew", file.display())]
     Picture {
         /// The file.
         file: PathBuf,

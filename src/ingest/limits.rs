@@ -26,6 +26,9 @@ pub(crate) const MAX_SIDECAR_BYTES: u64 = 64 << 20;
 /// Coordinates beyond this are absurd for a crash structure, mm (10 km).
 pub const MAX_COORDINATE_MM: f64 = 1e7;
 
+/// Times beyond this are absurd for a film that is counted from its trigger, s (a day).
+pub(crate) const MAX_TIME_S: f64 = 86_400.0;
+
 /// Most links of one group, steps of one run, pieces of one step: lists that are kept in memory.
 pub(crate) const MAX_LIST: usize = 10_000_000;
 

@@ -20,6 +20,9 @@ const KEYS: [&str; 7] = ["family", "units", "parameters", "parts", "solver", "cu
 /// Keys by which a review's own answer is told from a record.
 const REVIEW_KEYS: [&str; 3] = ["test_id", "alignment", "flags"];
 
+/// The curves that tell how the impactor went; the others are for people.
+const WAY_CURVES: [&str; 2] = ["time", "impactor_displacement"];
+
 /// A record with the place it came from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sidecar {
@@ -100,7 +103,17 @@ impl Sidecar {
 pub(crate) fn read_sidecar(path: &Path, root: &Dir) -> Result<Sidecar, IngestError> {
     let json = path.with_extension("json");
     if json.try_exists().map_err(cannot(&json, "look for the side-car"))? {
-        let size = std::fs::metadata(&json).map_err(cannot(&json, "open the side-car"))?.len();
+        let about = std::fs::metadata(&json).map_err(cannot(&json, "open the side-car"))?;
+        if !about.is_file() {
+            return Err(IngestError::refused(
+                &json,
+                "file",
+                "something that is not a regular file",
+                "the simulation's record in JSON, or nothing of this name",
+                "move it away, or put the record there",
+            ));
+        }
+        let size = about.len();
         if size > MAX_SIDECAR_BYTES {
             return Err(IngestError::refused(
                 &json,
@@ -269,6 +282,12 @@ fn curves_from_json(file: &Path, value: Option<&Value>) -> Result<BTreeMap<Strin
         Some(Value::Object(map)) => map,
         Some(other) => return Err(wrong(file, "curves", other, "an object of lists")),
     };
+    for name in WAY_CURVES {
+        let is_list = |v: &Value| matches!(v, Value::Array(l) if l.iter().all(|v| v.is_null() || v.is_number()));
+        if let Some(other) = map.get(name).filter(|v| !v.is_null() && !is_list(v)) {
+            return Err(wrong(file, format_args!("curves.{name}"), other, "a list of numbers"));
+        }
+    }
     let curve = |list: &[Value]| {
         list.iter().map(|v| if v.is_null() { Some(f64::NAN) } else { v.as_f64() }).collect::<Option<Vec<f64>>>()
     };
@@ -289,6 +308,14 @@ mod tests {
         let record = parse(r#"{"curves":{"note":"x","time":[0,1.5,null],"vector":[[1,2],[3,4]]}}"#).expect("a record");
         assert_eq!(record.curves.keys().collect::<Vec<_>>(), ["time"]);
         assert!(record.curves["time"][2].is_nan());
+    }
+
+    #[test]
+    fn a_way_of_the_impactor_that_is_no_list_of_numbers_is_refused() {
+        for value in [r#""1 2 3""#, r#"[0, "a"]"#, "[[0, 1], [1, 2]]"] {
+            let error = parse(&format!(r#"{{"curves":{{"time":{value}}}}}"#)).expect_err(value);
+            assert!(error.to_string().contains("curves.time") && error.to_string().contains("numbers"), "{error}");
+        }
     }
 
     #[test]

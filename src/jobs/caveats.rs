@@ -59,6 +59,16 @@ pub(super) fn caveats(
              x, n, v and the curves time and impactor_displacement: what hides the structure was told by motion and look"
         ));
     }
+    let named = simulation.record().parts.len();
+    if let [only] = simulation.mesh().parts.as_slice()
+        && named > 1
+    {
+        found.push(format!(
+            "the simulation's record names {named} parts, its mesh does not tell them apart (CellData/PartId): all was \
+             reviewed as one part, {}",
+            only.name
+        ));
+    }
     if simulation.record().units.is_empty() {
         found.push(
             "no record with units stands beside the simulation: its lengths were taken as mm, its times as s".into(),
@@ -135,10 +145,32 @@ fn times(states_s: &[f64], cameras: &[CameraRecord], measured: &Measured) -> Vec
     if measured.moments.iter().all(|m| m.time_s + offset_s < first_s) {
         found.push("the film ends before the simulation begins: check the times of both".into());
     }
+    found.extend(slow_cameras(cameras));
     if !measured.quiet.iter().any(|q| *q) {
         found.push("no frame lies before the first contact: the noise floor was not measured on quiet frames".into());
     }
     found
+}
+
+/// A word on each camera whose clock hardly goes with that of the fastest.
+fn slow_cameras(cameras: &[CameraRecord]) -> Vec<String> {
+    /// Slower than another camera by this factor, its times are probably told in another unit.
+    const FAR_SLOWER: f64 = 20.0;
+    let spacing_s = |c: &CameraRecord| {
+        let (first_s, last_s) = (*c.times_s.first()?, *c.times_s.last()?);
+        (c.times_s.len() > 1).then(|| (last_s - first_s) / (c.times_s.len() - 1) as f64)
+    };
+    let fastest_s = cameras.iter().filter_map(spacing_s).fold(f64::INFINITY, f64::min);
+    let slow =
+        cameras.iter().filter_map(|c| Some((&c.name, spacing_s(c)?))).filter(|(_, s)| *s > FAR_SLOWER * fastest_s);
+    slow.map(|(name, spacing_s)| {
+        format!(
+            "camera {name} took a picture every {:.1} ms, the fastest camera every {:.3} ms: check its times and their unit",
+            1e3 * spacing_s,
+            1e3 * fastest_s
+        )
+    })
+    .collect()
 }
 
 fn camera(record: &CameraRecord, alignment: &CameraAlignment) -> Vec<String> {
@@ -233,6 +265,7 @@ fn first_few(mut names: Vec<String>) -> String {
 mod tests {
     use super::*;
     use crate::domain::PartSeries;
+    use crate::domain::tests::camera as camera_of;
 
     fn part(mismatch_flags: usize, coverage: [f64; 3]) -> PartSummary {
         let none = || vec![None; 3];
@@ -266,6 +299,15 @@ mod tests {
         // Without a flag, or with paint, it is a part like others.
         assert!(told(0, [1.0, 0.06, 0.05])[0].contains("was measured"));
         assert!(told(1, [1.0, 0.9, 0.8]).is_empty());
+    }
+
+    #[test]
+    fn a_camera_whose_clock_is_far_slower_is_named() {
+        let of = |name: &str, step_s: f64| camera_of(name, &[0.0, step_s, 2.0 * step_s, 3.0 * step_s]);
+        assert!(slow_cameras(&[of("left", 4e-4), of("right", 4e-3)]).is_empty(), "a camera may be slower");
+        let told = slow_cameras(&[of("left", 4e-4), of("right", 0.4)]);
+        assert!(told.len() == 1 && told[0].contains("camera right") && told[0].contains("400.0 ms"), "{told:?}");
+        assert!(slow_cameras(&[camera_of("left", &[0.0]), of("right", 0.4)]).is_empty(), "one picture has no spacing");
     }
 
     #[test]

@@ -33,9 +33,9 @@ pub enum ReviewError {
     /// The mesh is not what frame 0 shows.
     #[error(
         "the mesh of {} is not what {} shows: at {places} places of its outline in frame 0 the picture's edge is stronger \
-         than those beside it in {stronger_percent:.0} %, expected at least {least_percent:.0} % (by chance 50 %); check \
-         that this structure was tested, its position and its unit, or say --partial-mesh where the mesh is only a part of \
-         what was filmed",
+         than those beside it in {stronger_percent:.0} % ({by_camera}), expected at least {least_percent:.0} % (by chance 50 %); \
+         check that this structure was tested, its position and its unit, that the pictures show it and have the size that \
+         the intrinsics mean, or say --partial-mesh where the mesh is only a part of what was filmed",
         simulation.display(), test.display()
     )]
     OtherMesh {
@@ -47,6 +47,8 @@ pub enum ReviewError {
         places: usize,
         /// How often the edge on the outline is stronger than one beside it, %.
         stronger_percent: f64,
+        /// The same of each camera, in words.
+        by_camera: String,
         /// How often it should be, %.
         least_percent: f64,
     },

@@ -25,7 +25,11 @@ const FEWEST_PLACES: usize = 100;
 /// How often the edge on the outline must be the stronger one, over all cameras.
 const LEAST_STRONGER: f64 = 0.63;
 
-/// Refuses a mesh whose outline is not in frame 0.
+/// A camera that shows the outline no better than this, where another one shows it, has other pictures.
+const BY_CHANCE: f64 = 0.55;
+
+/// Refuses a mesh whose outline is not in frame 0; of the cameras that do not show it, where others do, it returns a
+/// warning each.
 ///
 /// # Errors
 /// [`ReviewError::OtherMesh`] with what was found and expected; what keeps a camera from being placed.
@@ -33,7 +37,7 @@ pub(super) fn check_outline(
     request: &ReviewRequest,
     setup: &ReviewSetup<'_>,
     source: &dyn ReviewSource,
-) -> Result<(), ReviewError> {
+) -> Result<Vec<String>, ReviewError> {
     let failed =
         |source| ReviewError::Session { test: request.test.clone(), simulation: request.simulation.clone(), source };
     let undeformed = source.simulated_mm(setup.state_times_s[0]).map_err(|e| failed(SessionError::Source(e)))?;
@@ -44,17 +48,33 @@ pub(super) fn check_outline(
         .map(|(index, record)| prominence(setup, source, &undeformed, index, record))
         .collect::<Result<_, _>>()
         .map_err(failed)?;
-    let outline = seen.into_iter().fold(Prominence::default(), Prominence::and);
+    let outline = seen.iter().copied().fold(Prominence::default(), Prominence::and);
+    let of_camera = || setup.cameras.iter().map(|c| c.name.as_str()).zip(&seen);
     if outline.places >= FEWEST_PLACES && outline.stronger() < LEAST_STRONGER {
         return Err(ReviewError::OtherMesh {
             simulation: request.simulation.clone(),
             test: request.test.clone(),
             places: outline.places,
             stronger_percent: 100.0 * outline.stronger(),
+            by_camera: of_camera()
+                .map(|(name, own)| format!("{name}: {:.0} %", 100.0 * own.stronger()))
+                .collect::<Vec<_>>()
+                .join(", "),
             least_percent: 100.0 * LEAST_STRONGER,
         });
     }
-    Ok(())
+    let strange = of_camera().filter(|(_, own)| own.places >= FEWEST_PLACES && own.stronger() < BY_CHANCE);
+    Ok(strange.map(|(name, own)| does_not_show(name, *own)).collect())
+}
+
+fn does_not_show(camera: &str, outline: Prominence) -> String {
+    format!(
+        "camera {camera} does not show the mesh's outline in frame 0 (the picture's edge is stronger there than beside it at \
+         {:.0} % of {} places, by chance 50 %): check that its pictures are of this test, of the size that its intrinsics \
+         mean, and no noise",
+        100.0 * outline.stronger(),
+        outline.places
+    )
 }
 
 /// How much the mesh's outline stands out in frame 0 of a camera.

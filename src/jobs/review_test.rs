@@ -157,6 +157,10 @@ fn unreadable(source: SourceError) -> ReviewError {
     ReviewError::Export { source: crate::export::ExportError::Positions { frame: 0, source } }
 }
 
+/// A word on a simulation of several states that are all the same.
+const STANDS_STILL: &str = "no node moves between the first, the middle and the last state of the simulation: the film was \
+                            compared with a structure that stands still";
+
 impl From<Stopped> for ReviewError {
     fn from(_: Stopped) -> Self {
         Self::Cancelled
@@ -197,9 +201,7 @@ fn run(
         impactor: striker(&simulation),
         estimator,
     };
-    if !request.partial_mesh {
-        check_outline(request, &setup, &source)?;
-    }
+    let strange = if request.partial_mesh { Vec::new() } else { check_outline(request, &setup, &source)? };
     clock.lap("open");
     let compared =
         |source| ReviewError::Session { test: request.test.clone(), simulation: request.simulation.clone(), source };
@@ -214,7 +216,11 @@ fn run(
     clock.lap("write");
     let (flag_ids, doubted) = (judged.flag_ids.clone(), judged.doubted.clone());
     let mut review = assemble(tolerances, test.record().test_id.clone(), &setup, &measured, judged, inputs);
-    review.warnings = caveats(&simulation, &setup, &measured, &review, &doubted);
+    review.warnings = strange;
+    review.warnings.extend(caveats(&simulation, &setup, &measured, &review, &doubted));
+    if simulation.stands_still()? {
+        review.warnings.push(STANDS_STILL.into());
+    }
     review.warnings.extend(heard.iter().filter_map(|h| h.as_ref().err().cloned()));
     review.notes = notes(&measured, &review);
     review.frames_per_s = review.frames_reviewed as f64 / clock.total_s();

@@ -34,6 +34,14 @@ pub enum ToleranceError {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
+    /// A value of the file that is no tolerance.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// Which and why.
+        source: Box<Self>,
+    },
     /// A tolerance that is no length.
     #[error("the tolerance of {of} is {found} mm, expected a finite number above 0")]
     Value {
@@ -89,13 +97,22 @@ impl ToleranceRequest {
     /// Reads a tolerance file; `default_mm` counts where the file has no `default`.
     ///
     /// # Errors
-    /// When the file cannot be read or is no tolerance file.
+    /// When the file cannot be read, is no tolerance file, or has a tolerance that is not above 0.
     pub fn load(path: &Path, default_mm: f64) -> Result<Self, ToleranceError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ToleranceError::File { path: path.to_owned(), source })?;
         let file: ToleranceFile = toml::from_str(&text)
             .map_err(|source| ToleranceError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
-        Ok(Self { default_mm: file.default.unwrap_or(default_mm), per_part_mm: file.parts })
+        let request = Self { default_mm: file.default.unwrap_or(default_mm), per_part_mm: file.parts };
+        request
+            .check_values()
+            .map_err(|source| ToleranceError::InFile { path: path.to_owned(), source: Box::new(source) })?;
+        Ok(request)
+    }
+
+    fn check_values(&self) -> Result<(), ToleranceError> {
+        check("the default".to_owned(), self.default_mm)?;
+        self.per_part_mm.iter().try_for_each(|(key, mm)| check(format!("part {key:?}"), *mm))
     }
 
     /// What it means for `mesh`. A key is a part's name; where no part is called so, it is the solver's number.
@@ -103,10 +120,9 @@ impl ToleranceRequest {
     /// # Errors
     /// For a part that the mesh does not have, one that is named twice, and a tolerance that is not above 0.
     pub fn resolve(&self, mesh: &Mesh) -> Result<Tolerances, ToleranceError> {
-        check("the default".to_owned(), self.default_mm)?;
+        self.check_values()?;
         let mut per_part_mm: BTreeMap<PartId, f64> = BTreeMap::new();
         for (key, mm) in &self.per_part_mm {
-            check(format!("part {key:?}"), *mm)?;
             for id in parts_called(mesh, key)? {
                 if let Some(first) = per_part_mm.insert(id, *mm) {
                     let part = format!("{id} ({})", mesh.part_name(id));

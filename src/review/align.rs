@@ -132,8 +132,14 @@ pub fn align_camera(
     trust_places(record, targets.len())?;
     let mut estimate = refine_pose(&PinholeView::new(camera).camera, &targets, prior);
     let mut source = if targets.is_empty() { PoseSource::Record } else { PoseSource::Targets };
-    if let Some(e) = &estimate {
-        trust_targets(record, e)?;
+    match &estimate {
+        Some(e) => trust_targets(record, e)?,
+        // The start has no other support than the targets, and they do not hold it.
+        None if record.pose.is_none() => {
+            let source = PoseError::NoSolution { count: targets.len() };
+            return Err(AlignError::NoPose { camera: record.name.clone(), source });
+        }
+        None => {}
     }
     let pose = estimate.as_ref().map_or(start, |e| e.pose);
     check_coverage(record, skin, undeformed_mm, &camera.at(pose))?;

@@ -16,6 +16,17 @@ pub enum PoseError {
         /// How many there are.
         found: usize,
     },
+    /// Points on one line leave the camera free to turn about it.
+    #[error(
+        "a pose from targets alone needs targets that are not on one line, found {count} within {off_mm:.1} mm of one: add \
+         targets beside it or a measured pose"
+    )]
+    InARow {
+        /// How many targets there are.
+        count: usize,
+        /// How far they lie from their common line, rms, mm.
+        off_mm: f64,
+    },
     /// No pose explains the targets.
     #[error("no pose explains the {count} targets: check that world and image rows belong together")]
     NoSolution {
@@ -30,7 +41,7 @@ pub enum PoseError {
 /// The pose that shows `targets` where they were found, by RANSAC over SQPnP (Terzakis and Lourakis, ECCV 2020).
 ///
 /// # Errors
-/// Fewer than four targets, or none of the candidate poses explains them.
+/// Fewer than four targets, targets on one line, or none of the candidate poses explains them.
 pub fn pose_from_targets(
     targets: &[TargetMark],
     intrinsics: &Intrinsics,
@@ -39,6 +50,7 @@ pub fn pose_from_targets(
     if targets.len() < 4 {
         return Err(PoseError::TooFewTargets { found: targets.len() });
     }
+    check_spread(targets)?;
     let world: Vector<Point3d> =
         targets.iter().map(|t| Point3d::new(t.world_mm[0], t.world_mm[1], t.world_mm[2])).collect();
     let image: Vector<Point2d> = targets
@@ -96,6 +108,22 @@ pub fn pose_from_targets(
     Ok(pose_from_vectors(&rotations.get(0)?, &translations.get(0)?)?)
 }
 
+/// Refuses targets that lie on one line, or all at one place.
+fn check_spread(targets: &[TargetMark]) -> Result<(), PoseError> {
+    /// Off the line by less than this share of their length along it, the turn about it rests on their errors.
+    const LEAST_SHARE: f64 = 0.01;
+    let places: Vec<nalgebra::Vector3<f64>> = targets.iter().map(|t| t.world_mm.into()).collect();
+    let middle = places.iter().sum::<nalgebra::Vector3<f64>>() / places.len() as f64;
+    let spread: nalgebra::Matrix3<f64> = places.iter().map(|p| (p - middle) * (p - middle).transpose()).sum();
+    let mut sigma_mm = (spread / places.len() as f64).symmetric_eigenvalues().map(|v| v.max(0.0).sqrt());
+    sigma_mm.as_mut_slice().sort_by(f64::total_cmp);
+    let (off_mm, along_mm) = (sigma_mm[0].hypot(sigma_mm[1]), sigma_mm[2]);
+    if along_mm > 0.0 && off_mm > LEAST_SHARE * along_mm {
+        return Ok(());
+    }
+    Err(PoseError::InARow { count: targets.len(), off_mm })
+}
+
 fn pose_from_vectors(rotation: &Mat, translation: &Mat) -> opencv::Result<Pose> {
     let axis = |m: &Mat, i: i32| m.at::<f64>(i).copied();
     let r = nalgebra::Vector3::new(axis(rotation, 0)?, axis(rotation, 1)?, axis(rotation, 2)?);
@@ -110,6 +138,19 @@ fn pose_from_vectors(rotation: &Mat, translation: &Mat) -> opencv::Result<Pose> 
 mod tests {
     use super::*;
     use crate::geom::Camera;
+
+    #[test]
+    fn targets_on_one_line_or_at_one_place_give_no_pose() {
+        let in_a_row = |step_mm: f64| -> Vec<TargetMark> {
+            let at = |i: f64| TargetMark { world_mm: [step_mm * i, 2.0, 0.0], image_px: [100.0 + 10.0 * i, 100.0] };
+            (0..7).map(|i| at(f64::from(i))).collect()
+        };
+        let intrinsics = Intrinsics { fx: 900.0, fy: 900.0, cx: 320.0, cy: 240.0 };
+        for step_mm in [10.0, 0.0] {
+            let error = pose_from_targets(&in_a_row(step_mm), &intrinsics, &Distortion::default());
+            assert!(matches!(error, Err(PoseError::InARow { count: 7, .. })), "{error:?}");
+        }
+    }
 
     #[test]
     fn targets_alone_give_the_pose_even_with_a_wrong_one_among_them() {

@@ -171,14 +171,29 @@ impl Dir {
         }
     }
 
-    /// The group `name`; `None` when there is none of this name, or it is no group.
+    /// The group `name`; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// Something else than a group; external links and damaged objects.
+    pub(crate) fn dir(&self, name: &str) -> Result<Option<Self>, IngestError> {
+        if !self.has(name, hdf5::LocationType::Group)? {
+            return Ok(None);
+        }
+        self.open_dir(name).map(Some)
+    }
+
+    /// The group `name`; `None` also when it is something else, which a list of groups may have beside them.
     ///
     /// # Errors
     /// External links and damaged objects.
-    pub(crate) fn dir(&self, name: &str) -> Result<Option<Self>, IngestError> {
+    pub(crate) fn dir_in_list(&self, name: &str) -> Result<Option<Self>, IngestError> {
         if !self.link(name)? || self.loc_type(name)? != hdf5::LocationType::Group {
             return Ok(None);
         }
+        self.open_dir(name).map(Some)
+    }
+
+    fn open_dir(&self, name: &str) -> Result<Self, IngestError> {
         let place = self.place_of(name);
         let group = self.group.group(name).map_err(|source| IngestError::Hdf5 {
             file: self.file.to_path_buf(),
@@ -186,15 +201,16 @@ impl Dir {
             doing: "open the group",
             source,
         })?;
-        Self::from_group(Arc::clone(&self.file), place, group).map(Some)
+        Self::from_group(Arc::clone(&self.file), place, group)
     }
 
-    /// The dataset `name`; `None` when there is none of this name, or it is no dataset.
+    /// The dataset `name`; `None` when there is none of this name.
     ///
     /// # Errors
-    /// External links, external or virtual storage, missing decoders, claims that nothing backs, damaged objects.
+    /// Something else than a dataset; external links, external or virtual storage, missing decoders, claims that nothing
+    /// backs, damaged objects.
     pub(crate) fn set(&self, name: &str) -> Result<Option<Set>, IngestError> {
-        if !self.link(name)? || self.loc_type(name)? != hdf5::LocationType::Dataset {
+        if !self.has(name, hdf5::LocationType::Dataset)? {
             return Ok(None);
         }
         let place = self.place_of(name);
@@ -205,6 +221,24 @@ impl Dir {
             source,
         })?;
         Set::from_dataset(Arc::clone(&self.file), place, dataset).map(Some)
+    }
+
+    /// Whether there is a member `name`, which must be a `wanted` then.
+    fn has(&self, name: &str, wanted: hdf5::LocationType) -> Result<bool, IngestError> {
+        if !self.link(name)? {
+            return Ok(false);
+        }
+        let found = self.loc_type(name)?;
+        if found == wanted {
+            return Ok(true);
+        }
+        Err(IngestError::refused(
+            &self.file,
+            self.place_of(name),
+            words(found),
+            words(wanted),
+            "write the file as README.md, Your own data, says",
+        ))
     }
 
     fn loc_type(&self, name: &str) -> Result<hdf5::LocationType, IngestError> {
@@ -256,5 +290,13 @@ impl Dir {
     /// The names of the attributes.
     pub(crate) fn attr_names(&self) -> Vec<String> {
         self.group.attr_names().unwrap_or_default()
+    }
+}
+
+fn words(kind: hdf5::LocationType) -> &'static str {
+    match kind {
+        hdf5::LocationType::Group => "a group",
+        hdf5::LocationType::Dataset => "a dataset",
+        _ => "something that is neither a group nor a dataset",
     }
 }

@@ -260,12 +260,14 @@ impl Set {
     /// As [`Self::read_rows`]; kinds that are no numbers; lists beyond [`limits::MAX_LIST`].
     pub(crate) fn read_numbers(&self) -> Result<Vec<f64>, IngestError> {
         let count = self.rows().saturating_mul(self.columns());
-        if matches!(self.kind, Kind::Other(_)) || count > limits::MAX_LIST {
-            return Err(self.refuse(
-                self.describe(),
-                format_args!("at most {} numbers", limits::MAX_LIST),
-                "write the dataset as README.md, Your own data, says",
-            ));
+        let refused = |expected: &dyn std::fmt::Display| {
+            self.refuse(self.describe(), expected, "write the dataset as README.md, Your own data, says")
+        };
+        if matches!(self.kind, Kind::Other(_)) {
+            return Err(refused(&"numbers"));
+        }
+        if count > limits::MAX_LIST {
+            return Err(refused(&format_args!("at most {} numbers", limits::MAX_LIST)));
         }
         self.read_rows::<f64>(0, self.rows())
     }

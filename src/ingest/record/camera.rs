@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::domain::{Distortion, Intrinsics, Pose, TargetMark};
 use crate::ingest::error::IngestError;
+use crate::ingest::limits::MAX_TIME_S;
 
 /// How far a rotation matrix may be from orthonormal: written with few digits, not wrong.
 const ROTATION_TOLERANCE: f64 = 1e-3;
@@ -33,7 +34,7 @@ impl At<'_> {
             Some(i) => Err(self.refuse(
                 format_args!("{} at index {i}", values[i]),
                 "finite numbers",
-                "calibrate the camera again, or mend the file",
+                "measure them again, or mend the file",
             )),
         }
     }
@@ -115,20 +116,22 @@ pub(in crate::ingest) fn pose_of(at: At<'_>, m: &[f64; 16], length_to_mm: f64) -
     Ok(Pose { rotation: r, translation_mm: [m[3], m[7], m[11]].map(|t| t * length_to_mm) })
 }
 
-/// Targets out of positions in the world (three a target, times `length_to_mm`) and in the picture (two a target).
+/// Targets out of positions in the world (three a target, times `length_to_mm`) and in the picture (two a target), each
+/// with its place.
 ///
 /// # Errors
 /// Lists of different lengths; values that are not finite.
 pub(in crate::ingest) fn targets_of(
-    at: At<'_>,
+    of_world: At<'_>,
     world: &[f64],
+    of_image: At<'_>,
     image: &[f64],
     length_to_mm: f64,
 ) -> Result<Vec<TargetMark>, IngestError> {
-    at.finite(world)?;
-    at.finite(image)?;
+    of_world.finite(world)?;
+    of_image.finite(image)?;
     if world.len() / 3 != image.len() / 2 {
-        return Err(at.refuse(
+        return Err(of_world.refuse(
             format_args!("{} positions in the world and {} in the picture", world.len() / 3, image.len() / 2),
             "one of each for a target",
             "measure each target in both",
@@ -155,7 +158,7 @@ pub(in crate::ingest) fn check_placed(at: At<'_>, pose: Option<&Pose>, targets: 
     ))
 }
 
-/// Refuses times that do not rise strictly, one a frame.
+/// Refuses times that do not rise strictly, one a frame, and times that no film has.
 ///
 /// # Errors
 /// [`IngestError::Refused`] naming the index.
@@ -171,6 +174,13 @@ pub(in crate::ingest) fn check_times(at: At<'_>, times_s: &[f64], frames: usize)
         ));
     }
     at.finite(times_s)?;
+    if let Some(i) = times_s.iter().position(|t| t.abs() > MAX_TIME_S) {
+        return Err(at.refuse(
+            format_args!("{:e} s at index {i}", times_s[i]),
+            format_args!("times within {MAX_TIME_S} s of the trigger"),
+            "write the time of each frame in seconds after the trigger, or name its unit",
+        ));
+    }
     for (i, pair) in times_s.windows(2).enumerate() {
         if pair[1] <= pair[0] {
             return Err(at.refuse(
@@ -241,6 +251,8 @@ mod tests {
         assert!(error.to_string().contains("index 2"), "{error}");
         assert!(check_times(at(), &[], 0).is_err());
         assert!(check_times(at(), &[0.0], 2).is_err());
+        let error = check_times(at(), &[0.0, 1e300], 2).expect_err("an absurd time");
+        assert!(error.to_string().contains("found 1e300 s at index 1"), "{error}");
         assert!(check_times(at(), &[-0.1, 0.0, 0.3], 3).is_ok(), "uneven times and times before the trigger are fine");
     }
 

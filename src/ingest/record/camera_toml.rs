@@ -133,7 +133,7 @@ impl CameraToml {
         let pose = pose.transpose()?;
         let world: Vec<f64> = self.targets.iter().flat_map(|t| t.world).collect();
         let image: Vec<f64> = self.targets.iter().flat_map(|t| t.image).collect();
-        let targets = camera::targets_of(at("targets"), &world, &image, length_to_mm)?;
+        let targets = camera::targets_of(at("targets, world"), &world, at("targets, image"), &image, length_to_mm)?;
         camera::check_placed(at("pose, targets"), pose.as_ref(), targets.len())?;
         let name = self.name.clone().unwrap_or_else(|| name.to_owned());
         Ok(CameraRecord { name, width, height, intrinsics, distortion, pose, targets, times_s })

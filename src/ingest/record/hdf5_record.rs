@@ -106,7 +106,7 @@ pub(super) fn plan_record(root: &Dir) -> Result<Hdf5Record, IngestError> {
     let mut cameras = Vec::new();
     let mut films = Vec::new();
     for name in group.names() {
-        let Some(dir) = group.dir(name)? else { continue };
+        let Some(dir) = group.dir_in_list(name)? else { continue };
         let (camera, film) = plan_camera(name, &dir, units)?;
         cameras.push(camera);
         films.push(film);
@@ -217,8 +217,10 @@ fn plan_camera(name: &str, dir: &Dir, units: Units) -> Result<(CameraRecord, Fil
         .transpose()?;
     let targets = match dir.dir("targets")? {
         Some(marks) => {
-            let at = At { file: dir.file(), place: marks.place() };
-            camera::targets_of(at, &rows(&marks, "world", 3)?, &rows(&marks, "image", 2)?, units.length_to_mm)?
+            let (world, image) = (rows(&marks, "world", 3)?, rows(&marks, "image", 2)?);
+            let (of_world, of_image) = (marks.place_of("world"), marks.place_of("image"));
+            let at = |place| At { file: dir.file(), place };
+            camera::targets_of(at(&of_world), &world, at(&of_image), &image, units.length_to_mm)?
         }
         None => Vec::new(),
     };
@@ -232,7 +234,7 @@ fn plan_channels(root: &Dir, units: Units) -> Result<Vec<Channel>, IngestError> 
     let Some(group) = root.dir("channels")? else { return Ok(Vec::new()) };
     let mut channels = Vec::new();
     for name in group.names() {
-        let Some(dir) = group.dir(name)? else { continue };
+        let Some(dir) = group.dir_in_list(name)? else { continue };
         let value = rows(&dir, "value", 1)?;
         let time_s: Vec<f64> = rows(&dir, "time", 1)?.iter().map(|t| t * units.time_to_s).collect();
         if value.len() != time_s.len() {

@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 4;
 pub(super) fn is_nexus(root: &Dir) -> Result<bool, IngestError> {
     let names: Vec<String> = root.names().map(str::to_owned).collect();
     for name in names {
-        if let Some(dir) = root.dir(&name)?
+        if let Some(dir) = root.dir_in_list(&name)?
             && dir.attr_text("NX_class")?.as_deref() == Some("NXentry")
         {
             return Ok(true);
@@ -94,7 +94,7 @@ fn find_detectors(dir: &Dir, depth: usize, found: &mut Vec<Dir>) -> Result<(), I
     }
     let names: Vec<String> = dir.names().map(str::to_owned).collect();
     for name in names {
-        if let Some(child) = dir.dir(&name)? {
+        if let Some(child) = dir.dir_in_list(&name)? {
             find_detectors(&child, depth + 1, found)?;
         }
     }

@@ -114,7 +114,10 @@ fn read_nodes(
         None => Ok(nodes),
         Some((id, at)) => Err(topology.connectivity.refuse(
             format_args!("node {id} at index {}", window.id_start + at),
-            format_args!("0 to {} (nodes of the piece after cell row {})", window.node_count, cells.row_count),
+            format_args!(
+                "0 or more and less than {} (nodes of the piece after cell row {})",
+                window.node_count, cells.row_count
+            ),
             "connectivity counts from the piece's first node; the file is damaged or its writer is not understood",
         )),
     }

@@ -64,9 +64,11 @@ fn parts_of(
         for row in &cells.rows {
             let value = rows[*row as usize];
             let id = i32::try_from(value).map(PartId).map_err(|_| {
+                // What is no number becomes the least one when it is read as a whole number.
+                let found = if value == i64::MIN { "no number (NaN)".to_owned() } else { value.to_string() };
                 plan.refuse(
                     format_args!("CellData/PartId, cell {row}"),
-                    value,
+                    found,
                     "a whole number of 32 bits",
                     "number the parts as the solver does",
                 )
@@ -88,7 +90,8 @@ fn parts_of(
     } else {
         let part = match record.parts.as_slice() {
             [only] => only.clone(),
-            _ => known(PartId(1)).unwrap_or_else(|| unnamed(PartId(1), "part 1".to_owned())),
+            // Which of several it is, the mesh does not say.
+            _ => unnamed(PartId(1), "part 1".to_owned()),
         };
         part_of.resize(cells.types.len(), part.id);
         parts.insert(part.id, part);

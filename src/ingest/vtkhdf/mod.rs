@@ -174,6 +174,20 @@ impl SimulationFile {
         Err(self.plan.no_motion(&self.displacement))
     }
 
+    /// Whether all nodes are where they were in the first, the middle and the last of several states.
+    ///
+    /// # Errors
+    /// Damaged data.
+    pub fn stands_still(&self) -> Result<bool, IngestError> {
+        let last = self.times_s.len() - 1;
+        if last == 0 || !self.add_displacement {
+            // Points that move have been told from others when the file was opened.
+            return Ok(false);
+        }
+        let first = self.read_state(0)?.positions_mm;
+        Ok(self.read_state(last / 2)?.positions_mm == first && self.read_state(last)?.positions_mm == first)
+    }
+
     /// The record beside the mesh; empty when there is none.
     #[must_use]
     pub fn record(&self) -> &SimulationRecord {

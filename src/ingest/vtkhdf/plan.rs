@@ -300,19 +300,25 @@ pub(super) fn check_array(
     Ok(())
 }
 
-/// Refuses a block of one state whose array holds the rows of more: its `Steps` were lost.
+/// Refuses an array that holds the rows of several states where the file says of all states that they have the same rows:
+/// its `Steps`, or its offsets in them, were lost.
 ///
 /// # Errors
 /// [`IngestError::Refused`] with both numbers of rows.
 pub(super) fn refuse_lost_steps(block: &Block, rules: &[OffsetRule], name: &str, set: &Set) -> Result<(), IngestError> {
-    let state = block.state(0, rules)?;
+    let (state, last) = (block.state(0, rules)?, block.step_count() - 1);
     let start = block.point_row(name, 0, &state);
-    if block.steps.is_some() || set.rows() < sum(block, start, 2 * state.node_count.max(1))? {
+    let stays = start == block.point_row(name, last, &block.state(last, rules)?);
+    if !stays || set.rows() < sum(block, start, 2 * state.node_count.max(1))? {
         return Ok(());
     }
-    Err(set.refuse(
-        format_args!("{} rows", set.rows()),
-        format_args!("{} rows: without a group Steps there is one state", state.node_count),
-        "write the group Steps with the time of each state",
-    ))
+    let rows = state.node_count;
+    let found = format_args!("{} rows", set.rows()).to_string();
+    Err(if block.steps.is_none() {
+        let expected = format_args!("{rows} rows: without a group Steps there is one state").to_string();
+        set.refuse(found, expected, "write the group Steps with the time of each state")
+    } else {
+        let expected = format!("{rows} rows: without Steps/PointDataOffsets/{name} all states have the same");
+        set.refuse(found, expected, "write there at which row each state begins")
+    })
 }

@@ -101,7 +101,7 @@ pub(super) fn walk_file(root: &Dir) -> Result<Walk, IngestError> {
         if matches!(name.as_str(), "Assembly" | "Steps" | "FieldData" | "PointData" | "CellData") {
             continue;
         }
-        let Some(dir) = top.dir(&name)? else { continue };
+        let Some(dir) = top.dir_in_list(&name)? else { continue };
         let index = dir.attr_numbers("Index")?.and_then(|v| v.first().copied()).unwrap_or(made as f64);
         members.push((index, name, dir));
     }
