@@ -324,6 +324,55 @@ fn a_simulation_that_says_nothing_of_its_motion() {
         file.group("VTKHDF").and_then(|g| g.unlink("Steps")).expect("unlinked");
     };
     refused(&SOUND, &[], lost, &["run.vtkhdf", "PointData/Displacement", "without a group Steps there is one state"]);
+    let without_offsets = |d: &Path| {
+        let file = File::open_rw(d.join("run.vtkhdf")).expect("opens");
+        file.group("VTKHDF/Steps").and_then(|g| g.unlink("PointDataOffsets")).expect("unlinked");
+    };
+    let words = ["run.vtkhdf", "PointData/Displacement", "without Steps/PointDataOffsets/Displacement"];
+    refused(&SOUND, &[], without_offsets, &words);
+}
+
+#[test]
+fn a_simulation_without_a_living_element() {
+    let dead = |p: &mut Plate| {
+        let (states, elements) = (p.simulation.times.len(), p.simulation.states[0][0].types.len());
+        p.simulation.status = Some(vec![vec![0.0; elements]; states]);
+    };
+    refused_record(dead, &["run.vtkhdf", "CellData/Status, state 0", "for all 500 elements"]);
+}
+
+#[test]
+fn a_group_where_a_dataset_belongs_and_the_reverse() {
+    let instead = |path: &'static str, is_group: bool| {
+        move |d: &Path| {
+            let file = File::open_rw(d.join("test.h5")).expect("opens");
+            if file.link_exists(path) {
+                file.unlink(path).expect("unlinked");
+            }
+            if is_group {
+                file.create_group(path).map(|_| ()).expect("a group");
+            } else {
+                file.new_dataset::<f64>().shape(3).create(path).map(|_| ()).expect("a dataset");
+            }
+        }
+    };
+    for name in ["cameras/left/distortion", "cameras/left/pose", "cameras/left/time"] {
+        refused(&SOUND, &[], instead(name, true), &["test.h5", name, "found a group, expected a dataset"]);
+    }
+    for name in ["cameras/left/targets", "channels"] {
+        refused(&SOUND, &[], instead(name, false), &["test.h5", name, "found a dataset, expected a group"]);
+    }
+}
+
+#[test]
+fn targets_on_one_line_that_shall_place_a_camera() {
+    let in_a_row = |p: &mut Plate| {
+        p.record.pose = None;
+        for (i, (world, _)) in p.record.targets.iter_mut().enumerate() {
+            *world = [10.0 * i as f64, 0.0, 0.0];
+        }
+    };
+    refused_record(in_a_row, &["'left'", "not on one line", "found 5"]);
 }
 
 #[test]
@@ -359,6 +408,8 @@ fn options_that_fit_nothing() {
     refused(&SOUND, &["--displacement", "DISPL"], nothing, &["run.vtkhdf", "DISPL"]);
     let tolerances = |d: &Path| std::fs::write(d.join("t.toml"), "[parts]\nbumper = 3.0\n").expect("written");
     refused(&SOUND, &["--tolerances", "t.toml"], tolerances, &["\"bumper\"", "1 (plate)"]);
+    let negative = |d: &Path| std::fs::write(d.join("t.toml"), "[parts]\nplate = -3.0\n").expect("written");
+    refused(&SOUND, &["--tolerances", "t.toml"], negative, &["t.toml", "\"plate\"", "-3 mm", "above 0"]);
     let no_toml = |d: &Path| std::fs::write(d.join("t.toml"), "plate 3 mm\n").expect("written");
     refused(&SOUND, &["--tolerances", "t.toml"], no_toml, &["t.toml", "[parts]"]);
     refused(&SOUND, &["--tolerances", "missing.toml"], nothing, &["missing.toml"]);

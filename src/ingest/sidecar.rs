@@ -107,7 +107,7 @@ pub(crate) fn read_sidecar(path: &Path, root: &Dir) -> Result<Sidecar, IngestErr
         if !about.is_file() {
             return Err(IngestError::refused(
                 &json,
-                "file",
+                "side-car",
                 "something that is not a regular file",
                 "the simulation's record in JSON, or nothing of this name",
                 "move it away, or put the record there",
