@@ -182,19 +182,10 @@ impl Scene {
         all
     }
 
-    /// The skin without the structure's elements that are no longer alive: their triangles shrink to a point, so that
-    /// the numbers of the others stay.
+    /// The skin without the structure's elements that are no longer alive.
     #[must_use]
     pub fn skin_of_living(&self, alive: Option<&[bool]>) -> Skin {
-        let mut skin = self.skin.clone();
-        if let Some(alive) = alive {
-            for (t, element) in skin.triangles.iter_mut().zip(&skin.element_of).take(self.structure_triangles) {
-                if !alive[*element as usize] {
-                    *t = [t[0]; 3];
-                }
-            }
-        }
-        skin
+        alive.map_or_else(|| self.skin.clone(), |alive| self.skin.of_living(alive))
     }
 
     /// The triangles of `skin` (the scene's, dead elements shrunk) that throw shadows.

@@ -70,14 +70,27 @@ impl Skin {
         }
     }
 
-    /// True for each node that some triangle uses.
+    /// True for each node that some triangle uses; one that [`Self::of_living`] shrank uses none.
     #[must_use]
     pub fn is_on_skin(&self, node_count: usize) -> Vec<bool> {
         let mut on = vec![false; node_count];
-        for n in self.triangles.iter().flatten() {
+        for n in self.triangles.iter().filter(|[a, b, c]| a != b || b != c).flatten() {
             on[*n as usize] = true;
         }
         on
+    }
+
+    /// The skin without the elements that are no longer alive: their triangles shrink to a point, so that the numbers of
+    /// the others stay. Elements beyond the end of `alive` live. Faces of solids that erosion uncovers are not drawn.
+    #[must_use]
+    pub fn of_living(&self, alive: &[bool]) -> Self {
+        let mut skin = self.clone();
+        for (triangle, element) in skin.triangles.iter_mut().zip(&skin.element_of) {
+            if !alive.get(*element as usize).copied().unwrap_or(true) {
+                *triangle = [triangle[0]; 3];
+            }
+        }
+        skin
     }
 
     /// Area of each triangle in mm², by position.
@@ -180,6 +193,17 @@ mod tests {
         ]);
         assert_eq!(Skin::from_mesh(&bricks, None).triangles.len(), 20);
         assert_eq!(Skin::from_mesh(&bricks, Some(&[true, false])).triangles.len(), 12);
+    }
+
+    #[test]
+    fn what_has_eroded_becomes_points_and_holds_no_node() {
+        let sheet = mesh(&[(CellType::Quad, &[0, 1, 4, 3]), (CellType::Quad, &[1, 2, 5, 4])]);
+        let skin = Skin::from_mesh(&sheet, None);
+        let left = skin.of_living(&[true, false]);
+        assert_eq!((&left.triangles[..2], &left.element_of), (&skin.triangles[..2], &skin.element_of));
+        assert_eq!(left.triangles[2..], [[1; 3], [1; 3]]);
+        assert_eq!(left.is_on_skin(6), [true, true, false, true, true, false]);
+        assert_eq!(skin.of_living(&[]).triangles, skin.triangles, "what nobody knows of lives");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A picture is drawn when it is first asked for and kept as a blob of the review. The files of the few reviews that
 //! are looked at stay open.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -327,7 +328,9 @@ impl Predicting {
             }
         };
         let positions = states.positions_mm(simulation_time_s)?;
-        Ok(shown_to_people(view, &self.skin, &predict(view, &self.skin, &positions, look), look))
+        let alive = states.alive(simulation_time_s)?;
+        let skin = alive.map_or_else(|| Cow::Borrowed(&self.skin), |alive| Cow::Owned(self.skin.of_living(&alive)));
+        Ok(shown_to_people(view, &skin, &predict(view, &skin, &positions, look), look))
     }
 }
 

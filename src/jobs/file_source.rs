@@ -44,6 +44,10 @@ impl ReviewSource for FileSource<'_> {
         Ok(self.states.positions_mm(simulation_time_s)?)
     }
 
+    fn alive(&self, simulation_time_s: f64) -> Result<Option<Vec<bool>>, SourceError> {
+        Ok(self.states.alive(simulation_time_s)?)
+    }
+
     fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {
         Ok(self.test.read_frame(camera, frame)?.luma)
     }

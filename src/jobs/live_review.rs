@@ -55,6 +55,10 @@ impl ReviewSource for ArrivingSource<'_> {
         Ok(self.states.positions_mm(simulation_time_s)?)
     }
 
+    fn alive(&self, simulation_time_s: f64) -> Result<Option<Vec<bool>>, SourceError> {
+        Ok(self.states.alive(simulation_time_s)?)
+    }
+
     fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {
         let mut state = self.room.lock();
         while state.arrivals[camera][frame].is_none() {

@@ -178,6 +178,7 @@ fn run(
     watch.begin("open")?;
     let simulation = SimulationFile::open(&request.simulation, &request.simulation_options)?;
     simulation.check_motion()?;
+    simulation.check_living()?;
     let test = TestFile::open(&request.test)?;
     check_times(request, simulation.times_s(), &test.record().cameras)?;
     let tolerances = request.tolerances.resolve(simulation.mesh())?;
@@ -223,6 +224,7 @@ fn run(
     }
     review.warnings.extend(heard.iter().filter_map(|h| h.as_ref().err().cloned()));
     review.notes = notes(&measured, &review);
+    review.notes.extend(eroded(&files, &shown)?);
     review.frames_per_s = review.frames_reviewed as f64 / clock.total_s();
     review.timings.clone_from(&clock.laps);
     if request.report {
@@ -254,6 +256,20 @@ fn run(
     watch.begin("write")?;
     let folder = folder.commit()?;
     Ok(Reviewed { review, folder })
+}
+
+/// A word on elements that erode while the film runs.
+fn eroded(files: &FileSource<'_>, shown: &Shown<'_>) -> Result<Option<String>, ReviewError> {
+    let last = shown.simulation_time_s(shown.measured.fields.len() - 1);
+    let alive = files.alive(last).map_err(unreadable)?.unwrap_or_default();
+    let gone = alive.iter().filter(|alive| !**alive).count();
+    Ok((gone > 0).then(|| {
+        format!(
+            "{gone} of {} elements have eroded in the simulation by the end of the film: nothing is predicted or said of them \
+             from then on",
+            alive.len()
+        )
+    }))
 }
 
 /// Wall clock of the stages.

@@ -71,6 +71,11 @@ impl ReviewSource for Watched<'_> {
         self.files.simulated_mm(simulation_time_s)
     }
 
+    fn alive(&self, simulation_time_s: f64) -> Result<Option<Vec<bool>>, SourceError> {
+        self.watch.check()?;
+        self.files.alive(simulation_time_s)
+    }
+
     fn picture(&self, camera: usize, frame: usize) -> Result<Array2<f32>, SourceError> {
         self.watch.check()?;
         self.files.picture(camera, frame)

@@ -4,18 +4,19 @@ use nalgebra::{Matrix3, Vector3};
 use rayon::prelude::*;
 
 use super::measure::CameraTrack;
-use super::session::{Measured, ReviewSetup, vector};
+use super::session::{Measured, vector};
 use super::track::TrackedStep;
 use crate::domain::FrameField;
-use crate::geom::{PinholeView, Raster, rasterise};
+use crate::geom::{PinholeView, Raster, Skin, rasterise};
 
-/// For each camera, which nodes the mesh at its measured place would show.
-pub(super) fn nodes_in_view(setup: &ReviewSetup<'_>, tracks: &[CameraTrack], positions: &[[f32; 3]]) -> Vec<Vec<bool>> {
+/// For each camera, which nodes the mesh at its measured place would show; none of what has eroded.
+pub(super) fn nodes_in_view(skin: &Skin, tracks: &[CameraTrack], positions: &[[f32; 3]]) -> Vec<Vec<bool>> {
+    let there = skin.is_on_skin(positions.len());
     tracks
         .par_iter()
         .map(|t| {
-            let raster = rasterise(&t.view.camera, setup.skin, positions);
-            positions.par_iter().map(|p| sees(&t.view, &raster, *p)).collect()
+            let raster = rasterise(&t.view.camera, skin, positions);
+            positions.par_iter().zip(&there).map(|(p, there)| *there && sees(&t.view, &raster, *p)).collect()
         })
         .collect()
 }

@@ -30,6 +30,14 @@ pub trait ReviewSource: Sync {
     /// # Errors
     /// When the simulation cannot be read.
     fn simulated_mm(&self, simulation_time_s: f64) -> Result<Vec<[f32; 3]>, SourceError>;
+    /// Which elements are still there at a simulation time in s; `None` where none ever erodes.
+    ///
+    /// # Errors
+    /// When the simulation cannot be read.
+    fn alive(&self, simulation_time_s: f64) -> Result<Option<Vec<bool>>, SourceError> {
+        let _ = simulation_time_s;
+        Ok(None)
+    }
     /// A camera's frame as the lens drew it, 0 to 1.
     ///
     /// # Errors
@@ -248,11 +256,12 @@ impl Film<'_, '_> {
                         contacts = impactor.contacts(self.moments, index, offset_s, &simulated, &expected);
                     }
                     tracker.hear(source, moment.time_s + offset_s, &simulated).map_err(SessionError::Source)?;
+                    tracker.erode(source, moment.time_s + offset_s).map_err(SessionError::Source)?;
                     tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
                 }
             };
             let speed = speed_mm_per_s(source, moment.time_s + offset_s)?;
-            let seen = nodes_in_view(setup, tracker.cameras(), &step.positions_mm(&simulated));
+            let seen = nodes_in_view(tracker.skin(), tracker.cameras(), &step.positions_mm(&simulated));
             record_step(
                 &mut measured,
                 moment.time_s,

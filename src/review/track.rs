@@ -53,6 +53,8 @@ pub enum TrackError {
 #[derive(Debug)]
 pub struct Tracker<'a> {
     skin: &'a Skin,
+    /// What is left of the skin, once elements have eroded.
+    living: Option<Skin>,
     /// Where the nodes are before the test, mm.
     rest_mm: Vec<[f32; 3]>,
     controls: Arc<Controls>,
@@ -114,6 +116,7 @@ impl<'a> Tracker<'a> {
         let count = controls.count();
         Self {
             skin,
+            living: None,
             rest_mm: rest_mm.to_vec(),
             controls,
             cameras,
@@ -136,6 +139,18 @@ impl<'a> Tracker<'a> {
         let designs = Designs::at(source, &self.controls, time_s, simulated_mm)?;
         self.study = designs.and_then(|d| StudyPrior::new(&d, &self.controls.edges, &self.seen));
         Ok(())
+    }
+
+    /// Takes away what has eroded by a simulation time in s.
+    pub(super) fn erode(&mut self, source: &dyn ReviewSource, time_s: f64) -> Result<(), SourceError> {
+        let alive = source.alive(time_s)?.filter(|alive| alive.contains(&false));
+        self.living = alive.map(|alive| self.skin.of_living(&alive));
+        Ok(())
+    }
+
+    /// The skin as it is at the moment: its triangles keep their numbers, those that have eroded are points.
+    pub(super) fn skin(&self) -> &Skin {
+        self.living.as_ref().unwrap_or(self.skin)
     }
 
     /// The cameras with their looks.
@@ -250,7 +265,7 @@ impl<'a> Tracker<'a> {
             .zip(paints)
             .map(|(p, paint)| {
                 let real = RealPicture { picture: &p.picture, paint };
-                measure(p.camera, &self.cameras[p.camera], look, self.skin, &positions, real, estimator, noise)
+                measure(p.camera, &self.cameras[p.camera], look, self.skin(), &positions, real, estimator, noise)
                     .map_err(|source| TrackError::Vision { camera: p.camera, source })
             })
             .collect::<Result<_, _>>()?;
@@ -327,7 +342,7 @@ impl<'a> Tracker<'a> {
         let positions = self.controls.deviated(simulated_mm, &self.deviation);
         for (p, unseen) in pictures.iter().zip(unseen) {
             let mut look =
-                Appearance::new(&self.cameras[p.camera].view.camera, self.skin, positions.clone(), p.picture.clone());
+                Appearance::new(&self.cameras[p.camera].view.camera, self.skin(), positions.clone(), p.picture.clone());
             look.trusted = self.trusted(p.camera, fine, &lifted.weights, p.picture.dim());
             self.trust_new_surfaces(&mut look, unseen);
             self.cameras[p.camera].last = Some(look);
@@ -338,6 +353,7 @@ impl<'a> Tracker<'a> {
             covariance_mm2,
             seen_by: SeenBy::new(Arc::clone(&self.controls), seen_by),
             residuals_px,
+            holding: self.living.as_ref().map(|skin| skin.is_on_skin(self.rest_mm.len())),
             by_study: self.study.is_some(),
             misfit: (misfit / (2 * believed.max(1)) as f64).sqrt(),
         }

@@ -174,6 +174,22 @@ impl SimulationFile {
         Err(self.plan.no_motion(&self.displacement))
     }
 
+    /// Refuses a file that calls all elements eroded before anything has happened.
+    ///
+    /// # Errors
+    /// [`IngestError::Refused`] with their number; damaged data.
+    pub fn check_living(&self) -> Result<(), IngestError> {
+        match self.read_state(0)?.alive {
+            Some(alive) if !alive.contains(&true) => Err(self.plan.refuse(
+                "/VTKHDF/CellData/Status, state 0",
+                format_args!("0, eroded, for all {} elements", alive.len()),
+                "1 for those that are there",
+                "write 1 for an element that lives and 0 for one that has eroded",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether all nodes are where they were in the first, the middle and the last of several states.
     ///
     /// # Errors

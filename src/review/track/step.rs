@@ -42,6 +42,8 @@ pub struct TrackedStep {
     pub seen_by: SeenBy,
     /// Lengths of the believed residuals against frame 0, px: what the noise floor is made of.
     pub residuals_px: Vec<f32>,
+    /// The nodes that a living element holds, where elements have eroded.
+    pub(super) holding: Option<Vec<bool>>,
     /// Whether a study told of it.
     pub by_study: bool,
     /// Root mean square of the believed sightings' misfit in sigmas: 1 when their covariances are true.
@@ -67,11 +69,12 @@ impl TrackedStep {
         self.seen_by.cameras(node).count_ones() as u8
     }
 
-    /// True for the nodes on the skin.
+    /// True for the nodes on the skin, as far as it has not eroded.
     #[must_use]
     pub(in crate::review) fn on_skin(&self) -> Vec<bool> {
+        let is_there = |n: usize| self.holding.as_ref().is_none_or(|holding| holding[n]);
         (0..self.controls.node_count())
-            .map(|n| self.controls.nearest(n).is_some_and(|k| self.controls.on_skin[k]))
+            .map(|n| is_there(n) && self.controls.nearest(n).is_some_and(|k| self.controls.on_skin[k]))
             .collect()
     }
 

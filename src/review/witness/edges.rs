@@ -82,7 +82,7 @@ impl Edges {
     ) -> Result<(), SessionError> {
         let mine = |e: u32| elements.binary_search(&e).is_ok();
         let sides: Vec<&Side> = self.sides.iter().filter(|s| s.elements.iter().any(|e| mine(*e))).collect();
-        let simulated = film.simulated_mm(moment)?;
+        let simulated = film.simulated(moment)?;
         for shot in film.shots(moment) {
             let scene = film.scene(shot, moment, &simulated);
             let claims = scene.claims(&sides);

@@ -7,6 +7,7 @@
 mod edges;
 mod paint;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use ndarray::Array2;
@@ -106,16 +107,21 @@ impl<'a> Film<'a> {
         frames.iter().map(|(camera, frame)| Shot { camera: *camera, frame: *frame, view: &self.views[*camera] })
     }
 
-    /// What the shot of a moment would show with the nodes at `simulated`.
-    fn scene<'s>(&'s self, shot: Shot<'s>, moment: usize, simulated: &'s [[f32; 3]]) -> Scene<'s> {
+    /// What the shot of a moment would show of the `simulated` structure.
+    fn scene<'s>(&'s self, shot: Shot<'s>, moment: usize, simulated: &'s Simulated<'_>) -> Scene<'s> {
         let deviation = &self.measured.fields[moment].deviation_mm;
-        Scene { skin: self.setup.skin, view: shot.view, simulated, deviation }
+        Scene { skin: &simulated.skin, view: shot.view, simulated: &simulated.positions_mm, deviation }
     }
 
-    /// Where the simulation has the nodes at a moment, mm.
-    fn simulated_mm(&self, moment: usize) -> Result<Vec<[f32; 3]>, SessionError> {
+    /// What the simulation has at a moment.
+    fn simulated(&self, moment: usize) -> Result<Simulated<'_>, SessionError> {
         let at_s = self.measured.moments[moment].time_s + self.measured.alignment[0].time_offset_s;
-        self.source.simulated_mm(at_s).map_err(SessionError::Source)
+        let alive = self.source.alive(at_s).map_err(SessionError::Source)?.filter(|alive| alive.contains(&false));
+        let whole = Cow::Borrowed(self.setup.skin);
+        Ok(Simulated {
+            skin: alive.map_or(whole, |alive| Cow::Owned(self.setup.skin.of_living(&alive))),
+            positions_mm: self.source.simulated_mm(at_s).map_err(SessionError::Source)?,
+        })
     }
 
     /// Where the nodes were before the test, mm.
@@ -131,6 +137,13 @@ impl<'a> Film<'a> {
         self.tones[shot.camera].get_or_init(|| tone);
         Ok(canvas_picture(shot.view, &tone.apply(&read(shot.frame)?))?)
     }
+}
+
+/// The simulation at one moment.
+struct Simulated<'a> {
+    /// What has not eroded; its triangles keep their numbers.
+    skin: Cow<'a, Skin>,
+    positions_mm: Vec<[f32; 3]>,
 }
 
 /// What a camera would show at one moment by the simulation, and what is claimed of it.

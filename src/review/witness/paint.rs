@@ -97,7 +97,7 @@ impl Paints {
         place: Place,
         tally: &mut Tally,
     ) -> Result<(), SessionError> {
-        let simulated = film.simulated_mm(moment)?;
+        let simulated = film.simulated(moment)?;
         for shot in film.shots(moment) {
             let scene = film.scene(shot, moment, &simulated);
             let first = &self.first(film)?[shot.camera];
