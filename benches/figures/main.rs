@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
 mod files;
+mod frame;
 mod gpu;
 mod ingest;
 mod memory;
@@ -46,11 +47,12 @@ fn main() {
     let small = !arguments.iter().any(|a| a == "--bench") || cfg!(debug_assertions);
     let only: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
     let plan = Plan { repeats: if small { 1 } else { 5 }, small };
-    let parts: [(&str, Table); 8] = [
+    let parts: [(&str, Table); 9] = [
         ("ingest", ingest::table),
         ("raster", raster::table),
         ("pipeline", pipeline::table),
         ("model", model::table),
+        ("frame", frame::table),
         ("gpu", gpu::table),
         ("memory", memory::table),
         ("size", size::table),

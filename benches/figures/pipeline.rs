@@ -96,12 +96,12 @@ impl ResidualEstimator for Canned {
 }
 
 /// One camera at one moment.
-struct Moment {
+pub(crate) struct Moment {
     camera: usize,
     frame: usize,
-    track: CameraTrack,
-    positions_mm: Vec<[f32; 3]>,
-    real: Array2<f32>,
+    pub(crate) track: CameraTrack,
+    pub(crate) positions_mm: Vec<[f32; 3]>,
+    pub(crate) real: Array2<f32>,
     paint: Paint,
 }
 
@@ -198,7 +198,7 @@ fn parts(plan: Plan, setup: &ReviewSetup<'_>, source: &dyn ReviewSource) -> Vec<
     ]
 }
 
-fn late_moment(setup: &ReviewSetup<'_>, source: &dyn ReviewSource, camera: usize) -> Moment {
+pub(crate) fn late_moment(setup: &ReviewSetup<'_>, source: &dyn ReviewSource, camera: usize) -> Moment {
     let record = &setup.cameras[camera];
     let frame = record.times_s.len() * 3 / 4;
     let read = |frame| source.picture(camera, frame).unwrap_or_else(|e| panic!("{e}"));
