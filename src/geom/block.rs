@@ -24,10 +24,9 @@ impl Block {
         Self { origin_mm: self.origin_mm + by_mm, ..*self }
     }
 
-    /// The point of its surface that a camera without lens sees at a pixel; `None` beside it and from inside.
+    /// The point of its surface that a ray from `eye`, mm, meets first; `None` beside it and from inside.
     #[must_use]
-    pub fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
-        let (eye, ray) = camera.pinhole_ray(row, column);
+    pub fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {
         let from = eye - self.origin_mm;
         let (mut enters, mut leaves) = (0.0f64, f64::INFINITY);
         for (axis, (low, high)) in self.axes.iter().zip(self.low_mm.iter().zip(self.high_mm)) {
@@ -73,16 +72,21 @@ mod tests {
     use super::*;
     use crate::geom::test_camera::camera;
 
+    fn seen_at(body: &Block, row: f64, column: f64) -> Option<Vector3<f64>> {
+        let (eye, ray) = camera().pinhole_ray(row, column);
+        body.met_by(eye, ray)
+    }
+
     #[test]
     fn its_nearest_side_is_seen_and_nothing_beside_it() {
         let axes = [Vector3::x(), Vector3::y(), Vector3::z()];
         let block = Block { origin_mm: Vector3::zeros(), axes, low_mm: [-50.0; 3], high_mm: [50.0; 3] };
-        let seen = block.seen_at(&camera(), 240.0, 320.0).expect("in the middle");
+        let seen = seen_at(&block, 240.0, 320.0).expect("in the middle");
         assert!((seen - Vector3::new(0.0, 0.0, -50.0)).norm() < 1e-9, "{seen}");
         let edge_px = 50.0 / 950.0 * 800.0;
-        assert!(block.seen_at(&camera(), 240.0, 320.0 + edge_px - 0.1).is_some());
-        assert!(block.seen_at(&camera(), 240.0, 320.0 + edge_px + 0.1).is_none());
-        assert!(block.moved(Vector3::new(0.0, 0.0, -1000.0)).seen_at(&camera(), 240.0, 320.0).is_none(), "from inside");
+        assert!(seen_at(&block, 240.0, 320.0 + edge_px - 0.1).is_some());
+        assert!(seen_at(&block, 240.0, 320.0 + edge_px + 0.1).is_none());
+        assert!(seen_at(&block.moved(Vector3::new(0.0, 0.0, -1000.0)), 240.0, 320.0).is_none(), "from inside");
     }
 
     #[test]

@@ -24,11 +24,10 @@ impl Cylinder {
         Self { centre_mm: self.centre_mm + by_mm, ..*self }
     }
 
-    /// The point of its surface that a camera without lens sees at a pixel.
+    /// The point of its surface that a ray from `eye`, mm, meets first.
     #[must_use]
-    pub fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
-        let (origin, ray) = camera.pinhole_ray(row, column);
-        Some(origin + ray * self.first_hit(origin, ray)?)
+    pub fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {
+        Some(eye + ray * self.first_hit(eye, ray)?)
     }
 
     /// Distance along `ray`, in its lengths, to the side or to an end.
@@ -85,18 +84,23 @@ mod tests {
         Cylinder { centre_mm: Vector3::zeros(), axis: Vector3::y(), radius_mm: 50.0, span_mm: [-100.0, 80.0] }
     }
 
+    fn seen_at(body: &Cylinder, row: f64, column: f64) -> Option<Vector3<f64>> {
+        let (eye, ray) = camera().pinhole_ray(row, column);
+        body.met_by(eye, ray)
+    }
+
     #[test]
     fn the_nearest_side_is_seen() {
-        let seen = upright().seen_at(&camera(), 240.0, 320.0).expect("in the middle");
+        let seen = seen_at(&upright(), 240.0, 320.0).expect("in the middle");
         assert!((seen - Vector3::new(0.0, 0.0, -50.0)).norm() < 1e-9, "{seen}");
-        assert!(upright().seen_at(&camera(), 240.0, 320.0 + 60.0).is_none(), "beside it");
-        assert!(upright().seen_at(&camera(), 240.0 + 90.0, 320.0).is_none(), "beyond its end");
+        assert!(seen_at(&upright(), 240.0, 320.0 + 60.0).is_none(), "beside it");
+        assert!(seen_at(&upright(), 240.0 + 90.0, 320.0).is_none(), "beyond its end");
     }
 
     #[test]
     fn an_end_is_seen_by_a_camera_that_looks_along_the_axis() {
         let lying = Cylinder { axis: Vector3::z(), ..upright() };
-        let seen = lying.seen_at(&camera(), 245.0, 330.0).expect("on the end");
+        let seen = seen_at(&lying, 245.0, 330.0).expect("on the end");
         assert!((seen.z + 100.0).abs() < 1e-9, "{seen}");
     }
 

@@ -78,8 +78,17 @@ pub(super) struct Way {
 /// What one camera saw move.
 struct Evidence<'t> {
     camera: &'t Camera,
-    /// Row, column, flow.
-    points: Vec<(f64, f64, [f64; 2])>,
+    /// The camera's centre, mm.
+    eye: Vector3<f64>,
+    points: Vec<Point>,
+}
+
+/// A pixel that was looked at.
+struct Point {
+    /// Direction from the camera's centre.
+    ray: Vector3<f64>,
+    flow_px: [f64; 2],
+    moves: bool,
 }
 
 /// Finds the impactor by its motion; `None` when the film does not show it clearly.
@@ -139,16 +148,18 @@ fn evidence_of<'t>(
         let visible = Array2::ones(first.dim());
         let dense = setup.estimator.estimate(PicturePair { predicted: first, real: &p.picture, visible: &visible })?;
         let near = grown(&shot.raster.triangle.mapv(|t| t != NO_TRIANGLE), shot.margin_px);
+        let camera = &track.view.camera;
         let mut points = Vec::new();
         for row in (STRIDE..first.nrows() - STRIDE).step_by(STRIDE) {
             for column in (STRIDE..first.ncols() - STRIDE).step_by(STRIDE) {
                 if dense.present[(row, column)] > 0.5 && !near[(row, column)] && track.view.is_inside(row, column) {
-                    let flow = [0, 1].map(|i| f64::from(dense.flow[(i, row, column)]));
-                    points.push((row as f64, column as f64, flow));
+                    let flow_px @ [x, y] = [0, 1].map(|i| f64::from(dense.flow[(i, row, column)]));
+                    let (_, ray) = camera.pinhole_ray(row as f64, column as f64);
+                    points.push(Point { ray, flow_px, moves: x.hypot(y) > AT_REST_PX });
                 }
             }
         }
-        evidence.push(Evidence { camera: &track.view.camera, points });
+        evidence.push(Evidence { camera, eye: camera.centre_mm(), points });
     }
     Ok(evidence)
 }
@@ -219,11 +230,13 @@ fn climb<const N: usize>(
     (most, best)
 }
 
-/// What is seen of the impactor at a pixel, and how far from its motion the flow there is, px.
-fn distance_px(body: &impl Body, camera: &Camera, point: &(f64, f64, [f64; 2]), by: Vector3<f64>) -> Option<f64> {
-    let seen = body.seen_at(camera, point.0, point.1)?;
-    let [x, y] = shift_px(camera, seen, by)?;
-    Some((point.2[0] - x).hypot(point.2[1] - y))
+impl Evidence<'_> {
+    /// How far from the impactor's motion the flow at a pixel is that shows it, px.
+    fn distance_px(&self, body: &impl Body, point: &Point, by: Vector3<f64>) -> Option<f64> {
+        let seen = body.met_by(self.eye, point.ray)?;
+        let [x, y] = shift_px(self.camera, seen, by)?;
+        Some((point.flow_px[0] - x).hypot(point.flow_px[1] - y))
+    }
 }
 
 fn votes<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], place: &S::Place, way_mm: f64) -> f64 {
@@ -232,11 +245,9 @@ fn votes<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], pl
     let mut sum = 0.0;
     for e in evidence {
         for p in &e.points {
-            if let Some(d) = distance_px(&body, e.camera, p, by) {
+            if let Some(d) = e.distance_px(&body, p, by) {
                 sum += 1.0 - 2.0 * (d / (2.0 * EXPLAINED_PX)).min(1.0);
-            } else if p.2[0].hypot(p.2[1]) > AT_REST_PX
-                && distance_px(&larger, e.camera, p, by).is_some_and(|d| d < EXPLAINED_PX)
-            {
+            } else if p.moves && e.distance_px(&larger, p, by).is_some_and(|d| d < EXPLAINED_PX) {
                 sum -= 1.0;
             }
         }
@@ -253,6 +264,6 @@ fn explained<const N: usize, S: Sought<N>>(
 ) -> (usize, usize) {
     let (body, _) = sought.filmed(place);
     let by = sought.line().direction * (sought.rate(place) * way_mm);
-    let distances = evidence.iter().flat_map(|e| e.points.iter().filter_map(|p| distance_px(&body, e.camera, p, by)));
+    let distances = evidence.iter().flat_map(|e| e.points.iter().filter_map(|p| e.distance_px(&body, p, by)));
     distances.fold((0, 0), |(good, all), d| (good + usize::from(d < EXPLAINED_PX), all + 1))
 }

@@ -55,14 +55,19 @@ pub enum Striker<'a> {
 /// What a camera sees of an impactor.
 trait Body: Copy + Sync {
     /// The point of its surface at a pixel of the picture without lens.
-    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>>;
+    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
+        let (eye, ray) = camera.pinhole_ray(row, column);
+        self.met_by(eye, ray)
+    }
+    /// The point of its surface that a ray from `eye`, mm, meets first.
+    fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>>;
     /// Whether the outline tells how far from the cameras its surface is at a point.
     fn is_firm_at(&self, point_mm: Vector3<f64>) -> bool;
 }
 
 impl Body for Cylinder {
-    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
-        Cylinder::seen_at(self, camera, row, column)
+    fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {
+        Cylinder::met_by(self, eye, ray)
     }
 
     /// Its side, which the outline places; where its ends are only the motion tells, to some cm.
@@ -73,8 +78,8 @@ impl Body for Cylinder {
 }
 
 impl Body for Block {
-    fn seen_at(&self, camera: &Camera, row: f64, column: f64) -> Option<Vector3<f64>> {
-        Block::seen_at(self, camera, row, column)
+    fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {
+        Block::met_by(self, eye, ray)
     }
 
     fn is_firm_at(&self, _: Vector3<f64>) -> bool {
