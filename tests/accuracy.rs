@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crumple::domain::Suggestion;
 use serde_json::Value;
 
 use crate::support::program::program;
@@ -28,11 +29,41 @@ const WITHIN_2_SIGMA: [f64; 2] = [0.85, 0.99];
 const WITHIN_2_SIGMA_BY_STUDY: [f64; 2] = [0.85, 0.999];
 
 fn score(test: &str, study: bool) -> Option<Value> {
-    let family = test.split('-').next().expect("a family");
-    let simulation = shared(&format!("simulations/{family}/run_000.vtkhdf"))?;
+    let simulation = simulation_of(test)?;
     let [film, truth] = ["h5", "truth.h5"].map(|end| shared(&format!("tests/{test}.{end}")));
     let out = tempfile::tempdir().expect("a temporary folder");
-    reviewed_and_scored(out.path(), &simulation, &[film?, truth?], study)
+    let score = reviewed_and_scored(out.path(), &simulation, &[film?, truth?], study)?;
+    // An identical pair has nothing to suggest.
+    if study && score["parts_truly_off"] != 0 {
+        truths_lie_in_the_intervals(test, &out.path().join("review"), &simulation);
+    }
+    Some(score)
+}
+
+fn simulation_of(test: &str) -> Option<PathBuf> {
+    let family = test.split('-').next().expect("a family");
+    shared(&format!("simulations/{family}/run_000.vtkhdf"))
+}
+
+/// What `suggest` says of the review of a filmed test: its true parameters are read here and nowhere else.
+fn truths_lie_in_the_intervals(test: &str, review: &Path, simulation: &Path) {
+    let truth = shared(&format!("tests/{test}.truth.json")).expect("it lies beside the truth that was scored with");
+    let truth: Value = serde_json::from_slice(&std::fs::read(truth).expect("text")).expect("JSON");
+    let mut suggest = program(review.parent().expect("a folder"));
+    suggest.arg("suggest").arg(review).arg("--study").arg(simulation.parent().expect("a folder"));
+    suggest.args(["--cache", "study.cache", "--no-report", "--quiet", "--format", "json"]);
+    let found: Suggestion = serde_json::from_slice(&succeeded(&mut suggest)).expect("suggestion.json");
+    assert!(!found.parameters.is_empty(), "{test}: {found:?}");
+    for p in &found.parameters {
+        let name = p.parameter.name.as_str();
+        let mut all = truth["parameters"].as_array().expect("a list").iter();
+        let value = all.find(|q| q["name"] == name).and_then(|q| q["value"].as_f64()).expect("a value");
+        let error = (p.estimate.value - value) / (p.parameter.upper - p.parameter.lower);
+        assert!(p.estimate.holds(value), "{test}, {name} is {value}: {:?}", p.estimate);
+        if name == "impact_offset" {
+            assert!(error.abs() < 0.03, "where {test} was hit is seen in the film: {:+.1} % off", 100.0 * error);
+        }
+    }
 }
 
 /// The shared scorer, where it can run.
