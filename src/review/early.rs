@@ -109,6 +109,7 @@ pub(super) fn find_trigger<'a>(
     for moment in moments {
         let simulated = source.simulated_mm(moment.time_s + assumed_s).map_err(SessionError::Source)?;
         let pictures = load_pictures(source, early.tracker.cameras(), moment)?;
+        early.tracker.erode(source, moment.time_s + assumed_s).map_err(SessionError::Source)?;
         let step = early.tracker.advance(moment.time_s, &simulated, &pictures, &[], setup.estimator)?;
         moving += usize::from(motion_mm(undeformed, &simulated, &step) > 1.0);
         if is_same_place(undeformed, &simulated) {

@@ -242,6 +242,7 @@ impl Film<'_, '_> {
                 decided.push(true);
             }
             let simulated = source.simulated_mm(moment.time_s + offset_s).map_err(SessionError::Source)?;
+            tracker.erode(source, moment.time_s + offset_s).map_err(SessionError::Source)?;
             let step = match tracked.next() {
                 Some(step) => step,
                 None => {
@@ -256,7 +257,6 @@ impl Film<'_, '_> {
                         contacts = impactor.contacts(self.moments, index, offset_s, &simulated, &expected);
                     }
                     tracker.hear(source, moment.time_s + offset_s, &simulated).map_err(SessionError::Source)?;
-                    tracker.erode(source, moment.time_s + offset_s).map_err(SessionError::Source)?;
                     tracker.advance(moment.time_s, &simulated, &pictures, &contacts, setup.estimator)?
                 }
             };

@@ -313,12 +313,11 @@ pub(super) fn refuse_lost_steps(block: &Block, rules: &[OffsetRule], name: &str,
         return Ok(());
     }
     let rows = state.node_count;
-    let found = format_args!("{} rows", set.rows()).to_string();
-    Err(if block.steps.is_none() {
-        let expected = format_args!("{rows} rows: without a group Steps there is one state").to_string();
-        set.refuse(found, expected, "write the group Steps with the time of each state")
+    let (why, advice) = if block.steps.is_none() {
+        ("without a group Steps there is one state".to_owned(), "write the group Steps with the time of each state")
     } else {
-        let expected = format!("{rows} rows: without Steps/PointDataOffsets/{name} all states have the same");
-        set.refuse(found, expected, "write there at which row each state begins")
-    })
+        let why = format!("without Steps/PointDataOffsets/{name} all states have the same");
+        (why, "write there at which row each state begins")
+    };
+    Err(set.refuse(format_args!("{} rows", set.rows()), format_args!("{rows} rows: {why}"), advice))
 }
