@@ -6,15 +6,12 @@ use std::path::Path;
 use crumple::config::Settings;
 use crumple::geom::Skin;
 use crumple::infer::{OnnxBackend, OnnxEstimator, ProviderRequest};
-use crumple::ingest::{SimulationFile, SimulationOptions, TestFile};
-use crumple::jobs::FileSource;
-use crumple::review::ReviewSetup;
 use crumple::vision::{DisFlow, PicturePair, ResidualEstimator, Support, predict};
 use ndarray::Array3;
 
-use super::pipeline::{Moment, late_moment};
+use super::pipeline::{Moment, late_moment, with_example};
 use super::spread::{Spread, seconds};
-use super::{Plan, example, numbers, python, with_threads};
+use super::{Plan, numbers, python, with_threads};
 
 pub(crate) fn table(plan: Plan) -> String {
     let title = "### One camera's frame, from the mesh to the residual, ms\n\n";
@@ -23,24 +20,14 @@ pub(crate) fn table(plan: Plan) -> String {
     let backend = library
         .map_err(|e| e.to_string())
         .and_then(|library| OnnxBackend::open(&model, ProviderRequest::Cpu, &library).map_err(|e| e.to_string()));
-    let (Ok(backend), Some([simulation, test])) = (backend, example()) else {
-        return format!("{title}no example or no ONNX Runtime here\n");
-    };
-    let simulation = SimulationFile::open(&simulation, &SimulationOptions::default()).unwrap_or_else(|e| panic!("{e}"));
-    let test = TestFile::open(&test).unwrap_or_else(|e| panic!("{e}"));
-    let source = FileSource::new(&simulation, &test);
-    let skin = Skin::from_mesh(simulation.mesh(), None);
-    let setup = ReviewSetup {
-        skin: &skin,
-        node_count: simulation.mesh().node_count,
-        state_times_s: simulation.times_s(),
-        cameras: &test.record().cameras,
-        impactor: None,
-        estimator: &DisFlow::Medium,
-    };
-    let moment = late_moment(&setup, &source, 0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let row = with_threads(threads, || row(plan, &model, backend, &skin, &moment, threads));
+    let row = backend.ok().and_then(|backend| {
+        with_example(|setup, source| {
+            let moment = late_moment(setup, source, 0);
+            with_threads(threads, || row(plan, &model, backend, setup.skin, &moment, threads))
+        })
+    });
+    let Some(row) = row else { return format!("{title}no example or no ONNX Runtime here\n") };
     format!(
         "{title}Medians; all cores. The peer must find the same residual.\n\n| step | Crumple | Python peer | peer / Crumple \
          |\n|---|---:|---:|---:|\n{row}"

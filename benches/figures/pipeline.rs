@@ -105,9 +105,9 @@ pub(crate) struct Moment {
     paint: Paint,
 }
 
-pub(crate) fn table(plan: Plan) -> String {
-    let mut text = String::from("### The whole measurement beside the sum of its parts\n\n");
-    let Some([simulation, test]) = example() else { return text + "no example here\n" };
+/// Opens the example and shows it to `work`; `None` where it is not here.
+pub(crate) fn with_example<T>(work: impl FnOnce(&ReviewSetup<'_>, &FileSource<'_>) -> T) -> Option<T> {
+    let [simulation, test] = example()?;
     let simulation = SimulationFile::open(&simulation, &SimulationOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     let test = TestFile::open(&test).unwrap_or_else(|e| panic!("{e}"));
     let source = FileSource::new(&simulation, &test);
@@ -120,16 +120,25 @@ pub(crate) fn table(plan: Plan) -> String {
         impactor: None,
         estimator: &DisFlow::Medium,
     };
+    Some(work(&setup, &source))
+}
+
+pub(crate) fn table(plan: Plan) -> String {
+    with_example(|setup, source| table_of(plan, setup, source)).unwrap_or_else(|| "no example here\n".to_owned())
+}
+
+fn table_of(plan: Plan, setup: &ReviewSetup<'_>, source: &FileSource<'_>) -> String {
+    let mut text = String::from("### The whole measurement beside the sum of its parts\n\n");
     if plan.small {
-        let total = parts(plan, &setup, &source).iter().map(|p| p.1.median).sum::<f64>();
+        let total = parts(plan, setup, source).iter().map(|p| p.1.median).sum::<f64>();
         return format!("{text}{:.1} ms a frame in parts\n", total * 1e3);
     }
     text += "ms a camera's frame.\n\n| part | 1 thread | 2 threads |\n|---|---:|---:|\n";
     let runs = [1, 2].map(|threads| {
         with_threads(threads, || {
-            let parts = parts(plan, &setup, &source);
+            let parts = parts(plan, setup, source);
             let mut frames = 1;
-            let whole = seconds(plan.repeats.min(3), || frames = frames_of(&whole(&setup, &source)));
+            let whole = seconds(plan.repeats.min(3), || frames = frames_of(&whole(setup, source)));
             (parts, whole.times(1.0 / frames as f64))
         })
     });
