@@ -11,7 +11,7 @@ use crate::support::plate::Plate;
 
 /// How a run of the plate moves: it flies with `speed` mm/s along x from 1 ms on.
 fn write_run(folder: &Path, name: &str, speed: f64, parameter: f64) {
-    let mut run = Plate::new(0.0).simulation;
+    let mut run = Plate::flight();
     let points = run.states[0][0].points.clone();
     run.displacement = Some(run.times.iter().map(|t| points.iter().map(|p| moved(speed, *p, *t)).collect()).collect());
     run.write(&folder.join(format!("{name}.vtkhdf")));
@@ -188,7 +188,7 @@ fn data_that_cannot_be_used_is_refused_by_name() {
     let error = open(folder.path().to_owned(), FilmSettings { side_px: 30, ..settings() });
     assert!(error.to_string().contains("films.side_px is 30"), "{error}");
 
-    let mut other = Plate::new(0.0).simulation;
+    let mut other = Plate::flight();
     other.states[0][0].cells.pop();
     other.states[0][0].types.pop();
     other.write(&folder.path().join("run_9.vtkhdf"));

@@ -60,7 +60,21 @@ impl RecordWriter {
         attr(&file, "test_id", "made-up");
         attr(&file, "length_unit", &self.length_unit);
         attr(&file, "time_unit", &self.time_unit);
-        let camera = file.create_group("cameras").and_then(|g| g.create_group("left")).expect("group");
+        file.create_group("cameras").expect("group");
+        self.write_camera(&file, "left");
+        let channel = file.create_group("channels").and_then(|g| g.create_group("wall_force")).expect("group");
+        attr(&channel, "unit", "kN");
+        channel.new_dataset_builder().with_data(&[0.0, 1.0]).create("time").expect("dataset");
+        channel.new_dataset_builder().with_data(&[5.0, 6.0]).create("value").expect("dataset");
+    }
+
+    /// Adds this record's camera to the record at `path`, under another name.
+    pub(crate) fn add_to(&self, path: &Path, name: &str) {
+        self.write_camera(&File::append(path).expect("open"), name);
+    }
+
+    fn write_camera(&self, file: &File, name: &str) {
+        let camera = file.group("cameras").and_then(|g| g.create_group(name)).expect("group");
         let has = |name: &str| self.without != Some(name);
         if has("frames") {
             let (_, h, w) = self.frames.dim();
@@ -89,9 +103,5 @@ impl RecordWriter {
             matrix(&marks, "world", 3, &self.targets.iter().flat_map(|t| t.0).collect::<Vec<_>>());
             matrix(&marks, "image", 2, &self.targets.iter().flat_map(|t| t.1).collect::<Vec<_>>());
         }
-        let channel = file.create_group("channels").and_then(|g| g.create_group("wall_force")).expect("group");
-        attr(&channel, "unit", "kN");
-        channel.new_dataset_builder().with_data(&[0.0, 1.0]).create("time").expect("dataset");
-        channel.new_dataset_builder().with_data(&[5.0, 6.0]).create("value").expect("dataset");
     }
 }
