@@ -113,6 +113,29 @@ fn an_identical_pair_is_not_flagged() {
 }
 
 #[test]
+fn a_camera_of_noise_is_named_beside_one_that_shows_the_structure() {
+    let plate = Plate::new(0.0);
+    let desk = Desk::new(&plate);
+    let mut noise = plate.record.clone();
+    // Marsaglia's xorshift: no two frames are alike, and they are the same on every machine.
+    let mut state = 2_463_534_242u32;
+    noise.frames.mapv_inplace(|_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 24) as u8
+    });
+    noise.add_to(&desk.path("test.h5"), "noise");
+    let review = review_plate(&desk, &DisFlow::Medium);
+    let named = |camera: &str| {
+        let says = format!("camera {camera} does not show the mesh's outline");
+        review.warnings.iter().any(|w| w.contains(&says))
+    };
+    assert!(named("noise") && !named("left"), "{:?}", review.warnings);
+    assert_eq!(review.flags, Vec::new(), "noise is no deviation");
+}
+
+#[test]
 fn a_network_run_by_onnx_runtime_passes_through_the_whole_way() {
     let plate = Plate::new(8.0);
     let desk = Desk::new(&plate);
