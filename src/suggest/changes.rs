@@ -20,7 +20,7 @@ const TOLD: usize = 8;
 const EXPLAINED: f64 = 0.5;
 /// Probability from which a change is sure to help.
 const SURE: f64 = 0.9;
-/// A larger change must leave less than this of what a smaller one leaves, or it is not worth its second parameter.
+/// Each further parameter of a change must bring what is left down to this share, or it is not worth moving.
 const WORTH: f64 = 0.95;
 
 /// What the ranking rests on.
@@ -64,7 +64,7 @@ pub(super) fn rank_changes(input: &ChangeInput<'_>) -> Vec<Change> {
         .filter(|c| !c.moves.is_empty() && c.helps >= SURE)
         .collect();
     changes.sort_by(|a, b| {
-        let cost = |c: &Change| c.after_mm.value * (1.0 / WORTH).powi(c.moves.len().min(3) as i32);
+        let cost = |c: &Change| c.after_mm.value * (1.0 / WORTH).powi(c.moves.len() as i32);
         cost(a).total_cmp(&cost(b))
     });
     tell_once(&mut changes);

@@ -4,7 +4,7 @@
 //! How far a part moves at most and on average, and where the motion is, follow smoothly. So each part is summarised, in
 //! each camera and stretch of time: mean, root mean square, lowest and highest fifteenth of either direction, centre of
 //! the motion, and tilt (motion over place). Last come the impactor's way, less its mean (from where it is counted
-//! nobody knows), where it hits, and how it leans.
+//! nobody knows), how fast it came, where it hits, and how it leans.
 
 use std::ops::Range;
 
@@ -102,12 +102,13 @@ impl FeaturePlan {
 
     /// The numbers of the test.
     pub(super) fn of_test(&self, sight: &Sight) -> DVector<f64> {
-        self.of(sight, &sight.test, &sight.hits.test)
+        let hit = &sight.hits.test;
+        self.of(sight, &sight.test, hit, sight.hits.read_speed(hit, None))
     }
 
-    /// The numbers of one film.
-    fn of(&self, sight: &Sight, seen: &Seen, hit: &Hit) -> DVector<f64> {
-        let of_hit = hit.way_mm.len() + hit.lean_rad.len() + 1;
+    /// The numbers of one film, whose impactor came at `speed`, mm/s.
+    fn of(&self, sight: &Sight, seen: &Seen, hit: &Hit, speed: Option<f64>) -> DVector<f64> {
+        let of_hit = hit.way_mm.len() + hit.lean_rad.len() + 2;
         let mut all = Vec::with_capacity(self.groups.len() * NUMBERS + of_hit);
         for (group, frame) in self.groups.iter().zip(&self.frames) {
             let mut sum = [0.0; NUMBERS];
@@ -118,6 +119,7 @@ impl FeaturePlan {
             all.extend(sum);
         }
         all.extend(without_start(&hit.way_mm));
+        all.extend(speed);
         all.extend(hit.place_mm);
         all.extend(&hit.lean_rad);
         DVector::from_vec(all)
@@ -125,33 +127,37 @@ impl FeaturePlan {
 
     /// The numbers of all runs, and what is in doubt of the test's.
     pub(super) fn evidence(&self, sight: &Sight) -> Evidence {
-        let rows = sight.runs.iter().zip(&sight.hits.runs).map(|(seen, hit)| self.of(sight, seen, hit).transpose());
+        let hits = &sight.hits;
+        let rows = sight.runs.iter().zip(&hits.runs).enumerate();
+        let rows = rows.map(|(run, (seen, hit))| self.of(sight, seen, hit, hits.speed_of_run(run)).transpose());
         let runs = DMatrix::from_rows(&rows.collect::<Vec<_>>());
         let structure = self.groups.len() * NUMBERS;
-        let way = structure + sight.hits.test.way_mm.len();
-        let place = way + usize::from(sight.hits.test.place_mm.is_some());
+        let way = structure + hits.test.way_mm.len();
+        let speed = way + usize::from(hits.speed_error().is_some());
+        let place = speed + usize::from(sight.hits.test.place_mm.is_some());
         let trust = if structure < runs.ncols() { STRUCTURE_BESIDE_IMPACTOR } else { 1.0 };
         let mut blocks = vec![
             EvidenceBlock { numbers: 0..structure, most: None, trust },
             EvidenceBlock { numbers: structure..way, most: Some(TOLD_BY_WAY), trust: 1.0 },
-            EvidenceBlock { numbers: way..place, most: Some(1), trust: 1.0 },
+            EvidenceBlock { numbers: way..speed, most: Some(1), trust: 1.0 },
+            EvidenceBlock { numbers: speed..place, most: Some(1), trust: 1.0 },
             EvidenceBlock { numbers: place..runs.ncols(), most: Some(2), trust: 1.0 },
         ];
         blocks.retain(|block| !block.numbers.is_empty());
-        Evidence { runs, doubt: self.doubt(sight), blocks }
+        Evidence { runs, doubt: self.doubt(sight, way), blocks }
     }
 
     /// The runs' numbers, each with a draw of all that is in doubt of a measurement.
     pub(super) fn of_noisy_runs(&self, sight: &Sight, seed: u64) -> DMatrix<f64> {
         let mut random = Random::new(seed);
-        let noisy = |(seen, hit): (&Seen, &Hit)| {
+        let noisy = |(run, (seen, hit)): (usize, (&Seen, &Hit))| {
             let mut film = (with_noise(sight, seen, &mut random), hit.with_noise(&mut random));
             for change in &sight.nuisances {
                 film = change.added_to((&film.0, &film.1), random.normal());
             }
-            self.of(sight, &film.0, &film.1).transpose()
+            self.of(sight, &film.0, &film.1, sight.hits.read_speed(&film.1, Some(run))).transpose()
         };
-        DMatrix::from_rows(&sight.runs.iter().zip(&sight.hits.runs).map(noisy).collect::<Vec<_>>())
+        DMatrix::from_rows(&sight.runs.iter().zip(&sight.hits.runs).enumerate().map(noisy).collect::<Vec<_>>())
     }
 
     /// What the doubt about measurement, trigger and pose does to the test's numbers: rows whose squares add up to
@@ -159,18 +165,26 @@ impl FeaturePlan {
     ///
     /// Neighbours err together (the matching's windows overlap, the lift smooths): half of each node's variance is drawn
     /// once for its part and picture, half for itself.
-    fn doubt(&self, sight: &Sight) -> DMatrix<f64> {
+    ///
+    /// Reading the speed, number `speed_at` where there is one, has an error of its own.
+    fn doubt(&self, sight: &Sight, speed_at: usize) -> DMatrix<f64> {
         let (seen, hit) = (&sight.test, &sight.hits.test);
-        let plain = self.of(sight, seen, hit);
+        let numbers = |seen: &Seen, hit: &Hit| self.of(sight, seen, hit, sight.hits.read_speed(hit, None));
+        let plain = numbers(seen, hit);
         let mut random = Random::new(0x5ee9);
         let mut rows = Vec::new();
         for _ in 0..DRAWS {
             let noisy = (with_noise(sight, seen, &mut random), hit.with_noise(&mut random));
-            rows.push((self.of(sight, &noisy.0, &noisy.1) - &plain).transpose() / (DRAWS as f64).sqrt());
+            rows.push((numbers(&noisy.0, &noisy.1) - &plain).transpose() / (DRAWS as f64).sqrt());
         }
         for change in &sight.nuisances {
             let moved = change.added_to((seen, hit), 1.0);
-            rows.push((self.of(sight, &moved.0, &moved.1) - &plain).transpose());
+            rows.push((numbers(&moved.0, &moved.1) - &plain).transpose());
+        }
+        if let Some(error) = sight.hits.speed_error() {
+            let mut row = DVector::zeros(plain.len());
+            row[speed_at] = error;
+            rows.push(row.transpose());
         }
         DMatrix::from_rows(&rows)
     }

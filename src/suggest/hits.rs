@@ -6,6 +6,7 @@
 
 use super::random::Random;
 use super::sight::SightInput;
+use super::speed::{KnownWay, SpeedReader};
 use crate::domain::{ImpactorPlace, RunImpactor, WayPoint};
 use crate::geom::bracket;
 
@@ -27,6 +28,8 @@ const FACE_RAD: f64 = 0.022;
 const SAME_FACE_RAD: f64 = 0.02;
 /// Runs that are hit within so many mm of each other do not tell what another place changes.
 const SAME_PLACE_MM: f64 = 3.0;
+/// Runs that are as fast as each other within this do not tell what another speed changes, mm/s.
+const SAME_SPEED_MM_PER_S: f64 = 100.0;
 /// Runs whose impactors go the same way within so many mm (a press moves as it is told) do not tell of another one.
 const SAME_WAY_MM: f64 = 1.0;
 
@@ -61,13 +64,53 @@ pub(super) struct Hits {
     pub(super) runs: Vec<Hit>,
     /// What one sigma of the trigger changes of the way, mm.
     pub(super) by_trigger: Vec<f64>,
+    /// What tells the speed at the contact of the test's way, where the runs have different ones.
+    speeds: Option<Speeds>,
+}
+
+/// The runs' speeds at the contact, and what reads such a speed off a way.
+#[derive(Debug, Clone)]
+struct Speeds {
+    runs_mm_per_s: Vec<f64>,
+    of_test: SpeedReader,
+    /// For each run: the reader that the others make.
+    of_runs: Vec<SpeedReader>,
+    /// Error of reading a way that is known exactly, told from the runs, root mean square, mm/s.
+    error_mm_per_s: f64,
+}
+
+impl Speeds {
+    /// `None` where the runs are as fast as each other, or tell too little.
+    fn new(times_s: &[f64], runs: &[KnownWay]) -> Option<Self> {
+        if spread(runs.iter().map(|run| run.speed_mm_per_s)) < SAME_SPEED_MM_PER_S {
+            return None;
+        }
+        let without = |left_out: Option<usize>| {
+            let others: Vec<&KnownWay> =
+                runs.iter().enumerate().filter(|(r, _)| Some(*r) != left_out).map(|(_, run)| run).collect();
+            SpeedReader::new(times_s, &others, NOISE_MM)
+        };
+        let of_runs = (0..runs.len()).map(|run| without(Some(run))).collect::<Option<Vec<_>>>()?;
+        let off = |(run, reader): (&KnownWay, &SpeedReader)| reader.read_mm_per_s(&run.way_mm) - run.speed_mm_per_s;
+        let square: f64 = runs.iter().zip(&of_runs).map(off).map(|e| e * e).sum();
+        Some(Self {
+            runs_mm_per_s: runs.iter().map(|run| run.speed_mm_per_s).collect(),
+            of_test: without(None)?,
+            of_runs,
+            error_mm_per_s: (square / runs.len() as f64).sqrt(),
+        })
+    }
 }
 
 impl Hits {
     pub(super) fn new(input: &SightInput<'_>) -> Self {
         let study = input.fields.study();
-        let none =
-            || Self { test: Hit::default(), runs: vec![Hit::default(); study.runs.len()], by_trigger: Vec::new() };
+        let none = || Self {
+            test: Hit::default(),
+            runs: vec![Hit::default(); study.runs.len()],
+            by_trigger: Vec::new(),
+            speeds: None,
+        };
         let runs: Option<Vec<&RunImpactor>> = study.runs.iter().map(|run| run.impactor.as_ref()).collect();
         let (Some(seen), Some(runs)) = (input.impactor, runs) else { return none() };
         let mut hits = none();
@@ -87,6 +130,9 @@ impl Hits {
             return;
         }
         self.test.way_mm = used.iter().map(|p| p.way_mm).collect();
+        let times_s: Vec<f64> = used.iter().map(|p| p.time_s + offset_s).collect();
+        let known = |run: &&RunImpactor| KnownWay { way_mm: at(run, 0.0), speed_mm_per_s: speed_at_contact(run) };
+        self.speeds = Speeds::new(&times_s, &runs.iter().map(known).collect::<Vec<_>>());
         self.by_trigger = vec![0.0; used.len()];
         for (hit, run) in self.runs.iter_mut().zip(runs) {
             hit.way_mm = at(run, 0.0);
@@ -118,6 +164,23 @@ impl Hits {
         }
     }
 
+    /// Run `run`'s speed at the contact, mm/s.
+    pub(super) fn speed_of_run(&self, run: usize) -> Option<f64> {
+        Some(self.speeds.as_ref()?.runs_mm_per_s[run])
+    }
+
+    /// The speed at the contact that `hit` shows, mm/s; where it is that of run `left_out` with noise, told by the others.
+    pub(super) fn read_speed(&self, hit: &Hit, left_out: Option<usize>) -> Option<f64> {
+        let speeds = self.speeds.as_ref()?;
+        let reader = left_out.map_or(&speeds.of_test, |run| &speeds.of_runs[run]);
+        Some(reader.read_mm_per_s(&hit.way_mm))
+    }
+
+    /// Error of [`Self::read_speed`] where the way is known exactly, 1-sigma, mm/s.
+    pub(super) fn speed_error(&self) -> Option<f64> {
+        Some(self.speeds.as_ref()?.error_mm_per_s)
+    }
+
     /// What one sigma of the scale changes of the way, mm.
     pub(super) fn by_scale(&self) -> Vec<f64> {
         let way = &self.test.way_mm;
@@ -144,6 +207,12 @@ fn used_points(way: &[WayPoint], runs: &[&RunImpactor], offset_s: f64) -> Vec<Wa
     let known: Vec<WayPoint> = way.iter().filter(both_tell).copied().collect();
     let stride = known.len().div_ceil(MOMENTS).max(1);
     known.into_iter().step_by(stride).collect()
+}
+
+/// How fast an impactor is at time 0, mm/s.
+fn speed_at_contact(run: &RunImpactor) -> f64 {
+    let first = run.times_s.iter().position(|t| *t > 0.0).unwrap_or(0);
+    (run.travel_mm[first] - way_at(run, 0.0)) / run.times_s[first]
 }
 
 /// How far an impactor has come at `time_s`, mm.
@@ -196,7 +265,8 @@ mod tests {
     fn ways_are_evidence_only_where_the_runs_go_differently() {
         let compared = |speeds_mm_per_s: [f64; 2]| {
             let runs = speeds_mm_per_s.map(|speed| run(speed, 0.01, 0.0));
-            let mut hits = Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new() };
+            let mut hits =
+                Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new(), speeds: None };
             let used = seen(&[0.001, 0.003, 0.005, 0.007, 0.009]);
             hits.compare_ways(&used, &runs.iter().collect::<Vec<_>>(), (0.001, 1e-4));
             hits
@@ -214,7 +284,8 @@ mod tests {
         let place = ImpactorPlace { across: [-1.0, 0.0, 0.0], at_mm: -4.0 };
         let compared = |places: [f64; 2], seen: Option<ImpactorPlace>| {
             let runs = places.map(|across_mm| run(6000.0, 0.01, across_mm));
-            let mut hits = Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new() };
+            let mut hits =
+                Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new(), speeds: None };
             hits.compare_places(seen, &runs.iter().collect::<Vec<_>>());
             (hits.test.place_mm, hits.runs.iter().map(|hit| hit.place_mm).collect::<Vec<_>>())
         };
@@ -228,7 +299,8 @@ mod tests {
         let leaning = |by: f64| RunImpactor { face: Some([0.0, -by.sin(), -by.cos()]), ..run(6000.0, 0.01, 0.0) };
         let compared = |leans: [f64; 2], seen: Option<[f64; 3]>| {
             let runs = leans.map(leaning);
-            let mut hits = Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new() };
+            let mut hits =
+                Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new(), speeds: None };
             hits.compare_faces(seen, &runs.iter().collect::<Vec<_>>());
             (hits.test.lean_rad, hits.runs.into_iter().map(|hit| hit.lean_rad).collect::<Vec<_>>())
         };

@@ -32,6 +32,7 @@ mod regress;
 mod sampler;
 mod sight;
 mod sight_select;
+mod speed;
 mod surrogate;
 mod words;
 

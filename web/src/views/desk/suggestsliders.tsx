@@ -33,7 +33,7 @@ function Slider({ suggest, of, at }: { suggest: Suggest; of: ParameterEstimate; 
   const says = `film: ${fixed(estimate.value, places)} (${fixed(estimate.lower, places)} to ${fixed(estimate.upper, places)})${unit}`;
   return (
     <label class="slider" data-parameter={parameter.name}>
-      <span class="cut">{parameter.name}{identified ? null : <span class="tag unsure" title="The film does not know it to better than a quarter of its range">not known</span>}</span>
+      <span class="cut">{parameter.name}{identified ? null : <span class="tag unsure" title="The film does not know it to better than a tenth of its range each way">not known</span>}</span>
       <output class="number">{fixed(value, places)}{unit}</output>
       <span class="track" title={`${says}; bounds ${fixed(parameter.lower, places)} to ${fixed(parameter.upper, places)}${unit}`}>
         <i class={`band ${identified ? "" : "loose"}`} style={{ left: percent(estimate.lower), width: `calc(${percent(estimate.upper)} - ${percent(estimate.lower)})` }} />
