@@ -188,6 +188,23 @@ async fn views(served: &Served, id: &str, result: &Value, moments: usize) {
         let head = String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
         assert!(status == 200 && head.to_lowercase().starts_with(&begins.to_lowercase()), "{file}: {head}");
     }
+    download_goes_on(served, id).await;
+}
+
+/// The field may have gigabytes: whoever has its first bytes asks for the others alone.
+async fn download_goes_on(served: &Served, id: &str) {
+    let place = format!("reviews/{id}/review.vtkhdf");
+    let (_, whole) = served.bytes(&place).await;
+    let ranged = async |range: String| {
+        let request = served.client.get(served.api(&place)).header("range", range);
+        let answer = request.send().await.expect("an answer");
+        let (status, named) = (answer.status().as_u16(), answer.headers()["content-range"].clone());
+        (status, named.to_str().expect("text").to_owned(), answer.bytes().await.expect("bytes"))
+    };
+    let (status, named, rest) = ranged("bytes=1000-".to_owned()).await;
+    assert_eq!((status, named), (206, format!("bytes 1000-{}/{}", whole.len() - 1, whole.len())));
+    assert_eq!(rest, whole[1000..]);
+    assert_eq!(ranged(format!("bytes={}-", whole.len())).await.0, 416, "nothing is left");
 }
 
 /// Two people look at one flag: the slower one is told.

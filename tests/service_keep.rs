@@ -2,6 +2,7 @@
 //! is deleted is gone.
 
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -122,6 +123,44 @@ fn copy(from: &Path, folder: &Path, name: &str, further: usize) -> std::path::Pa
     let path = folder.join(name);
     std::fs::write(&path, bytes).expect("written");
     path
+}
+
+/// As if its last part had come `days` ago.
+fn age(file: &Path, days: u64) {
+    let then = SystemTime::now() - Duration::from_secs(days * 86_400);
+    std::fs::File::options().append(true).open(file).and_then(|f| f.set_modified(then)).expect("the file ages");
+}
+
+#[test]
+fn an_upload_that_never_goes_on_is_forgotten_when_it_said() {
+    let (folder, data) = desk();
+    Plate::new(9.0).write(folder.path());
+    let bytes = std::fs::read(folder.path().join("run.vtkhdf")).expect("a file");
+    run(async {
+        let served = Served::start(&data, &["--keep-uploads-days", "3"]);
+        let campaign = served.campaign("Plate").await;
+        let (old, young) = (
+            served.announce("old.vtkhdf", bytes.len(), &campaign).await,
+            served.announce("young.vtkhdf", bytes.len(), &campaign).await,
+        );
+        for place in [&old, &young] {
+            assert_eq!(served.part(place, 0, &bytes[..1000], None).await, 204);
+        }
+        let answer = served.client.head(&old).send().await.expect("an answer");
+        let until = httpdate::parse_http_date(answer.headers()["upload-expires"].to_str().expect("text"));
+        let left = until.expect("a date").duration_since(SystemTime::now()).expect("in the future");
+        assert!((2.9..=3.0).contains(&(left.as_secs_f64() / 86_400.0)), "{left:?}");
+        let file = |place: &str| data.join("uploads").join(place.rsplit('/').next().expect("an id"));
+        age(&file(&old), 4);
+        age(&file(&young), 2);
+        let served = served.kill_and_restart(&data);
+        let status = served.client.head(&old).send().await.expect("an answer").status();
+        assert!(status == 404 && !file(&old).exists(), "{status}");
+        assert_eq!(served.part(&young, 1000, &bytes[1000..], None).await, 204, "it goes on");
+        assert_eq!(served.read(&young).await["state"], "accepted");
+        let whole = served.client.head(&young).send().await.expect("an answer");
+        assert!(!whole.headers().contains_key("upload-expires"), "what is whole does not expire");
+    });
 }
 
 #[test]

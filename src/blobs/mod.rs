@@ -13,7 +13,6 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
@@ -154,22 +153,15 @@ impl Blobs {
         }
     }
 
-    /// A blob piece by piece, with its size; `None` when there is none.
+    /// Where the bytes of a blob lie, to be read piece by piece; `None` when there is none.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub async fn stream(
-        &self,
-        key: &BlobKey,
-    ) -> Result<Option<(u64, BoxStream<'static, Result<Bytes, std::io::Error>>)>, BlobError> {
-        match self.objects.get(&key.path()).await {
-            Ok(found) => {
-                let size = found.meta.size;
-                Ok(Some((size, Box::pin(found.into_stream().map_err(std::io::Error::other)))))
-            }
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(BlobError::objects("read", key)(source)),
+    /// When that cannot be told.
+    pub async fn path(&self, key: &BlobKey) -> Result<Option<PathBuf>, BlobError> {
+        if !self.exists(key).await? {
+            return Ok(None);
         }
+        self.objects.path_to_filesystem(&key.path()).map(Some).map_err(BlobError::objects("find", key))
     }
 
     /// Whether there is such a blob.

@@ -295,6 +295,9 @@ pub(super) struct ServeArguments {
     /// Largest file that is taken, GB [default: 64]
     #[arg(long, value_name = "GB")]
     max_upload_gb: Option<f64>,
+    /// How long an upload that was cut off waits for its next part, days [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    keep_uploads_days: Option<f64>,
     /// How long one file may be tried in its own process, s [default: 60]
     #[arg(long, value_name = "S")]
     read_limit_s: Option<f64>,
@@ -337,6 +340,7 @@ impl ServeArguments {
             workers: self.workers,
             lease_s: self.lease_s,
             max_upload_gb: self.max_upload_gb,
+            keep_uploads_days: self.keep_uploads_days,
             read_limit_s: self.read_limit_s,
             residual: self.residual,
             model: self.model,

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+/// A day, s.
+const DAY_S: f64 = 86_400.0;
+/// A hundred years: dates of an answer have four digits for the year.
+const MOST_DAYS: f64 = 36_500.0;
+
 /// What one source of settings says; nothing is checked yet.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +28,8 @@ pub struct ServeWords {
     pub lease_s: Option<f64>,
     /// Largest upload, GB.
     pub max_upload_gb: Option<f64>,
+    /// How long an upload that is not whole waits for its next part, days.
+    pub keep_uploads_days: Option<f64>,
     /// Longest trial of a file, s.
     pub read_limit_s: Option<f64>,
     /// `dis` or `onnx`.
@@ -70,6 +77,8 @@ pub struct ServeSettings {
     pub lease: Duration,
     /// Largest upload, bytes.
     pub max_upload_bytes: u64,
+    /// How long an upload that is not whole waits for its next part.
+    pub keep_uploads: Duration,
     /// Longest trial of a file in its own process.
     pub read_limit: Duration,
     /// True for a network instead of optical flow.
@@ -178,6 +187,7 @@ impl ServeWords {
             workers: count("workers")?,
             lease_s: number("lease_s")?,
             max_upload_gb: number("max_upload_gb")?,
+            keep_uploads_days: number("keep_uploads_days")?,
             read_limit_s: number("read_limit_s")?,
             residual: word("residual"),
             model: word("model").map(PathBuf::from),
@@ -201,6 +211,7 @@ impl ServeWords {
             workers: self.workers.or(other.workers),
             lease_s: self.lease_s.or(other.lease_s),
             max_upload_gb: self.max_upload_gb.or(other.max_upload_gb),
+            keep_uploads_days: self.keep_uploads_days.or(other.keep_uploads_days),
             read_limit_s: self.read_limit_s.or(other.read_limit_s),
             residual: self.residual.or(other.residual),
             model: self.model.or(other.model),
@@ -227,6 +238,11 @@ impl ServeWords {
             let refused = || SettingError::Value { name, found: value.to_string(), expected: "seconds above 0" };
             if value > 0.0 { Duration::try_from_secs_f64(value).map_err(|_| refused()) } else { Err(refused()) }
         };
+        let days = self.keep_uploads_days.unwrap_or(7.0);
+        if !(days > 0.0 && days <= MOST_DAYS) {
+            let expected = "days above 0 and not above 36500";
+            return Err(SettingError::Value { name: "keep_uploads_days", found: days.to_string(), expected });
+        }
         let one_of = |name: &'static str, value: Option<String>, known: &[&str], expected: &'static str| {
             let value = value.unwrap_or_else(|| known[0].to_owned());
             if known.contains(&value.as_str()) {
@@ -254,6 +270,7 @@ impl ServeWords {
             workers: count("workers", self.workers, 1)?,
             lease: seconds("lease_s", self.lease_s, 30.0)?,
             max_upload_bytes: (gb * 1e9) as u64,
+            keep_uploads: Duration::from_secs_f64(days * DAY_S),
             read_limit: seconds("read_limit_s", self.read_limit_s, 60.0)?,
             with_model: one_of("residual", self.residual, &["dis", "onnx"], "dis or onnx")? == "onnx",
             model: self.model.unwrap_or_else(|| "models/residual.onnx".into()),

@@ -2,11 +2,13 @@
 //! exported with verdicts: `exports`).
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
@@ -364,18 +366,25 @@ pub(super) async fn get_picture(
 
 /// The field for ParaView.
 #[utoipa::path(get, path = "/reviews/{id}/review.vtkhdf", tag = "results", params(("id" = String, Path, description = "The review")),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn get_review_vtkhdf(State(service): State<Service>, Path(id): Path<String>) -> Answer<Response> {
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, description = "The bytes that `Range` names: a download that was cut off goes on"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "`Range` names bytes that the file does not have")))]
+pub(super) async fn get_review_vtkhdf(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer<Response> {
     let state = finished(&service, &id).await?;
     let key = BlobKey::Result(id.clone(), REVIEW_VTKHDF.to_owned());
-    // It may have gigabytes: piece by piece.
-    let Some((size, stream)) = service.shop.blobs.stream(&key).await? else {
+    let Some(path) = service.shop.blobs.path(&key).await? else {
         return Err(Problem::not_found(format!("review {id} ({state}) has no {REVIEW_VTKHDF}")));
     };
-    let mut response = Body::from_stream(stream).into_response();
+    // It may have gigabytes: piece by piece, and in ranges.
+    let Ok(served) = ServeFile::new(path).oneshot(request).await;
+    let mut response = served.map(Body::new);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(OCTETS));
-    headers.insert(header::CONTENT_LENGTH, size.into());
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"review.vtkhdf\""));
     Ok(immutable(response))
 }

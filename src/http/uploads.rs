@@ -1,4 +1,4 @@
-//! Uploads that may be cut off and go on: tus 1.0 with creation, checksum (sha256) and termination.
+//! Uploads that may be cut off and go on: tus 1.0 with creation, checksum (sha256), expiration and termination.
 //!
 //! What arrived is noted every [`NOTE_EVERY`] bytes, so that a killed service or a lost line costs little. A part with
 //! a checksum counts only when it is whole and right.
@@ -11,6 +11,8 @@ use axum::body::Body as Bytestream;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::{File, OpenOptions};
@@ -36,10 +38,22 @@ const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 
 fn with_tus(mut response: Response) -> Response {
     response.headers_mut().insert(RESUMABLE, HeaderValue::from_static("1.0.0"));
+    response
+}
+
+/// Says until when the next part of an upload that is not whole is waited for.
+fn expiring(service: &Service, upload: &store::Upload, mut response: Response) -> Response {
+    let path = service.shop.folders.upload(&upload.id);
+    let part_at = (upload.state == "receiving").then(|| path.metadata().and_then(|m| m.modified()).ok()).flatten();
+    if let Some(at) = part_at.and_then(|at| at.checked_add(service.shop.settings.keep_uploads)) {
+        let date = HeaderValue::from_str(&httpdate::fmt_http_date(at)).expect("a date is plain text, else a bug");
+        response.headers_mut().insert(EXPIRES, date);
+    }
     response
 }
 
@@ -60,7 +74,7 @@ pub(super) async fn upload_options(State(service): State<Service>) -> Response {
     let most = service.shop.settings.max_upload_bytes.to_string();
     let headers = [
         ("tus-version", "1.0.0"),
-        ("tus-extension", "creation,checksum,termination"),
+        ("tus-extension", "creation,checksum,expiration,termination"),
         ("tus-checksum-algorithm", "sha256"),
         ("tus-max-size", &most),
     ];
@@ -72,7 +86,7 @@ pub(super) async fn upload_options(State(service): State<Service>) -> Response {
 /// here already is told by its `sha256`: then `Upload-Offset` of the answer is its length, and nothing is to be sent.
 #[utoipa::path(post, path = "/uploads", tag = "uploads",
     params(("Upload-Length" = i64, Header, description = "Bytes in all"), ("Upload-Metadata" = String, Header, description = "As tus has it: `filename BASE64,campaign_id BASE64`")),
-    responses((status = 201, body = Upload, description = "Location has the place for the parts, Upload-Offset how much is here already"),
+    responses((status = 201, body = Upload, description = "Location has the place for the parts, Upload-Offset how much is here already, Upload-Expires until when the next part is waited for"),
         (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 413, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "The disk of the service cannot take it")))]
@@ -97,7 +111,8 @@ pub(super) async fn begin_upload(State(service): State<Service>, headers: Header
         }
     };
     let place = [(header::LOCATION, format!("/api/v1/uploads/{id}")), (OFFSET, upload.received.to_string())];
-    Ok(with_tus((StatusCode::CREATED, place, Json(Upload::from(upload))).into_response()))
+    let response = (StatusCode::CREATED, place, Json(Upload::from(upload.clone()))).into_response();
+    Ok(with_tus(expiring(&service, &upload, response)))
 }
 
 /// Puts a file in its place that is here already by its digest: nothing of it need be sent.
@@ -180,27 +195,9 @@ fn metadata(headers: &HeaderMap) -> Answer<HashMap<String, String>> {
     Ok(words)
 }
 
-/// Standard base64 (RFC 4648, section 4); padding may be left out.
+/// Standard base64; padding may be left out.
 fn bytes_from_base64(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut held, mut bits) = (0u32, 0);
-    for c in text.trim_end_matches('=').bytes() {
-        let value = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        held = (held << 6 | u32::from(value)) & 0xff_ffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((held >> bits) as u8);
-        }
-    }
-    Some(out)
+    STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok()
 }
 
 /// Lists the uploads, newest first.
@@ -227,7 +224,7 @@ pub(super) async fn get_upload(
 
 /// Says how much of an upload is here (`Upload-Offset`).
 #[utoipa::path(head, path = "/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
-    responses((status = 200, description = "Upload-Offset, Upload-Length"), (status = 404, description = "There is no such upload")))]
+    responses((status = 200, description = "Upload-Offset, Upload-Length, Upload-Expires while it is not whole"), (status = 404, description = "There is no such upload")))]
 pub(super) async fn upload_head(State(service): State<Service>, Path(id): Path<String>) -> Answer<Response> {
     let upload = service.shop.store.upload(&id).await?;
     let headers = [
@@ -235,7 +232,7 @@ pub(super) async fn upload_head(State(service): State<Service>, Path(id): Path<S
         (LENGTH, upload.length.to_string()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok(with_tus((StatusCode::OK, headers).into_response()))
+    Ok(with_tus(expiring(&service, &upload, (StatusCode::OK, headers).into_response())))
 }
 
 /// Takes back an upload that has not become anything.
@@ -321,8 +318,9 @@ pub(super) async fn upload_part(
         }
         other => other?,
     };
-    let reply = [(OFFSET, received.to_string())];
-    Ok(with_tus((StatusCode::NO_CONTENT, reply).into_response()))
+    let response = (StatusCode::NO_CONTENT, [(OFFSET, received.to_string())]).into_response();
+    let upload = service.shop.store.upload(&id).await?;
+    Ok(with_tus(expiring(&service, &upload, response)))
 }
 
 /// Gives back the room of what was written and not noted.
@@ -446,13 +444,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_that_of_the_standard() {
-        // RFC 4648, section 10.
-        for (text, bytes) in
-            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar"), ("Zg", "f")]
-        {
-            assert_eq!(bytes_from_base64(text).as_deref(), Some(bytes.as_bytes()));
-        }
+    fn padding_may_be_left_out_and_what_is_no_base64_is_told() {
+        assert_eq!(bytes_from_base64("Zg==").as_deref(), Some(&b"f"[..]));
+        assert_eq!(bytes_from_base64("Zg").as_deref(), Some(&b"f"[..]));
         assert_eq!(bytes_from_base64("a b"), None);
     }
 

@@ -21,6 +21,7 @@ pub async fn sweep_at_start(shop: &Arc<Workshop>) -> Result<Swept, ServiceError>
     if waiting > 0 {
         tracing::warn!(jobs = waiting, "the last run was cut off: its jobs are taken up again");
     }
+    expire_uploads(shop, SystemTime::now()).await?;
     for kind in ["work", "desks"] {
         let folder = shop.folders.all(kind);
         remove_except(&folder, &HashSet::new())?;
@@ -39,7 +40,24 @@ pub async fn sweep_at_start(shop: &Arc<Workshop>) -> Result<Swept, ServiceError>
 /// When the store or the blobs fail.
 pub async fn sweep_beside_work(shop: &Arc<Workshop>) -> Result<Swept, ServiceError> {
     shop.store.forget_events(shop.settings.keep_events).await?;
+    expire_uploads(shop, SystemTime::now()).await?;
     sweep(shop, SystemTime::now() - YOUNG).await
+}
+
+/// Uploads whose last part came too long before `now` are forgotten, and their bytes removed. When a part came the file
+/// itself tells.
+async fn expire_uploads(shop: &Workshop, now: SystemTime) -> Result<(), ServiceError> {
+    for id in shop.store.uploads_receiving().await? {
+        let path = shop.folders.upload(&id);
+        // A row whose file is gone cannot go on, but the file may just be about to be made or renamed: leave it.
+        let Ok(part_at) = path.metadata().and_then(|m| m.modified()) else { continue };
+        if now.duration_since(part_at).is_ok_and(|age| age > shop.settings.keep_uploads) {
+            shop.store.remove_upload(&id).await?;
+            std::fs::remove_file(&path).map_err(ServiceError::file("remove", &path))?;
+            tracing::info!(upload = id, "was cut off and never went on: it is forgotten");
+        }
+    }
+    Ok(())
 }
 
 async fn sweep(shop: &Workshop, before: SystemTime) -> Result<Swept, ServiceError> {

@@ -5,7 +5,6 @@
 //! a template crate would add a language and a build step and save nothing.
 
 mod axes;
-mod base64;
 mod bitmap;
 mod callout;
 mod curves;

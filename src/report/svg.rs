@@ -5,11 +5,12 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use image::codecs::jpeg::JpegEncoder;
 use plotters_backend::{BackendColor, BackendCoord};
 
 use super::ReportError;
-use super::base64::base64_from_bytes;
 use super::escape::escaped;
 use super::font::{BASE_BELOW_EM, FAMILY, LINE_PER_EM};
 use super::sheet::{Command, Lettering, Place, Sheet};
@@ -60,7 +61,7 @@ fn push(svg: &mut String, command: &Command, title: &str) -> Result<(), ReportEr
                 .encode_image(picture)
                 .map_err(|source| ReportError::Drawing { what: title.to_owned(), source: source.into() })?;
             let (w, h) = picture.dimensions();
-            let content = base64_from_bytes(&jpeg);
+            let content = BASE64.encode(&jpeg);
             write!(
                 svg,
                 "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" href=\"data:image/jpeg;base64,{content}\"/>"

@@ -176,7 +176,18 @@ impl Store {
             .map_err(StoreError::database("list the uploads"))
     }
 
-    /// Uploads of the last days, newest first.
+    /// Ids of the uploads that wait for their next part.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn uploads_receiving(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar("SELECT id FROM uploads WHERE state = 'receiving'")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::database("list the uploads"))
+    }
+
+    /// Uploads, newest first.
     ///
     /// # Errors
     /// When the database fails.

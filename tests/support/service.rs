@@ -6,6 +6,8 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -294,15 +296,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for three in bytes.chunks(3) {
-        let held = three.iter().fold(0u32, |h, b| h << 8 | u32::from(*b)) << (8 * (3 - three.len()));
-        for i in 0..4 {
-            out.push(if i <= three.len() { LETTERS[(held >> (18 - 6 * i)) as usize & 63] as char } else { '=' });
-        }
-    }
-    out
+    BASE64_STANDARD.encode(bytes)
 }
 
 /// A runtime for one test.

@@ -3767,6 +3767,13 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
+            /** @description The bytes that `Range` names: a download that was cut off goes on */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description A part of the request cannot be read */
             400: {
                 headers: {
@@ -3783,6 +3790,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description `Range` names bytes that the file does not have */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -4622,7 +4636,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Location has the place for the parts, Upload-Offset how much is here already */
+            /** @description Location has the place for the parts, Upload-Offset how much is here already, Upload-Expires until when the next part is waited for */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4788,7 +4802,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Upload-Offset, Upload-Length */
+            /** @description Upload-Offset, Upload-Length, Upload-Expires while it is not whole */
             200: {
                 headers: {
                     [name: string]: unknown;
