@@ -5,8 +5,9 @@
 pub struct FrameField {
     /// Film time in s after the trigger.
     pub time_s: f64,
-    /// Test minus simulation in mm, world axes; minimum-norm where one camera sees the node; NaN if not known
-    /// well enough. A node that no camera sees is told of where its measured surroundings fix it.
+    /// Test minus simulation in mm, world axes; minimum-norm where one camera of several sees the node, at the simulation's
+    /// depth in a film of one camera; NaN if not known well enough. A node that no camera sees is told of where its measured
+    /// surroundings fix it.
     pub deviation_mm: Vec<[f32; 3]>,
     /// 1-sigma of the observable part of the deviation, mm; NaN where the deviation is.
     pub sigma_mm: Vec<f32>,

@@ -33,7 +33,7 @@ pub(super) fn caveats(
     }
     if setup.cameras.len() == 1 {
         found.push(
-            "there is one camera: motion along its line of sight is not seen, deviations are minimum-norm".into(),
+            "there is one camera: motion along its line of sight is not seen, deviations are told at the simulation's depth".into(),
         );
     }
     for part in &review.parts {

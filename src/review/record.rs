@@ -47,6 +47,8 @@ pub(super) fn sees(view: &PinholeView, raster: &Raster, p: [f32; 3]) -> bool {
 struct Sight {
     /// From the camera to the node, unit length.
     ray: Vector3<f64>,
+    /// Where the camera looks, unit length.
+    axis: Vector3<f64>,
     /// Sigma of its place across the ray, mm …
     sigma_mm: f64,
     /// … and along it.
@@ -62,7 +64,17 @@ impl Sight {
         let across = (j * covariance_mm2 * j.transpose()).trace().max(0.0).sqrt();
         let ray = (at_mm - camera.centre_mm()).normalize();
         let along_mm = ray.dot(&(covariance_mm2 * ray)).max(0.0).sqrt();
-        Self { ray, sigma_mm: across * mm_per_px, along_mm, mm_per_px }
+        Self { ray, axis: camera.pose.rotation[2].into(), sigma_mm: across * mm_per_px, along_mm, mm_per_px }
+    }
+
+    /// The smallest deviation that shows the same in the picture.
+    fn smallest(&self, deviation_mm: Vector3<f64>) -> Vector3<f64> {
+        deviation_mm - self.ray * self.ray.dot(&deviation_mm)
+    }
+
+    /// The deviation that shows the same in the picture and stays as far from the camera's plane.
+    fn as_deep(&self, deviation_mm: Vector3<f64>) -> Vector3<f64> {
+        deviation_mm - self.ray * (self.axis.dot(&deviation_mm) / self.axis.dot(&self.ray))
     }
 }
 
@@ -78,14 +90,16 @@ impl<'a> Known<'a> {
     /// `all` is how every camera would see the node, `seeing` how those do that show it. Of one camera only, what lies
     /// along its ray is the neighbours' guess: it is left out, unless there is another camera that sees the neighbours, and
     /// it is as sure as what is reported. What no camera shows is known from its surroundings: as any camera would see it.
-    /// A study, too, guesses what lies along the ray; it is no evidence of the film.
+    /// A study, too, guesses what lies along the ray; it is no evidence of the film. In a film of one camera the deviation
+    /// stays at the simulation's depth, as in 2-D image correlation: so a plate that faces the camera stays in its plane.
     fn of(deviation_mm: Vector3<f64>, all: &'a [Sight], seeing: &'a [Sight], by_study: bool) -> Self {
         let whole = Self { deviation_mm, sights: if seeing.len() > 1 { seeing } else { all }, by_study };
         let [only] = seeing else { return whole };
         if !by_study && all.len() > 1 && whole.is_reported() && only.along_mm <= whole.limit_mm() {
             return whole;
         }
-        Self { deviation_mm: deviation_mm - only.ray * only.ray.dot(&deviation_mm), sights: seeing, by_study }
+        let seen_mm = if all.len() > 1 { only.smallest(deviation_mm) } else { only.as_deep(deviation_mm) };
+        Self { deviation_mm: seen_mm, sights: seeing, by_study }
     }
 
     fn sigma_mm(&self) -> f64 {
