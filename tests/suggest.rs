@@ -190,7 +190,7 @@ fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
     let rms = |sum: f64| (sum / names.len() as f64).sqrt();
     let (off, off_with_ram) = (rms(off), rms(off_with_ram));
     eprintln!("speed off by {off:.3} m/s, with the ram's way by {off_with_ram:.3} m/s");
-    assert!(off_with_ram < 0.9 * off, "the ram's way tells how fast it was: {off} m/s, with it {off_with_ram} m/s");
+    assert!(off_with_ram < 0.6 * off, "the ram's way tells how fast it was: {off} m/s, with it {off_with_ram} m/s");
     eprintln!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
     assert!(held * 100 >= asked * 83, "{held} of {asked} truths are inside their 90 % intervals");
     assert!(3 * model_form <= names.len(), "{model_form} of {} runs of the study are called model form", names.len());

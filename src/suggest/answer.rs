@@ -26,6 +26,9 @@ const SEED: u64 = 2;
 /// The simulation agrees when its misfit is no further above the best than that of this share of the left-out runs.
 const AGREES: f64 = 0.9;
 
+/// A film whose misfit widens the intervals by more than this is told of.
+const WORSE: f64 = 1.3;
+
 /// Why no answer can be given.
 #[derive(Debug, thiserror::Error)]
 pub enum SuggestError {
@@ -161,7 +164,7 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
         surrogate: surrogate_report(input.fields, input.surrogate),
         refused_runs: study.refused.clone(),
         next_runs: next,
-        warnings: warnings(study, &calibration, input.sight),
+        warnings: warnings(study, &calibration, &posterior, input.sight),
         timings: Vec::new(),
     })
 }
@@ -266,8 +269,16 @@ fn headline(
     }
 }
 
-fn warnings(study: &Study, calibration: &Calibration, sight: &Sight) -> Vec<String> {
+fn warnings(study: &Study, calibration: &Calibration, posterior: &Posterior, sight: &Sight) -> Vec<String> {
     let mut all = study.warnings.clone();
+    let by_misfit = calibration.widening_by_misfit(posterior);
+    if by_misfit > WORSE {
+        all.push(format!(
+            "no parameters fit this film as well as the study's own runs fit each other: every interval is {by_misfit:.1} \
+             times as wide for that. The structure, or the impactor beside it, does what no run does: look at the flags and at \
+             what is named as model form before you act"
+        ));
+    }
     if sight.hits.test.way_mm.is_empty() {
         all.push(
             "the way of the impactor is no evidence here, because the review did not follow it or not every run's record \

@@ -105,7 +105,14 @@ impl Calibration {
     /// What the sampler's interval of parameter `index` is widened by for this film.
     #[must_use]
     pub fn widening_of(&self, posterior: &Posterior, index: usize) -> f64 {
-        self.widening[index] * bad_fit(posterior.misfit, self.usual_misfit)
+        self.widening[index] * self.widening_by_misfit(posterior)
+    }
+
+    /// What every interval is widened by because this film fits its best parameters worse than the runs fit theirs; 1 where
+    /// it does not.
+    #[must_use]
+    pub fn widening_by_misfit(&self, posterior: &Posterior) -> f64 {
+        bad_fit(posterior.misfit, self.usual_misfit)
     }
 
     /// The widened interval of parameter `index`, shares, inside the bounds.
