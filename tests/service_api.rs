@@ -205,6 +205,8 @@ async fn download_goes_on(served: &Served, id: &str) {
     assert_eq!((status, named), (206, format!("bytes 1000-{}/{}", whole.len() - 1, whole.len())));
     assert_eq!(rest, whole[1000..]);
     assert_eq!(ranged(format!("bytes={}-", whole.len())).await.0, 416, "nothing is left");
+    let beyond = served.client.get(served.api(&place)).header("range", format!("bytes={}-", whole.len()));
+    assert!(!beyond.send().await.expect("an answer").headers().contains_key("cache-control"), "nobody keeps a refusal");
 }
 
 /// Two people look at one flag: the slower one is told.

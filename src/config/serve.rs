@@ -316,6 +316,10 @@ mod tests {
         );
         assert!(ServeWords { lease_s: Some(-1.0), ..ServeWords::default() }.settings().is_err());
         assert!(ServeWords { lease_s: Some(f64::NAN), ..ServeWords::default() }.settings().is_err());
+        for days in [0.0, -1.0, f64::NAN, 1e9] {
+            let why = ServeWords { keep_uploads_days: Some(days), ..ServeWords::default() }.settings().unwrap_err();
+            assert!(why.to_string().contains("keep_uploads_days"), "{why}");
+        }
         let none = ServeWords { workers: Some(0), ..ServeWords::default() }.settings().unwrap_err().to_string();
         assert!(none.contains("CRUMPLE_WORKERS") && none.contains("from 1 to 64"), "{none}");
         assert!(ServeWords { max_live: Some(65), ..ServeWords::default() }.settings().is_err());

@@ -383,6 +383,10 @@ pub(super) async fn get_review_vtkhdf(
     // It may have gigabytes: piece by piece, and in ranges.
     let Ok(served) = ServeFile::new(path).oneshot(request).await;
     let mut response = served.map(Body::new);
+    if response.status().is_client_error() || response.status().is_server_error() {
+        // What cannot be had now may be had later: nobody shall keep that.
+        return Ok(response);
+    }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(OCTETS));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"review.vtkhdf\""));

@@ -49,7 +49,7 @@ pub async fn sweep_beside_work(shop: &Arc<Workshop>) -> Result<Swept, ServiceErr
 async fn expire_uploads(shop: &Workshop, now: SystemTime) -> Result<(), ServiceError> {
     for id in shop.store.uploads_receiving().await? {
         let path = shop.folders.upload(&id);
-        // A row whose file is gone cannot go on, but the file may just be about to be made or renamed: leave it.
+        // Without its file nothing tells when: who announced it finds that out, and deletes it.
         let Ok(part_at) = path.metadata().and_then(|m| m.modified()) else { continue };
         if now.duration_since(part_at).is_ok_and(|age| age > shop.settings.keep_uploads) {
             shop.store.remove_upload(&id).await?;

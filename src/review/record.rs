@@ -182,3 +182,21 @@ pub(super) fn record_step(
     measured.by_study.push(step.by_study);
     measured.residuals_px.push(step.residuals_px.clone());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_to_leave_out_the_ray_show_the_same_and_one_keeps_the_depth() {
+        let ray = Vector3::new(0.3, -0.2, 1.0).normalize();
+        let sight = Sight { ray, axis: Vector3::z(), sigma_mm: 0.1, along_mm: 9.0, mm_per_px: 1.0 };
+        let whole = Vector3::new(3.0, 12.0, -4.0);
+        let (smallest, as_deep) = (sight.smallest(whole), sight.as_deep(whole));
+        assert!(smallest.dot(&ray).abs() < 1e-12 && as_deep.z.abs() < 1e-12, "{smallest} {as_deep}");
+        for seen in [smallest, as_deep] {
+            assert!((whole - seen).cross(&ray).norm() < 1e-12, "it differs along the ray alone: {seen}");
+        }
+        assert!(smallest.norm() < as_deep.norm());
+    }
+}

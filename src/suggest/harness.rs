@@ -76,7 +76,8 @@ impl LeaveOneOut {
 }
 
 /// Each run in turn is the truth: its film as this sight would see it (same places, same noise), the study without it.
-/// The widening of the intervals is learnt from the other runs alone.
+/// The widening of the intervals is learnt from the other runs alone, but for the speed: what reads it off their ways knows
+/// the left-out run's, too. That run's own speed is read without it.
 #[must_use]
 pub fn leave_one_out_tests(sight: &Sight, shares: &[Vec<f64>]) -> LeaveOneOut {
     let plan = FeaturePlan::new(sight);

@@ -105,20 +105,19 @@ impl Speeds {
 impl Hits {
     pub(super) fn new(input: &SightInput<'_>) -> Self {
         let study = input.fields.study();
-        let none = || Self {
-            test: Hit::default(),
-            runs: vec![Hit::default(); study.runs.len()],
-            by_trigger: Vec::new(),
-            speeds: None,
-        };
+        let mut hits = Self::none(study.runs.len());
         let runs: Option<Vec<&RunImpactor>> = study.runs.iter().map(|run| run.impactor.as_ref()).collect();
-        let (Some(seen), Some(runs)) = (input.impactor, runs) else { return none() };
-        let mut hits = none();
+        let (Some(seen), Some(runs)) = (input.impactor, runs) else { return hits };
         let used = used_points(&seen.way, &runs, input.time_offset_s);
         hits.compare_ways(&used, &runs, (input.time_offset_s, input.time_offset_sigma_s));
         hits.compare_places(seen.place, &runs);
         hits.compare_faces(seen.face, &runs);
         hits
+    }
+
+    /// Of so many runs nothing is known.
+    fn none(runs: usize) -> Self {
+        Self { test: Hit::default(), runs: vec![Hit::default(); runs], by_trigger: Vec::new(), speeds: None }
     }
 
     /// At the film's offset and 1-sigma of it, s.
@@ -265,8 +264,7 @@ mod tests {
     fn ways_are_evidence_only_where_the_runs_go_differently() {
         let compared = |speeds_mm_per_s: [f64; 2]| {
             let runs = speeds_mm_per_s.map(|speed| run(speed, 0.01, 0.0));
-            let mut hits =
-                Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new(), speeds: None };
+            let mut hits = Hits::none(2);
             let used = seen(&[0.001, 0.003, 0.005, 0.007, 0.009]);
             hits.compare_ways(&used, &runs.iter().collect::<Vec<_>>(), (0.001, 1e-4));
             hits
@@ -284,8 +282,7 @@ mod tests {
         let place = ImpactorPlace { across: [-1.0, 0.0, 0.0], at_mm: -4.0 };
         let compared = |places: [f64; 2], seen: Option<ImpactorPlace>| {
             let runs = places.map(|across_mm| run(6000.0, 0.01, across_mm));
-            let mut hits =
-                Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new(), speeds: None };
+            let mut hits = Hits::none(2);
             hits.compare_places(seen, &runs.iter().collect::<Vec<_>>());
             (hits.test.place_mm, hits.runs.iter().map(|hit| hit.place_mm).collect::<Vec<_>>())
         };
@@ -299,8 +296,7 @@ mod tests {
         let leaning = |by: f64| RunImpactor { face: Some([0.0, -by.sin(), -by.cos()]), ..run(6000.0, 0.01, 0.0) };
         let compared = |leans: [f64; 2], seen: Option<[f64; 3]>| {
             let runs = leans.map(leaning);
-            let mut hits =
-                Hits { test: Hit::default(), runs: vec![Hit::default(); 2], by_trigger: Vec::new(), speeds: None };
+            let mut hits = Hits::none(2);
             hits.compare_faces(seen, &runs.iter().collect::<Vec<_>>());
             (hits.test.lean_rad, hits.runs.into_iter().map(|hit| hit.lean_rad).collect::<Vec<_>>())
         };

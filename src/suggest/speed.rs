@@ -3,8 +3,8 @@
 //! The way is the speed times the time, less what the structure took of it. What it takes differs from run to run, but
 //! smoothly in time, and the runs tell how: the losses of the others, with their covariance, are what is known before of
 //! the film's loss (generalised least squares), beside a share that no run shows: a deceleration that changes at random
-//! from the contact on. So the speed needs no regression on parameters, which some ten runs teach
-//! badly, and comes out the same where a thickness, not the speed, made the way shorter.
+//! from the contact on. So the speed needs no regression on parameters, which some ten runs teach badly, and comes out the
+//! same where a thickness, not the speed, made the way shorter.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -25,13 +25,13 @@ pub(super) struct KnownWay {
 pub(super) struct SpeedReader {
     /// Usual loss of way at each time, mm.
     loss_mm: DVector<f64>,
-    /// What tells speed and start (rows) from way plus loss.
-    reads: DMatrix<f64>,
+    /// What each moment's way plus loss counts in the speed, 1/s.
+    weights: DVector<f64>,
 }
 
 impl SpeedReader {
-    /// Learns from `runs`, whose ways are told at `times_s` since the contact; `noise_mm` is the error of one moment, 1-sigma. `None` where
-    /// the times do not tell a speed.
+    /// Learns from `runs`, whose ways are told at `times_s` since the contact; `noise_mm` is the error of one moment,
+    /// 1-sigma. `None` where the times do not tell a speed.
     pub(super) fn new(times_s: &[f64], runs: &[&KnownWay], noise_mm: f64) -> Option<Self> {
         let (moments, count) = (times_s.len(), runs.len());
         if count < 3 || moments < 3 {
@@ -47,14 +47,14 @@ impl SpeedReader {
         let inverse = covariance.cholesky()?.inverse();
         let model = DMatrix::from_fn(moments, 2, |m, c| if c == 0 { times_s[m] - times_s[0] } else { 1.0 });
         let weighted = model.transpose() * inverse;
-        let reads = (&weighted * &model).cholesky()?.solve(&weighted);
-        Some(Self { loss_mm, reads })
+        // The rows tell speed and start.
+        let weights = (&weighted * &model).cholesky()?.solve(&weighted).row(0).transpose();
+        Some(Self { loss_mm, weights })
     }
 
     /// The speed at the contact, mm/s, of a way at the times of [`Self::new`]; from where it is counted is arbitrary.
     pub(super) fn read_mm_per_s(&self, way_mm: &[f64]) -> f64 {
-        let free = DVector::from_fn(way_mm.len(), |m, _| way_mm[m] + self.loss_mm[m]);
-        self.reads.row(0).transpose().dot(&free)
+        way_mm.iter().zip(&self.loss_mm).zip(&self.weights).map(|((way, loss), weight)| weight * (way + loss)).sum()
     }
 }
 
