@@ -3,15 +3,12 @@
 use super::review_study::STUDY_RUN;
 use crate::domain::{CameraAlignment, CameraRecord, PartId, PartSummary, PoseSource, Review};
 use crate::ingest::SimulationFile;
-use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup};
+use crate::review::{Doubt, LARGEST_OFFSET_S, Measured, ReviewSetup, too_little_paint};
 
 /// A target that lies farther from its place than this says that it was measured wrongly, px.
 const ODD_TARGET_PX: f64 = 3.0;
 /// A part of which less than this share of its visible nodes was measured over the film is worth a word.
 const LOW_COVERAGE: f64 = 0.5;
-/// Of a part with less paint than this only so small a share could be measured when hardly anything had moved yet. Of 7
-/// such flagged parts in films with known truth, 2 were flagged for a shadow that moved.
-const BARE: f64 = 0.2;
 /// When the same is to be said of more parts than this, it is said in one line …
 const MOST_LINES: usize = 5;
 /// … that names so many of them: a car has hundreds.
@@ -105,6 +102,12 @@ fn reason(doubt: Doubt) -> &'static str {
         Doubt::Paint => "the pictures show its paint where the simulation has it, too: the film cannot tell",
         Doubt::LittleSeen => {
             "the cameras see little of the place and do not find its paint there: a moving shadow can pass for motion"
+        }
+        Doubt::Stretched => {
+            "it would have stretched its sheet as no sheet is stretched: a moving shadow can pass for motion"
+        }
+        Doubt::BareAndAlone => {
+            "it shows too little paint and no other part deviates with it: a moving shadow can pass for motion"
         }
     }
 }
@@ -211,8 +214,7 @@ fn parts(parts: &[PartSummary]) -> Vec<String> {
             continue;
         }
         let shares = &part.series.coverage;
-        // At the first film time the look is taken; the second one shows how much of it can be found again.
-        if let Some(share) = shares.get(1).filter(|share| part.mismatch_flags > 0 && **share < BARE) {
+        if let Some(share) = too_little_paint(&part.series).filter(|_| part.mismatch_flags > 0) {
             bare.push(format!(
                 "{name} is flagged, but of what the cameras should see of it only {:.0} % was found again when hardly \
                  anything had moved: it shows too little paint. A moving shadow can pass for motion there; look at the \

@@ -3,14 +3,16 @@
 //! A flag is one event of one part: a connected region over space and time, with the islands that lie next to it at the
 //! same time ([`super::nearby`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::corroboration::{is_corroborated, too_little_paint};
 use super::judge::{ElementState, Region, element_neighbours, element_states, regions};
 use super::nearby::{GAP_ELEMENTS, join_nearby};
 use super::noise::noise_floor;
 use super::places::place;
 use super::series::{empty_series, grow_series, nodes_of_parts};
 use super::session::{Measured, ReviewSetup, ReviewSource, SessionError};
+use super::stretch::overstretched;
 use super::witness::{Doubt, Witnesses};
 use crate::domain::{Flag, FlagId, FlagKind, Mesh, NoiseFloor, PartId, PartSeries, PartSummary, Tolerances, Verdict};
 
@@ -130,11 +132,16 @@ fn judge_with(
         .map(|r| Ok((doubt(&r)?.map_or(Standing::Mismatch, Standing::Doubted), r)))
         .map(|r| r.map(|(standing, r)| (r, standing)))
         .collect::<Result<_, SessionError>>()?;
+    let series = all_series(mesh, setup, source, measured)?;
+    let regions: Vec<&Region> = chosen.iter().map(|(r, _)| r).collect();
+    let stretched = overstretched(mesh, setup, source, measured, &regions)?;
+    doubt_where(&mut chosen, &stretched, Doubt::Stretched);
+    let alone = bare_and_alone(mesh, &series, &chosen);
+    doubt_where(&mut chosen, &alone, Doubt::BareAndAlone);
     let doubted = chosen.iter().filter_map(|(r, s)| Some((r.part, s.doubt()?))).collect();
     chosen.extend(
         undecided.into_iter().filter(|r| visible.is_large_and_lasting(r, moments)).map(|r| (r, Standing::Undecided)),
     );
-    let series = all_series(mesh, setup, source, measured)?;
     let mut flags: Vec<(Flag, Region)> = chosen
         .into_iter()
         .map(|(region, standing)| {
@@ -162,6 +169,23 @@ fn judge_with(
     let flags: Vec<Flag> = flags.into_iter().map(|(f, _)| f).collect();
     let parts = summaries(mesh, tolerances, &flags, series);
     Ok(Judged { parts, flags, flag_ids, doubted, noise_floor: noise_floor(measured) })
+}
+
+/// Doubts the mismatches that `doubtful` names.
+fn doubt_where(chosen: &mut [(Region, Standing)], doubtful: &[bool], doubt: Doubt) {
+    for ((_, standing), doubtful) in chosen.iter_mut().zip(doubtful) {
+        if *doubtful && standing.doubt().is_none() {
+            *standing = Standing::Doubted(doubt);
+        }
+    }
+}
+
+/// Which findings are on parts that show too little paint, with no believed finding on a better painted part beside them.
+fn bare_and_alone(mesh: &Mesh, series: &[PartSeries], chosen: &[(Region, Standing)]) -> Vec<bool> {
+    let bare = mesh.parts.iter().zip(series).filter(|(_, series)| too_little_paint(series).is_some());
+    let bare: BTreeSet<PartId> = bare.map(|(part, _)| part.id).collect();
+    let believed: Vec<&Region> = chosen.iter().filter(|(_, s)| s.doubt().is_none()).map(|(r, _)| r).collect();
+    chosen.iter().map(|(r, _)| bare.contains(&r.part) && !is_corroborated(r, &believed, &bare)).collect()
 }
 
 /// How many elements of each part could be seen at each moment.

@@ -3,6 +3,7 @@
 mod align;
 mod begin;
 mod controls;
+mod corroboration;
 mod designs;
 mod distrust;
 mod early;
@@ -22,6 +23,7 @@ mod rigid;
 mod seen_by;
 mod series;
 mod session;
+mod stretch;
 mod study_prior;
 mod timeline;
 mod track;
@@ -29,6 +31,7 @@ mod trigger;
 mod witness;
 
 pub use align::{AlignError, align_camera};
+pub use corroboration::too_little_paint;
 pub use flags::{Judged, judge, judge_so_far};
 pub use impactor::Striker;
 pub use judge::{CONFIDENCE, LIKELY, normal_cdf};

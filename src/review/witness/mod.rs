@@ -28,6 +28,10 @@ pub enum Doubt {
     Paint,
     /// Little of it is seen, and its paint is not found where it is claimed to be.
     LittleSeen,
+    /// It would stretch its sheet as no sheet is stretched.
+    Stretched,
+    /// It shows too little paint, and no better painted part deviates with it.
+    BareAndAlone,
 }
 
 /// The witnesses of one film.
