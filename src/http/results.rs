@@ -80,6 +80,18 @@ pub(super) struct Trigger {
     sigma_s: f64,
 }
 
+/// How far the impactor has come at one film time since it touched; negative before.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ImpactorMoment {
+    time_s: f64,
+    /// In the film.
+    seen_mm: f64,
+    /// 1-sigma of it.
+    sigma_mm: f64,
+    /// In the simulation; null in reviews of earlier versions.
+    simulated_mm: Option<f64>,
+}
+
 /// A review in numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ReviewResult {
@@ -102,6 +114,8 @@ pub(super) struct ReviewResult {
     elements: usize,
     /// Largest measured deviation, mm: the end of a colour scale.
     largest_mm: f64,
+    /// By rising film time; empty where no impactor was followed.
+    impactor: Vec<ImpactorMoment>,
     /// With people's verdicts.
     flags: Vec<Flag>,
     /// Flags that somebody judged and that a later look at the film did not find any more; they count nowhere.
@@ -160,6 +174,16 @@ fn result_of(view: ResultView, flags: Vec<Flag>, withdrawn_flags: Vec<Flag>) -> 
         nodes: view.nodes,
         elements: view.elements,
         largest_mm: view.largest_mm,
+        impactor: view
+            .impactor
+            .into_iter()
+            .map(|p| ImpactorMoment {
+                time_s: p.time_s,
+                seen_mm: p.way_mm,
+                sigma_mm: p.sigma_mm,
+                simulated_mm: p.simulated_mm,
+            })
+            .collect(),
         flags,
         withdrawn_flags,
     }

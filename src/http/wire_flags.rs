@@ -106,6 +106,8 @@ pub(super) struct Flag {
     peak_mm: f64,
     peak_sigma_mm: f64,
     area_mm2: f64,
+    /// Share of its elements, over its film times, that a camera measured; null where that is not known.
+    observed_share: Option<f64>,
     cameras: Vec<String>,
     element_ids: Vec<u32>,
     /// Camera → frame index → box.
@@ -148,6 +150,7 @@ impl From<store::StoredFlag> for Flag {
             peak_mm: c.map_or(0.0, |c| c.peak_mm),
             peak_sigma_mm: c.map_or(0.0, |c| c.peak_sigma_mm),
             area_mm2: c.map_or(0.0, |c| c.area_mm2),
+            observed_share: c.and_then(|c| c.observed_share),
             cameras: c.map_or_else(Vec::new, |c| c.cameras.clone()),
             element_ids: c.map_or_else(Vec::new, |c| c.element_ids.clone()),
             bbox_px: c.map_or_else(Default::default, |c| {

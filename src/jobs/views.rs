@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::review_test::Findings;
 use super::service_error::ServiceError;
-use crate::domain::{CameraAlignment, CameraRecord, Mesh, NoiseFloor, PartSummary};
+use crate::domain::{CameraAlignment, CameraRecord, Mesh, NoiseFloor, PartSummary, WayPoint};
 use crate::geom::{Camera, PinholeView, Skin};
 
 /// A review in numbers, without its flags: those have people's verdicts and come from the store.
@@ -50,6 +50,9 @@ pub struct ResultView {
     pub elements: usize,
     /// Largest measured deviation of the film, mm: the end of a colour scale.
     pub largest_mm: f64,
+    /// How far the impactor has come, by rising film time; empty where it was not followed.
+    #[serde(default)]
+    pub impactor: Vec<WayPoint>,
 }
 
 /// A camera as a pin-hole, fit for an overlay.
@@ -323,6 +326,7 @@ fn result_view(
         nodes: findings.mesh.node_count,
         elements: findings.mesh.element_count(),
         largest_mm: f64::from(largest),
+        impactor: measured.impactor.as_ref().map_or_else(Vec::new, |seen| seen.way.clone()),
     }
 }
 

@@ -5,8 +5,6 @@ import type {
 } from "./contract";
 
 export const BASE = "/api/v1";
-/** Lists longer than this are cut; the page then says so. */
-const MOST_PAGES = 20;
 
 /** The service said no; `message` is what it said. */
 export class Refused extends Error {
@@ -60,12 +58,11 @@ function query(wanted: Record<string, string | undefined>): string {
 async function all<T>(path: string, wanted: Record<string, string | undefined> = {}): Promise<T[]> {
   const found: T[] = [];
   let cursor: string | undefined;
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const next = await get<Page<T>>(path + query({ ...wanted, limit: "200", cursor }));
+  do {
+    const next: Page<T> = await get(path + query({ ...wanted, limit: "200", cursor }));
     found.push(...next.items);
-    if (!next.next_cursor) break;
-    cursor = next.next_cursor;
-  }
+    cursor = next.next_cursor ?? undefined;
+  } while (cursor !== undefined);
   return found;
 }
 

@@ -25,6 +25,7 @@ export type Review = Sent<Schemas["Review"]>;
 /** A camera on the lens-free canvas: a plain pin-hole. */
 export type CanvasCamera = Sent<Schemas["ResultCamera"]>;
 export type PartResult = Sent<Schemas["ResultPart"]>;
+export type ImpactorMoment = Sent<Schemas["ImpactorMoment"]>;
 export type Result = Sent<Schemas["ReviewResult"]>;
 export type Flag = Sent<Schemas["Flag"]>;
 /** What was dismissed is no finding: it neither counts nor leads. */

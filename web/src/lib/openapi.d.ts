@@ -961,6 +961,11 @@ export interface components {
              * @description Its number in the review, from 1; 0 in the views means no flag.
              */
             number: number;
+            /**
+             * Format: double
+             * @description Share of its elements, over its film times, that a camera measured; null where that is not known.
+             */
+            observed_share?: number | null;
             /** Format: double */
             onset_s: number;
             /** Format: int32 */
@@ -996,6 +1001,26 @@ export interface components {
         FrameTaken: {
             /** @description Frames that arrived so far. */
             received: number;
+        };
+        /** @description How far the impactor has come at one film time since it touched; negative before. */
+        ImpactorMoment: {
+            /**
+             * Format: double
+             * @description In the film.
+             */
+            seen_mm: number;
+            /**
+             * Format: double
+             * @description 1-sigma of it.
+             */
+            sigma_mm: number;
+            /**
+             * Format: double
+             * @description In the simulation; null in reviews of earlier versions.
+             */
+            simulated_mm?: number | null;
+            /** Format: double */
+            time_s: number;
         };
         /** @description Work to be done. */
         Job: {
@@ -1058,6 +1083,11 @@ export interface components {
                  * @description Its number in the review, from 1; 0 in the views means no flag.
                  */
                 number: number;
+                /**
+                 * Format: double
+                 * @description Share of its elements, over its film times, that a camera measured; null where that is not known.
+                 */
+                observed_share?: number | null;
                 /** Format: double */
                 onset_s: number;
                 /** Format: int32 */
@@ -1748,6 +1778,8 @@ export interface components {
             elements: number;
             /** @description With people's verdicts. */
             flags: components["schemas"]["Flag"][];
+            /** @description By rising film time; empty where no impactor was followed. */
+            impactor: components["schemas"]["ImpactorMoment"][];
             /**
              * Format: double
              * @description Largest measured deviation, mm: the end of a colour scale.

@@ -19,11 +19,15 @@ async function readJobs() {
 
 const GOES = "With it go its flags, their verdicts and its suggestions. The test and the simulation stay.";
 
+/** So many reviews are shown at first, and so many more each time that is asked for. */
+const SHOWN = 100;
+
 const ORDER: Record<Review["state"], number> = { running: 0, queued: 1, failed: 2, finished: 3, cancelled: 4 };
 
 export function JobsView() {
   const { value, problem, again } = useAsked("jobs", readJobs, ({ name }) => name === "review" || name === "job");
   const reviews = [...(value?.reviews ?? [])].sort((a, b) => ORDER[a.state] - ORDER[b.state] || b.created_at.localeCompare(a.created_at));
+  const [shown, setShown] = useState(SHOWN);
   const [refused, setRefused] = useState<string | null>(null);
   const cancel = async (review: Review) => {
     setRefused(null);
@@ -41,7 +45,7 @@ export function JobsView() {
           {reviews.length === 0 ? <p class="empty">{value ? "No review yet." : "Reading …"}</p> : (
             <table>
               <thead><tr><th>Test</th><th>Simulation</th><th>State</th><th class="number">Flags</th><th class="number">Asked for</th><th class="number">Took</th><th><span class="hide">Cancel or delete</span></th></tr></thead>
-              <tbody>{reviews.slice(0, 100).map((review) => (
+              <tbody>{reviews.slice(0, shown).map((review) => (
                 <tr key={review.id}>
                   <td style={{ whiteSpace: "nowrap" }}><a href={deskLink(review.id)}><b>{value?.tests.get(review.test_id) ?? "test"}</b></a></td>
                   <td class="muted">{value?.simulations.get(review.simulation_id) ?? "simulation"}</td>
@@ -57,6 +61,10 @@ export function JobsView() {
               ))}</tbody>
             </table>
           )}
+          {reviews.length > shown ? (
+            <p class="row" style={{ padding: "10px 12px" }}><span class="muted grow">{count(reviews.length - shown, "earlier one")}</span>
+              <button class="button" onClick={() => setShown(shown + SHOWN)}>Show more</button></p>
+          ) : null}
         </section>
         <aside>
           {mergedLives(value?.lives ?? []).map((live) => <LiveCard key={live.id} live={live} />)}

@@ -1,13 +1,11 @@
 /** Deviation over time, one plot a part: p95 with its sigma band, the median, the tolerance; the time line goes through. */
-import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import type { PartResult } from "../../lib/contract";
 import { fixed, mm, ms } from "../../lib/format";
 import type { Desk } from "../../state/desk";
 import * as route from "../../state/route";
-import { dark } from "../../state/settings";
+import { ImpactorCurve } from "./impactorcurve";
+import { css, drawn, LinkedPlot, SIGMAS, type Plotted } from "./plot";
 
 /** A plot is as high as the room allows, within these; px. Where not all fit into the room, each is `SCROLLED` high. */
 const LOWEST = 46;
@@ -19,7 +17,6 @@ const LOW = 72;
 const CHOSEN = 1.6;
 /** What a curve needs beside its plot, px. */
 const HEADER = 21;
-const SIGMAS = 2;
 /** Plots are made as they are looked at; parts beyond this wait for their flag or selection. */
 const MOST_PLOTS = 24;
 
@@ -38,7 +35,8 @@ export function Curves({ here }: { here: Desk }) {
     sizes.observe(host.current);
     return () => sizes.disconnect();
   }, [here.blind.value]);
-  const height = plotHeight(room, shown.length, chosen !== undefined);
+  const way = here.result.value?.impactor ?? [];
+  const height = plotHeight(room, shown.length + Number(way.length > 0), chosen !== undefined);
   return (
     <>
       <div class="bar">
@@ -53,8 +51,8 @@ export function Curves({ here }: { here: Desk }) {
       {here.blind.value ? <p class="empty">Hidden until you have said what you see.</p> : (
         <div ref={host} class="scroll">{room === 0 ? null : shown.map((part, at) => {
           const own = Math.round(part.id === route.part.value ? CHOSEN * height : height);
-          return <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} height={own} times={own >= LOW || at === shown.length - 1} />;
-        })}</div>
+          return <Curve key={part.id} here={here} part={part} chosen={part.id === route.part.value} height={own} times={own >= LOW || (at === shown.length - 1 && !way.length)} />;
+        })}{room === 0 || !way.length ? null : <ImpactorCurve here={here} way={way} height={Math.round(height)} />}</div>
       )}
     </>
   );
@@ -66,35 +64,20 @@ function plotHeight(room: number, plots: number, one_chosen: boolean): number {
   return each < LOWEST ? SCROLLED : Math.min(each, HIGHEST);
 }
 
-/** A colour of the theme, for the canvas. */
-const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-function columnsOf(part: PartResult): uPlot.AlignedData {
-  const of = (value: (point: PartResult["series"][number]) => number | null | undefined) =>
-    part.series.map((point) => { const v = value(point); return v !== null && v !== undefined && Number.isFinite(v) ? v : null; });
+function deviationOf(part: PartResult): Plotted {
+  const of = (value: (point: PartResult["series"][number]) => number | null) => part.series.map((point) => drawn(value(point)));
   const spread = (sign: number) => of((point) => (point.p95_mm === null || point.sigma_mm === null ? null : Math.max(0, point.p95_mm + sign * SIGMAS * point.sigma_mm)));
-  return [part.series.map((point) => point.time_s * 1000), spread(1), spread(-1), of((point) => point.p50_mm), of((point) => point.p95_mm), part.series.map(() => part.tolerance_mm)];
-}
-
-function optionsOf(part: PartResult, width: number, height: number, times: boolean): uPlot.Options {
-  const [ink, line] = [css("--muted"), css("--line")];
-  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "10.5px Inter, sans-serif", gap: 3 };
-  // The last tick names the unit.
-  const named = (unit: string) => (_plot: uPlot, ticks: number[]) => ticks.map((tick, at) => `${fixed(tick, tick % 1 ? 1 : 0)}${at === ticks.length - 1 ? ` ${unit}` : ""}`);
   return {
-    width, height, legend: { show: false }, padding: [6, 16, 0, 0],
-    cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(high, part.tolerance_mm) * 1.06] } },
-    axes: [times ? { ...axis, size: 20, values: named("ms") } : { ...axis, size: 6, values: (_plot, ticks) => ticks.map(() => "") }, { ...axis, size: 42, space: 26, values: named("mm") }],
+    columns: [part.series.map((point) => point.time_s * 1000), spread(1), spread(-1), of((point) => point.p50_mm), of((point) => point.p95_mm), part.series.map(() => part.tolerance_mm)],
     series: [
-      {},
       { points: { show: false }, width: 0 },
       { points: { show: false }, width: 0 },
-      { stroke: ink, width: 1, points: { show: false } },
+      { stroke: css("--muted"), width: 1, points: { show: false } },
       { stroke: css("--accent"), width: 2, points: { show: false } },
       { stroke: css("--alarm"), width: 1.2, dash: [5, 3], points: { show: false } },
     ],
     bands: [{ series: [1, 2], fill: css("--band") }],
+    range: (_low, high) => [0, Math.max(high, part.tolerance_mm) * 1.06],
   };
 }
 
@@ -105,50 +88,6 @@ function sharesOf({ observed, coverage }: PartResult["series"][number]): string 
 }
 
 function Curve({ here, part, chosen, height, times }: { here: Desk; part: PartResult; chosen: boolean; height: number; times: boolean }) {
-  const host = useRef<HTMLDivElement>(null);
-  const now = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const place = () => {
-    const made = plot.current;
-    if (!made || !now.current) return;
-    const left = made.valToPos(here.time_s.peek() * 1000, "x") + made.over.offsetLeft;
-    now.current.style.transform = `translateX(${left.toFixed(1)}px)`;
-    now.current.style.top = `${made.over.offsetTop}px`;
-    now.current.style.height = `${made.over.offsetHeight}px`;
-  };
-  const theme = dark.value;
-  useEffect(() => {
-    const made = new uPlot(optionsOf(part, host.current!.clientWidth, height, times), columnsOf(part), host.current!);
-    plot.current = made;
-    place();
-    const sizes = new ResizeObserver(() => {
-      const width = host.current?.clientWidth ?? 0;
-      if (width > 20 && width !== made.width) made.setSize({ width, height: made.height });
-      place();
-    });
-    sizes.observe(host.current!);
-    return () => {
-      sizes.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [part, theme, times]);
-  useEffect(() => {
-    const made = plot.current;
-    if (made && made.height !== height) made.setSize({ width: made.width, height });
-    place();
-  }, [height]);
-  useSignalEffect(() => {
-    void here.time_s.value;
-    place();
-  });
-  const scrub = (event: PointerEvent) => {
-    const made = plot.current;
-    if (!made) return;
-    const left = event.clientX - made.over.getBoundingClientRect().left;
-    here.playing.value = false;
-    route.moment.value = route.nearest(route.moments_s.peek(), made.posToVal(left, "x") / 1000);
-  };
   const point = part.series[route.moment.value];
   return (
     <div class={`curve ${chosen ? "chosen" : ""}`} data-curve={part.name}>
@@ -162,12 +101,7 @@ function Curve({ here, part, chosen, height, times }: { here: Desk; part: PartRe
           {point ? <span class="muted"> · {sharesOf(point)}</span> : null}
         </span>
       </header>
-      <div class="plot" role="img" aria-label={`Deviation of ${part.name} over film time, mm over ms`}
-        onPointerDown={(event) => { event.currentTarget.setPointerCapture(event.pointerId); scrub(event); }}
-        onPointerMove={(event) => { if (event.currentTarget.hasPointerCapture(event.pointerId)) scrub(event); }}>
-        <div ref={host} />
-        <div ref={now} class="now" />
-      </div>
+      <LinkedPlot here={here} shows={part} plotted={() => deviationOf(part)} height={height} times={times} label={`Deviation of ${part.name} over film time, mm over ms`} />
     </div>
   );
 }
