@@ -181,7 +181,7 @@ fn agrees(
     posterior: &Posterior,
     calibration: &Calibration,
 ) -> bool {
-    let excess = estimator.misfit(film, here) - posterior.misfit;
+    let excess = estimator.misfit(film, here) - posterior.misfit();
     let mut usual = calibration.excess.clone();
     usual.sort_by(f64::total_cmp);
     let rank = (AGREES * usual.len() as f64).ceil() as usize;
@@ -252,8 +252,7 @@ fn headline(
             "no change: the simulation's own parameters explain the film as well as true ones would".to_owned()
         }
         SuggestionVerdict::CannotTell => {
-            let known: Vec<String> =
-                parameters.iter().filter(|p| p.identified).map(|p| p.parameter.name.clone()).collect();
+            let known: Vec<String> = parameters.iter().filter(|p| p.identified).map(said).collect();
             let known =
                 if known.is_empty() { "none of the parameters".to_owned() } else { format!("only {}", list(&known)) };
             format!(
@@ -269,14 +268,23 @@ fn headline(
     }
 }
 
+/// An identified parameter: its move where the simulation has another value.
+fn said(p: &ParameterEstimate) -> String {
+    let other = p.simulated.filter(|from| !(p.estimate.lower..=p.estimate.upper).contains(from));
+    other.map_or_else(|| p.parameter.name.clone(), |from| moved(&p.parameter, from, &p.estimate))
+}
+
 fn warnings(study: &Study, calibration: &Calibration, posterior: &Posterior, sight: &Sight) -> Vec<String> {
     let mut all = study.warnings.clone();
-    let by_misfit = calibration.widening_by_misfit(posterior);
-    if by_misfit > WORSE {
+    let widest = (0..study.parameters.len())
+        .map(|i| (i, calibration.widening_by_misfit(posterior, i)))
+        .max_by(|(_, a), (_, b)| a.total_cmp(b));
+    if let Some((parameter, widened)) = widest.filter(|(_, widened)| *widened > WORSE) {
         all.push(format!(
-            "no parameters fit this film as well as the study's own runs fit each other: every interval is {by_misfit:.1} \
-             times as wide for that. The structure, or the impactor beside it, does what no run does: look at the flags and at \
-             what is named as model form before you act"
+            "no parameters fit this film as well as the study's own runs fit each other: intervals are wider for that, that of \
+             {} {widened:.1} times. The structure, or the impactor beside it, does what no run does: look at the flags and at \
+             what is named as model form before you act",
+            study.parameters[parameter].name
         ));
     }
     if sight.hits.test.way_mm.is_empty() {

@@ -26,8 +26,8 @@ pub struct Calibration {
     pub widening: Vec<f64>,
     /// By parameter: root mean square error, share of the range.
     pub rms: Vec<f64>,
-    /// Median over the runs of the misfit at the best point.
-    pub usual_misfit: f64,
+    /// By block of the evidence: median over the runs of its misfit at the best point.
+    pub usual_misfits: Vec<f64>,
     /// By run: how much the misfit at its true parameters is above that at its best point.
     pub excess: Vec<f64>,
     /// By run: its estimate, shares.
@@ -45,19 +45,21 @@ pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, noisy: &DMatrix<f64>)
             let estimator = Estimator::fit(&rest, &evidence.of_runs(&others));
             let film: DVector<f64> = noisy.row(run).transpose();
             let posterior = estimator.posterior(&film, run as u64 + 1);
-            let excess = estimator.misfit(&film, &points[run]) - posterior.misfit;
+            let excess = estimator.misfit(&film, &points[run]) - posterior.misfit();
             (posterior, excess)
         })
         .collect();
     let means: Vec<Vec<f64>> = left.iter().map(|(p, _)| p.mean()).collect();
     let dimensions = points[0].len();
-    let usual_misfit = middle(left.iter().map(|(p, _)| p.misfit).collect());
+    let usual_misfits: Vec<f64> = (0..evidence.blocks.len())
+        .map(|block| middle(left.iter().map(|(p, _)| p.blocks[block].misfit).collect()))
+        .collect();
     let scores: Vec<Vec<f64>> = (0..dimensions)
         .map(|i| {
             left.iter()
                 .zip(&means)
                 .zip(points)
-                .map(|(((p, _), m), truth)| score(p, m, truth, i) / bad_fit(p.misfit, usual_misfit))
+                .map(|(((p, _), m), truth)| score(p, m, truth, i) / bad_fit(p, &usual_misfits, i))
                 .collect()
         })
         .collect();
@@ -70,7 +72,7 @@ pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, noisy: &DMatrix<f64>)
                 (square / points.len() as f64).sqrt()
             })
             .collect(),
-        usual_misfit,
+        usual_misfits,
         excess: left.iter().map(|(_, e)| *e).collect(),
         estimates: means,
     }
@@ -89,10 +91,18 @@ fn middle(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// What a misfit adds to an interval: the root of its ratio to the usual one, as for averages of discordant measurements
-/// (Birge 1932); nothing for films that fit.
-fn bad_fit(misfit: f64, usual: f64) -> f64 {
-    (misfit / usual.max(1e-9)).max(1.0).sqrt().min(WORST_FIT)
+/// What a misfit adds to the interval of parameter `index`: the errors of a block of the evidence that fits worse than it
+/// usually does grow by the root of that ratio, as for averages of discordant measurements (Birge 1932), and the interval
+/// grows with the errors of those blocks that tell of the parameter. Nothing for films that fit.
+fn bad_fit(posterior: &Posterior, usual_misfits: &[f64], index: usize) -> f64 {
+    let (mut believed, mut left) = (0.0, 0.0);
+    for (block, usual) in posterior.blocks.iter().zip(usual_misfits) {
+        let ratio = (block.misfit / usual.max(1e-9)).clamp(1.0, WORST_FIT * WORST_FIT);
+        believed += block.information[index];
+        left += block.information[index] / ratio;
+    }
+    // Where no block tells of it, the bounds are the interval.
+    if left > 0.0 { (believed / left).sqrt() } else { 1.0 }
 }
 
 fn quantile(mut scores: Vec<f64>) -> f64 {
@@ -105,14 +115,14 @@ impl Calibration {
     /// What the sampler's interval of parameter `index` is widened by for this film.
     #[must_use]
     pub fn widening_of(&self, posterior: &Posterior, index: usize) -> f64 {
-        self.widening[index] * self.widening_by_misfit(posterior)
+        self.widening[index] * self.widening_by_misfit(posterior, index)
     }
 
-    /// What every interval is widened by because this film fits its best parameters worse than the runs fit theirs; 1 where
-    /// it does not.
+    /// What the interval of parameter `index` is widened by because what tells of it fits this film's best parameters worse
+    /// than the runs fit theirs; 1 where it does not.
     #[must_use]
-    pub fn widening_by_misfit(&self, posterior: &Posterior) -> f64 {
-        bad_fit(posterior.misfit, self.usual_misfit)
+    pub fn widening_by_misfit(&self, posterior: &Posterior, index: usize) -> f64 {
+        bad_fit(posterior, &self.usual_misfits, index)
     }
 
     /// The widened interval of parameter `index`, shares, inside the bounds.
@@ -136,5 +146,23 @@ impl Calibration {
             s.iter().zip(&mean).zip(&wide).map(|((x, m), w)| (m + w * (x - m)).clamp(0.0, 1.0)).collect()
         };
         posterior.samples.iter().step_by(stride.max(1)).map(widen).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::estimate::BlockFit;
+    use super::*;
+
+    #[test]
+    fn what_fits_badly_widens_what_it_tells_of_and_nothing_else() {
+        let block = |misfit: f64, information: [f64; 3]| BlockFit { misfit, information: information.to_vec() };
+        // The impactor's way, which fits, tells of the first parameter; the structure, which does not, of the second.
+        let blocks = vec![block(3.0, [100.0, 0.0, 0.0]), block(36.0, [0.0, 10.0, 0.0])];
+        let posterior = Posterior { samples: Vec::new(), best: vec![0.5; 3], blocks };
+        let widened = |index| bad_fit(&posterior, &[4.0, 9.0], index);
+        assert_eq!((widened(0), widened(1), widened(2)), (1.0, 2.0, 1.0));
+        let worst = bad_fit(&posterior, &[4.0, 0.1], 1);
+        assert!((worst - WORST_FIT).abs() < 1e-12, "{worst}");
     }
 }

@@ -52,11 +52,26 @@ pub struct Posterior {
     pub samples: Vec<Vec<f64>>,
     /// The most likely point.
     pub best: Vec<f64>,
-    /// Squared misfit (Mahalanobis) at the best point.
+    /// What each block of the evidence says at the best point.
+    pub blocks: Vec<BlockFit>,
+}
+
+/// How one block of the evidence fits the best point, and what it tells there.
+#[derive(Debug, Clone)]
+pub struct BlockFit {
+    /// Squared misfit (Mahalanobis).
     pub misfit: f64,
+    /// By parameter: the diagonal of Fisher's information, 1 / share².
+    pub information: Vec<f64>,
 }
 
 impl Posterior {
+    /// Squared misfit (Mahalanobis) at the best point.
+    #[must_use]
+    pub fn misfit(&self) -> f64 {
+        self.blocks.iter().map(|block| block.misfit).sum()
+    }
+
     /// Mean over the samples.
     #[must_use]
     pub fn mean(&self) -> Vec<f64> {
@@ -97,8 +112,12 @@ impl Estimator {
     #[must_use]
     pub fn posterior(&self, numbers: &DVector<f64>, seed: u64) -> Posterior {
         let sampled = sample(self.dimensions, seed, self.energy(numbers));
-        let misfit = self.misfit(numbers, &sampled.best);
-        Posterior { samples: sampled.samples, best: sampled.best, misfit }
+        let fit = |block: &Block| BlockFit {
+            misfit: block.misfit(numbers, &sampled.best),
+            information: block.information(&sampled.best).diagonal().iter().copied().collect(),
+        };
+        let blocks = self.blocks.iter().map(fit).collect();
+        Posterior { samples: sampled.samples, best: sampled.best, blocks }
     }
 
     /// Information of the film about the parameters at `shares` (Fisher's matrix, prior left out).

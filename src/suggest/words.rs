@@ -11,7 +11,8 @@ pub(super) fn number(value: f64, range: f64) -> String {
 
 /// `impact_speed 7.6 → 8.1 m/s (7.9 to 8.3)`.
 pub(super) fn moved(parameter: &StudyParameter, from: f64, to: &Interval) -> String {
-    let range = parameter.upper - parameter.lower;
+    // A narrow interval has digits of its own.
+    let range = (parameter.upper - parameter.lower).min(10.0 * (to.upper - to.lower));
     let n = |v| number(v, range);
     let unit = written_unit(&parameter.unit);
     format!("{} {} \u{2192} {}{unit} ({} to {})", parameter.name, n(from), n(to.value), n(to.lower), n(to.upper))
@@ -29,6 +30,22 @@ pub(super) fn list(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_interval_keeps_its_digits() {
+        let parameter = StudyParameter {
+            name: "impact_offset".to_owned(),
+            unit: "mm".to_owned(),
+            lower: -70.0,
+            upper: 70.0,
+            nominal: None,
+            kind: None,
+        };
+        let to = Interval { value: 6.529, lower: 3.389, upper: 9.667 };
+        assert_eq!(moved(&parameter, 0.0, &to), "impact_offset 0 \u{2192} 6.5 mm (3.4 to 9.7)");
+        let wide = Interval { value: 6.529, lower: -31.6, upper: 49.2 };
+        assert_eq!(moved(&parameter, 0.0, &wide), "impact_offset 0 \u{2192} 7 mm (-32 to 49)");
+    }
 
     #[test]
     fn numbers_have_the_digits_of_their_range() {
