@@ -1,7 +1,7 @@
 /** The list of flags with their verdicts, the parts, and the blind first look in their place. */
 import { useEffect, useRef } from "preact/hooks";
 import { stands, type Flag } from "../../lib/contract";
-import { count, fixed, kindName, mm, ms, when, withSigma } from "../../lib/format";
+import { count, kindName, mm, ms, when, withSigma } from "../../lib/format";
 import { onThePage } from "../../lib/words";
 import { blind_first, type Desk } from "../../state/desk";
 import * as overlay from "../../state/overlay";
@@ -85,7 +85,7 @@ function FlagRow({ here, flag }: { here: Desk; flag: Flag }) {
       <FlagMark flag={flag} />
       <span class="cut">{flag.part_name}</span>
       <span class="peak number">{withSigma(flag.peak_mm, flag.peak_sigma_mm)}</span>
-      <span class="second cut">{flag.verdict_machine === "cannot_tell" ? "cannot tell · " : ""}{ms(flag.onset_s)} · {kindName(flag.kind)}{flag.observed_share === null ? "" : ` · ${fixed(100 * flag.observed_share, 0)} % seen`}</span>
+      <span class="second cut">{flag.verdict_machine === "cannot_tell" ? "cannot tell · " : ""}{ms(flag.onset_s)} · {kindName(flag.kind)}</span>
       <span class="number"><VerdictTag verdict={flag.verdict} /></span>
     </button>
   );

@@ -33,7 +33,7 @@ export function ImpactorCurve({ here, way, height }: { here: Desk; way: Impactor
     <div class="curve" data-curve-impactor>
       <header>
         <strong>Impactor</strong>
-        <span class="muted more">film minus simulation since it touched</span>
+        <span class="muted more">film minus simulation</span>
         <span class="grow" />
         <span title="Now: how far the impactor has come since it touched, in the film and in the simulation, and the difference with one sigma. A line that rises from the contact on is another impact speed; one that bends later is a structure that yields more">
           {point === null || difference === null ? "–" : `${difference < 0 ? "−" : "+"}${fixed(Math.abs(difference), 1)} ± ${fixed(point.sigma_mm, 1)} mm`}

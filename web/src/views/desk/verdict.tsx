@@ -12,6 +12,11 @@ import { draftOf, dropDraft, needsNoForm, VerdictForm, type Wish } from "./verdi
 /** What a key asked for; the panel takes it. */
 export const verdict_wish = signal<Wish | null>(null);
 
+function seenBy({ cameras, observed_share }: Flag): string {
+  if (!cameras.length) return "no camera: follows from its surroundings, and the study where one was heard";
+  return cameras.join(", ") + (observed_share === null ? "" : `, ${fixed(100 * observed_share, 0)} % of it`);
+}
+
 export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
   const [form, setForm] = useState<Wish | null>(() => draftOf(flag));
   const [problem, setProblem] = useState<string | null>(null);
@@ -55,7 +60,7 @@ export function VerdictPanel({ here, flag }: { here: Desk; flag: Flag }) {
         <dt>Peak</dt><dd>{withSigma(flag.peak_mm, flag.peak_sigma_mm)}</dd><dt>at</dt><dd>{ms(flag.peak_s)}</dd>
         <dt>Onset</dt><dd>{ms(flag.onset_s)}</dd><dt>Area</dt><dd>{cm2(flag.area_mm2)}</dd>
         <dt>Kind</dt><dd>{kindName(flag.kind)}</dd><dt>Prob.</dt><dd>{fixed(flag.probability, 2)}</dd>
-        <dt>Seen by</dt><dd style={{ gridColumn: "span 3" }}>{flag.cameras.join(", ") || "no camera: follows from its surroundings, and the study where one was heard"}</dd>
+        <dt>Seen by</dt><dd style={{ gridColumn: "span 3" }} title="The share is that of its elements, over its film times, that a camera measured; the rest is estimated">{seenBy(flag)}</dd>
       </dl>
       {verdict.state !== "open" || verdict.comment ? (
         <div class="said">
