@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crumple::domain::Pose;
+use crumple::domain::{Pose, Review};
 use crumple::film::{FilmOrder, Look};
 use crumple::geom::Camera;
 use crumple::ingest::{SimulationFile, SimulationOptions, SimulationStates, TestFile};
-use crumple::jobs::{FilmRequest, ReviewRequest, ToleranceRequest, film_test, review_test};
+use crumple::jobs::views::write_state;
+use crumple::jobs::{FilmRequest, Findings, ReviewRequest, ToleranceRequest, film_test, review_test_showing};
 use crumple::vision::DisFlow;
 
 use crate::support::plate::Plate;
@@ -142,8 +143,21 @@ fn a_run_that_is_filmed_and_reviewed_against_itself_has_no_flag_even_where_it_te
         partial_mesh: false,
         report: false,
     };
-    let review = review_test(&request, &DisFlow::Medium, &|_| ControlFlow::Continue(())).expect("reviewed").review;
+    let mut views = Vec::new();
+    let keep_views = &mut |findings: &Findings<'_>, _: &Review| {
+        for moment in [0, findings.measured.fields.len() - 1] {
+            let view = folder.path().join("state.bin");
+            write_state(&view, findings, moment).expect("written");
+            let bytes = std::fs::read(&view).expect("a view");
+            views.push(bytes[33 * findings.mesh.node_count..].to_vec());
+        }
+    };
+    let review = review_test_showing(&request, &DisFlow::Medium, &|_| ControlFlow::Continue(()), keep_views)
+        .expect("reviewed")
+        .review;
     assert_eq!(review.flags, Vec::new());
+    assert!(views[0].is_empty(), "all elements are there at first");
+    assert_eq!(views[1].iter().filter(|alive| **alive == 0).count(), 100, "the page is told what is gone");
     assert!(review.notes.iter().any(|n| n.starts_with("100 of ") && n.contains("have eroded")), "{:?}", review.notes);
 
     let truth = hdf5::File::open(test.with_extension("truth.h5")).expect("the truth");

@@ -291,7 +291,8 @@ fn moment_of(text: &str) -> Answer<usize> {
 }
 
 /// One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not known), sigma\[N\] (mm), plastic
-/// strain\[N\]; then u8: how many cameras measured the node\[N\], which reviews of earlier versions lack.
+/// strain\[N\]; then u8: how many cameras measured the node\[N\], which reviews of earlier versions lack; and, where something
+/// has eroded, 1 for each element that is still there\[E\].
 #[utoipa::path(get, path = "/reviews/{id}/states/{moment}", tag = "results",
     params(("id" = String, Path, description = "The review"), ("moment" = usize, Path, description = "Index in times_s")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = Problem, content_type = "application/problem+json")))]

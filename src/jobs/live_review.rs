@@ -270,6 +270,7 @@ impl Watch<'_> {
             begin_s: self.simulation.times_s()[0],
             simulated_mm: &|at| Ok(self.source.states.positions_mm(at)?),
             strain: &|at| Ok(self.source.states.plastic_strain(at)?),
+            alive: &|at| Ok(self.source.states.alive(at)?),
         };
         let state = self.folder.join(views::state_name(index));
         views::write_state(&state, &findings, index)?;

@@ -125,6 +125,8 @@ pub struct Findings<'a> {
     pub simulated_mm: &'a dyn Fn(f64) -> Result<Vec<[f32; 3]>, ReviewError>,
     /// Plastic strain of each element at a simulation time; `None` when the simulation has none.
     pub strain: &'a dyn Fn(f64) -> Result<Option<Vec<f32>>, ReviewError>,
+    /// Which elements have not eroded at a simulation time; `None` when the simulation does not tell.
+    pub alive: &'a dyn Fn(f64) -> Result<Option<Vec<bool>>, ReviewError>,
 }
 
 impl Findings<'_> {
@@ -150,6 +152,15 @@ impl Findings<'_> {
     /// When the simulation cannot be read.
     pub fn plastic_strain(&self, moment: usize) -> Result<Option<Vec<f32>>, ReviewError> {
         (self.strain)(self.measured.fields[moment].time_s + self.offset_s)
+    }
+
+    /// Which elements have not eroded at moment `moment`; `None` when all are there.
+    ///
+    /// # Errors
+    /// When the simulation cannot be read.
+    pub fn alive(&self, moment: usize) -> Result<Option<Vec<bool>>, ReviewError> {
+        let alive = (self.alive)(self.measured.fields[moment].time_s + self.offset_s)?;
+        Ok(alive.filter(|alive| alive.contains(&false)))
     }
 }
 
@@ -247,6 +258,7 @@ fn run(
             begin_s: shown.begin_s,
             simulated_mm: &|at| source.simulated_mm(at).map_err(unreadable),
             strain: &|at| Ok(files.plastic_strain(at)?),
+            alive: &|at| files.alive(at).map_err(unreadable),
         },
         &review,
     );

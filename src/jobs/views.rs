@@ -7,8 +7,8 @@
 //!   flag's `element_ids` say).
 //! * `views/state-00000.bin`, one a moment: f32 simulated\[3N\] in mm, f32 deviation\[3N\] in mm (NaN: not measured),
 //!   f32 sigma\[N\] in mm, f32 plastic strain\[N\] (mean of the elements around a node, NaN: the file has none), u8 how many
-//!   cameras measured the node\[N\] (0 with a deviation: it follows from a study or from the surroundings). Views of earlier
-//!   versions end before these bytes.
+//!   cameras measured the node\[N\] (0 with a deviation: it follows from a study or from the surroundings); where something
+//!   has eroded, u8 1 for each element that is still there\[E\]. Views of earlier versions end before these bytes.
 //! * `views/flags-00000.bin`, one a moment: u16 number of the flag of each element, 0 for none.
 //! * `views/result.json`: [`ResultView`].
 
@@ -228,19 +228,21 @@ pub(super) fn write_mesh(path: &Path, mesh: &Mesh, skin: &Skin, undeformed: &[[f
 ///
 /// # Errors
 /// When the simulation cannot be read or the file cannot be written.
-pub(super) fn write_state(path: &Path, findings: &Findings<'_>, moment: usize) -> Result<(), ServiceError> {
+pub fn write_state(path: &Path, findings: &Findings<'_>, moment: usize) -> Result<(), ServiceError> {
     let field = &findings.measured.fields[moment];
     let simulated = findings.positions_mm(moment)?;
     let strain = match findings.plastic_strain(moment)? {
         Some(by_element) => strain_at_nodes(findings.mesh, &by_element),
         None => vec![f32::NAN; findings.mesh.node_count],
     };
+    let alive: Vec<u8> = findings.alive(moment)?.unwrap_or_default().into_iter().map(u8::from).collect();
     write(path, |out| {
         put_f32(out, simulated.into_iter().flatten())?;
         put_f32(out, field.deviation_mm.iter().flatten().copied())?;
         put_f32(out, field.sigma_mm.iter().copied())?;
         put_f32(out, strain)?;
-        out.write_all(&field.observed)
+        out.write_all(&field.observed)?;
+        out.write_all(&alive)
     })
 }
 

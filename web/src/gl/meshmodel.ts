@@ -8,7 +8,7 @@ import {
   Vector2, Vector3, Vector4, Color, LessEqualDepth, type Camera, type ShaderMaterialParameters,
 } from "three";
 import { colourTable, type MapName } from "../lib/colour";
-import { elementEdges, type Mesh, type MeshState } from "../lib/meshfile";
+import { elementEdges, livingEdges, livingTriangles, type Mesh, type MeshState } from "../lib/meshfile";
 import {
   EDGE_FRAGMENT, EDGE_VERTEX, PICK_FRAGMENT, PICK_VERTEX, RIM_FRAGMENT, RIM_VERTEX, SURFACE_FRAGMENT, SURFACE_VERTEX,
 } from "./shaders";
@@ -38,6 +38,7 @@ interface Slot {
   moment: number;
   used: number;
   attributes: BufferAttribute[];
+  alive: MeshState["alive"];
 }
 
 function shader(vertexShader: string, fragmentShader: string, more: ShaderMaterialParameters): RawShaderMaterial {
@@ -53,6 +54,10 @@ export class MeshModel {
   private readonly most_slots: number;
   private readonly part_ranges: { part: number; start: number; count: number }[];
   private clock = 0;
+  /** All element edges, once they were asked for. */
+  private edges: Uint32Array<ArrayBuffer> | null = null;
+  /** What the indices leave out, and whether the lines' are made for it. */
+  private alive: MeshState["alive"] = null;
   private has_lines = false;
   private readonly as_filmed = { value: 1 };
   private readonly table: DataTexture;
@@ -107,13 +112,13 @@ export class MeshModel {
     const slot = this.slots.find((each) => each.moment === moment);
     if (!slot) return null;
     const [simulated_mm, deviation_mm, sigma_mm, plastic_strain, seen] = slot.attributes.map((each) => each.array as Float32Array<ArrayBuffer>);
-    return { simulated_mm: simulated_mm!, deviation_mm: deviation_mm!, sigma_mm: sigma_mm!, plastic_strain: plastic_strain!, seen: seen! };
+    return { simulated_mm: simulated_mm!, deviation_mm: deviation_mm!, sigma_mm: sigma_mm!, plastic_strain: plastic_strain!, seen: seen!, alive: slot.alive };
   }
 
   put(moment: number, state: MeshState): void {
     let slot = this.slots.find((each) => each.moment === moment);
     if (!slot && this.slots.length < this.most_slots) {
-      slot = { moment, used: 0, attributes: ATTRIBUTES.map(([, name, size]) => new BufferAttribute(state[name], size).setUsage(DynamicDrawUsage)) };
+      slot = { moment, used: 0, alive: state.alive, attributes: ATTRIBUTES.map(([, name, size]) => new BufferAttribute(state[name], size).setUsage(DynamicDrawUsage)) };
       this.slots.push(slot);
     } else {
       slot ??= this.slots.reduce((oldest, each) => (each.used < oldest.used ? each : oldest));
@@ -122,6 +127,7 @@ export class MeshModel {
         attribute.needsUpdate = true;
       });
       slot.moment = moment;
+      slot.alive = state.alive;
     }
     slot.used = ++this.clock;
   }
@@ -135,7 +141,16 @@ export class MeshModel {
       this.solid.setAttribute(name, slot.attributes[at]!);
       this.lines.setAttribute(name, slot.attributes[at]!);
     });
+    this.leaveOutEroded(slot.alive);
     return true;
+  }
+
+  private leaveOutEroded(alive: MeshState["alive"]): void {
+    const before = this.alive;
+    this.alive = alive;
+    if (alive === before || (alive && before && alive.every((each, element) => each === before[element]))) return;
+    this.solid.setIndex(new BufferAttribute(alive ? livingTriangles(this.mesh, alive) : this.mesh.triangle_nodes, 1));
+    this.has_lines = false;
   }
 
   colourBy(colouring: Colouring): void {
@@ -186,7 +201,8 @@ export class MeshModel {
     if (this.mesh.elements > MOST_ELEMENTS_WITH_EDGES) return;
     if (!this.has_lines) {
       this.has_lines = true;
-      this.lines.setIndex(new BufferAttribute(elementEdges(this.mesh), 1));
+      this.edges ??= elementEdges(this.mesh);
+      this.lines.setIndex(new BufferAttribute(this.alive ? livingEdges(this.mesh, this.edges, this.alive) : this.edges, 1));
     }
     this.as_filmed.value = as_filmed;
     (this.edge.uniforms["ink"]!.value as Vector4).set(ink.r, ink.g, ink.b, alpha);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { elementEdges, nodeParts, readMesh, readState, rimsByNumber, tellsSeen } from "./meshfile";
+import { elementEdges, livingEdges, livingTriangles, nodeParts, readMesh, readState, rimsByNumber, tellsSeen } from "./meshfile";
 
 /** Two quads side by side: 3 4 5 over 0 1 2. */
 function twoQuads(): ArrayBuffer {
@@ -36,16 +36,28 @@ test("element edges leave the diagonals out", () => {
 test("what was not measured is marked and never a number", () => {
   const file = new Float32Array(16);
   file.set([1, 2, 3, 4, 5, 6, Number.NaN, Number.NaN, Number.NaN, 1, 1, 1, Number.NaN, 0.5, 0, 0.1]);
-  const state = readState(file.buffer, 2);
+  const state = readState(file.buffer, { nodes: 2, elements: 1 });
   expect([...state.sigma_mm]).toEqual([-1, 0.5]);
   expect([...state.deviation_mm]).toEqual([0, 0, 0, 1, 1, 1]);
 });
 
 test("a state says which nodes a camera measured; one of an earlier version does not, and a cut one is refused", () => {
+  const size = { nodes: 3, elements: 2 };
   const file = new ArrayBuffer(33 * 3);
   new Uint8Array(file, 32 * 3).set([0, 2, 1]);
-  expect([tellsSeen(file, 3), ...readState(file, 3).seen]).toEqual([true, 0, 1, 1]);
+  expect([tellsSeen(file, size), ...readState(file, size).seen]).toEqual([true, 0, 1, 1]);
   const before = new ArrayBuffer(32 * 3);
-  expect([tellsSeen(before, 3), ...readState(before, 3).seen]).toEqual([false, 1, 1, 1]);
-  expect(() => readState(new ArrayBuffer(98), 3)).toThrow(/has 98 bytes; 99 were expected/);
+  expect([tellsSeen(before, size), ...readState(before, size).seen]).toEqual([false, 1, 1, 1]);
+  expect(() => readState(new ArrayBuffer(98), size)).toThrow(/has 98 bytes; 99 were expected/);
+});
+
+test("what has eroded is neither surface nor edge", () => {
+  const mesh = readMesh(twoQuads());
+  const file = new ArrayBuffer(33 * 6 + 2);
+  new Uint8Array(file, 33 * 6).set([1, 0]);
+  const { alive } = readState(file, mesh);
+  expect([...alive!]).toEqual([1, 0]);
+  expect(readState(file.slice(0, 33 * 6), mesh).alive).toBe(null);
+  expect([...livingTriangles(mesh, alive!)]).toEqual([0, 1, 4, 0, 4, 3, 1, 1, 1, 1, 1, 1]);
+  expect(livingEdges(mesh, elementEdges(mesh), alive!).length).toBe(2 * 4);
 });

@@ -3,7 +3,8 @@
  * mesh:  u32 nodes N, triangles M, elements E, 0; f32 undeformed_mm[3N]; u32 triangle_nodes[3M]; u32 triangle_element[M];
  *        i32 element_part[E]; u32 element_id[E].
  * state: f32 simulated_mm[3N]; f32 deviation_mm[3N] (NaN = not known); f32 sigma_mm[N]; f32 plastic_strain[N];
- *        u8 cameras that measured the node[N] (0 with a deviation: estimated; not there in reviews of earlier versions).
+ *        u8 cameras that measured the node[N] (0 with a deviation: estimated; not there in reviews of earlier versions);
+ *        where something has eroded, u8 1 for each element that is still there[E].
  */
 export interface Mesh {
   nodes: number;
@@ -25,6 +26,8 @@ export interface MeshState {
   plastic_strain: Float32Array<ArrayBuffer>;
   /** 1 where a camera measured the node, 0 where its deviation follows from a study or from the surroundings. */
   seen: Float32Array<ArrayBuffer>;
+  /** By element: 0 where it has eroded. Null where all are there. */
+  alive: Uint8Array<ArrayBuffer> | null;
 }
 
 const HEAD_BYTES = 16;
@@ -52,19 +55,26 @@ export function readMesh(file: ArrayBuffer): Mesh {
   };
 }
 
-/** True where a state says which nodes a camera measured. */
-export const tellsSeen = (file: ArrayBuffer, nodes: number) => file.byteLength === 33 * nodes && nodes > 0;
+type Size = Pick<Mesh, "nodes" | "elements">;
 
-export function readState(file: ArrayBuffer, nodes: number): MeshState {
+/** True where a state says which nodes a camera measured. */
+export const tellsSeen = (file: ArrayBuffer, { nodes }: Size) => file.byteLength >= 33 * nodes && nodes > 0;
+
+export function readState(file: ArrayBuffer, size: Size): MeshState {
+  const { nodes, elements } = size;
   const bare = 4 * 8 * nodes;
-  const tells = tellsSeen(file, nodes);
-  if (!tells && file.byteLength !== bare) throw new Error(`a state of ${nodes} nodes has ${file.byteLength} bytes; ${bare + nodes} were expected`);
+  const tells = tellsSeen(file, size);
+  const erodes = tells && elements > 0 && file.byteLength === bare + nodes + elements;
+  if (!erodes && file.byteLength !== (tells ? bare + nodes : bare)) {
+    throw new Error(`a state of ${nodes} nodes has ${file.byteLength} bytes; ${bare + nodes} were expected, or ${bare + nodes + elements} where some of the ${elements} elements have eroded`);
+  }
   const state = {
     simulated_mm: new Float32Array(file, 0, 3 * nodes),
     deviation_mm: new Float32Array(file, 12 * nodes, 3 * nodes),
     sigma_mm: new Float32Array(file, 24 * nodes, nodes),
     plastic_strain: new Float32Array(file, 28 * nodes, nodes),
     seen: tells ? Float32Array.from(new Uint8Array(file, bare, nodes), (cameras) => Math.min(cameras, 1)) : new Float32Array(nodes).fill(1),
+    alive: erodes ? new Uint8Array(file, bare + nodes, elements) : null,
   };
   const { deviation_mm, sigma_mm } = state;
   for (let node = 0; node < nodes; node++) {
@@ -74,6 +84,27 @@ export function readState(file: ArrayBuffer, nodes: number): MeshState {
     deviation_mm.fill(0, 3 * node, 3 * node + 3);
   }
   return state;
+}
+
+/** The nodes of the triangles, those of elements that have eroded drawn together to a point, which no pixel shows. */
+export function livingTriangles({ triangle_nodes, triangle_element }: Mesh, alive: Uint8Array): Uint32Array<ArrayBuffer> {
+  return triangle_nodes.map((node, at) => (alive[triangle_element[Math.floor(at / 3)]!] ? node : triangle_nodes[at - (at % 3)]!));
+}
+
+/** The edges that an element which has not eroded still has, in the order of `edges`. */
+export function livingEdges(mesh: Mesh, edges: Uint32Array, alive: Uint8Array): Uint32Array<ArrayBuffer> {
+  const held = new Set<number>();
+  mesh.triangle_nodes.forEach((a, at) => {
+    if (!alive[mesh.triangle_element[Math.floor(at / 3)]!]) return;
+    const b = mesh.triangle_nodes[at % 3 === 2 ? at - 2 : at + 1]!;
+    held.add(Math.min(a, b) * mesh.nodes + Math.max(a, b));
+  });
+  const living: number[] = [];
+  for (let at = 0; at + 1 < edges.length; at += 2) {
+    const [a, b] = [edges[at]!, edges[at + 1]!];
+    if (held.has(Math.min(a, b) * mesh.nodes + Math.max(a, b))) living.push(a, b);
+  }
+  return Uint32Array.from(living);
 }
 
 /** For each node the index of a part that it belongs to (the last one wins on a seam), -1 where none. */

@@ -550,7 +550,8 @@ export interface paths {
         };
         /**
          * One moment. Little-endian f32: simulated\[3N\] (mm), deviation\[3N\] (mm, NaN: not known), sigma\[N\] (mm), plastic
-         *     strain\[N\]; then u8: how many cameras measured the node\[N\], which reviews of earlier versions lack.
+         *     strain\[N\]; then u8: how many cameras measured the node\[N\], which reviews of earlier versions lack; and, where something
+         *     has eroded, 1 for each element that is still there\[E\].
          */
         get: operations["get_state"];
         put?: never;

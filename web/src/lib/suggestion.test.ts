@@ -28,7 +28,7 @@ test("numbers of a parameter have the places and the unit that its range deserve
 test("the film stays where it is when the model moves, and what was not measured counts for nothing", () => {
   const measured = {
     simulated_mm: new Float32Array([0, 0, 0, 10, 0, 0]), deviation_mm: new Float32Array([0, 0, 4, 0, 0, 0]),
-    sigma_mm: new Float32Array([0.1, -1]), plastic_strain: new Float32Array(2), seen: new Float32Array([1, 0]),
+    sigma_mm: new Float32Array([0.1, -1]), plastic_strain: new Float32Array(2), seen: new Float32Array([1, 0]), alive: null,
   };
   expect(mismatch(measured)).toBe(4);
   const positions = new Float32Array([0, 0, 3, 99, 0, 0]);

@@ -151,7 +151,7 @@ export function trialState(measured: MeshState, positions_mm: Float32Array<Array
       deviation_mm[at] = seen ? measured.simulated_mm[at]! + measured.deviation_mm[at]! - positions_mm[at]! : 0;
     }
   }
-  return { simulated_mm: positions_mm, deviation_mm, sigma_mm: measured.sigma_mm, plastic_strain: measured.plastic_strain, seen: measured.seen };
+  return { simulated_mm: positions_mm, deviation_mm, sigma_mm: measured.sigma_mm, plastic_strain: measured.plastic_strain, seen: measured.seen, alive: measured.alive };
 }
 
 /** Root mean square of the deviation over the measured nodes, mm; null where none is. */

@@ -301,8 +301,8 @@ export class Desk {
         api.ask(`/reviews/${this.id}/flag_elements/${moment}`).then((reply) => reply.arrayBuffer()),
       ]);
       if (this.gone) return;
-      overlay.tells_seen.value = tellsSeen(state, model.mesh.nodes);
-      const read = readState(state, model.mesh.nodes);
+      overlay.tells_seen.value = tellsSeen(state, model.mesh);
+      const read = readState(state, model.mesh);
       model.put(moment, read);
       this.numbers.set(moment, new Uint16Array(numbers));
       if (moment === count - 1) {

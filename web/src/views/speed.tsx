@@ -22,7 +22,7 @@ function sheet(elements: number): { mesh: Mesh; states: MeshState[] } {
     element_part: new Int32Array(quads), element_id: new Uint32Array(quads),
   };
   const states = Array.from({ length: MOMENTS }, (): MeshState => ({
-    simulated_mm: new Float32Array(3 * nodes), deviation_mm: new Float32Array(3 * nodes), sigma_mm: new Float32Array(nodes), plastic_strain: new Float32Array(nodes), seen: new Float32Array(nodes).fill(1),
+    simulated_mm: new Float32Array(3 * nodes), deviation_mm: new Float32Array(3 * nodes), sigma_mm: new Float32Array(nodes), plastic_strain: new Float32Array(nodes), seen: new Float32Array(nodes).fill(1), alive: null,
   }));
   for (let node = 0; node < nodes; node++) {
     const [x, y] = [((node % across) / side) * 1000 - 500, (Math.floor(node / across) / side) * 1000 - 500];
