@@ -8,7 +8,7 @@ import { ImpactorCurve } from "./impactorcurve";
 import { css, drawn, LinkedPlot, SIGMAS, type Plotted } from "./plot";
 
 /** A plot is as high as the room allows, within these; px. Where not all fit into the room, each is `SCROLLED` high. */
-const LOWEST = 46;
+const LOWEST = 40;
 const HIGHEST = 320;
 const SCROLLED = 104;
 /** Lower ones leave the numbers of their time axis to the last one, px. */
