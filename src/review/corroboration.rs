@@ -10,8 +10,8 @@ use super::judge::Region;
 use crate::domain::{PartId, PartSeries};
 
 /// Of a part with less paint than this only so small a share of what the cameras should see could be found again when
-/// hardly anything had moved yet. In films with known truth the best painted of the parts that were flagged for a shadow
-/// had 0.20 at most, the best painted of those that truly deviated 0.60 at least.
+/// hardly anything had moved yet. Of the parts that a review flags the best painted had 0.60 at least where they deviated,
+/// and 0.20 at most in the two films with a shadow on a bare part.
 const BARE: f64 = 1.0 / 3.0;
 
 /// The share of a part that was found again when hardly anything had moved, where that is too little to trust it alone.

@@ -386,3 +386,35 @@ fn summaries(mesh: &Mesh, tolerances: &Tolerances, flags: &[Flag], series: Vec<P
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Part;
+
+    #[test]
+    fn a_finding_on_a_bare_part_counts_only_beside_one_on_a_painted_part() {
+        let part = |id| Part { id: PartId(id), name: String::new(), material: None, thickness_mm: None };
+        let mesh = Mesh { parts: vec![part(1), part(2)], ..Mesh::default() };
+        let found_again = |share| PartSeries { coverage: vec![1.0, share], ..empty_series(2) };
+        let series = [found_again(0.9), found_again(0.1)];
+        let on = |part| {
+            let elements = BTreeMap::from([(5, vec![part as u32])]);
+            (Region { part: PartId(part), elements }, Standing::Mismatch)
+        };
+        let verdicts = |mut chosen: Vec<(Region, Standing)>| -> Vec<Verdict> {
+            let alone = bare_and_alone(&mesh, &series, &chosen);
+            doubt_where(&mut chosen, &alone, Doubt::BareAndAlone);
+            chosen.iter().map(|(_, standing)| standing.verdict()).collect()
+        };
+        assert_eq!(verdicts(vec![on(2)]), [Verdict::CannotTell]);
+        assert_eq!(verdicts(vec![on(1), on(2)]), [Verdict::Mismatch; 2]);
+        // What the pictures speak against bears nothing out, and keeps its own reason.
+        let (region, _) = on(1);
+        let mut chosen = vec![(region, Standing::Doubted(Doubt::Edges)), on(2)];
+        let alone = bare_and_alone(&mesh, &series, &chosen);
+        doubt_where(&mut chosen, &alone, Doubt::BareAndAlone);
+        let doubts: Vec<_> = chosen.iter().map(|(_, standing)| standing.doubt()).collect();
+        assert_eq!(doubts, [Some(Doubt::Edges), Some(Doubt::BareAndAlone)]);
+    }
+}

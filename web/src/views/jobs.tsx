@@ -62,7 +62,7 @@ export function JobsView() {
             </table>
           )}
           {reviews.length > shown ? (
-            <p class="row" style={{ padding: "10px 12px" }}><span class="muted grow">{count(reviews.length - shown, "earlier one")}</span>
+            <p class="row" style={{ padding: "10px 12px" }}><span class="muted grow">{reviews.length - shown} more</span>
               <button class="button" onClick={() => setShown(shown + SHOWN)}>Show more</button></p>
           ) : null}
         </section>

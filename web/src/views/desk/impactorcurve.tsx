@@ -21,14 +21,9 @@ function differenceOf(way: ImpactorMoment[]): Plotted {
   };
 }
 
-/** The moment of the way that is nearest to a film time. */
-const nearest = (way: ImpactorMoment[], time_s: number) =>
-  way.reduce<ImpactorMoment | null>((best, point) => (best && Math.abs(best.time_s - time_s) <= Math.abs(point.time_s - time_s) ? best : point), null);
-
 export function ImpactorCurve({ here, way, height }: { here: Desk; way: ImpactorMoment[]; height: number }) {
-  void route.moment.value;
-  const point = nearest(way, here.time_s.value);
-  const difference = point === null || point.simulated_mm === null ? null : point.seen_mm - point.simulated_mm;
+  const point = way[route.nearest(way.map((each) => each.time_s), here.time_s.value)];
+  const difference = !point || point.simulated_mm === null ? null : point.seen_mm - point.simulated_mm;
   return (
     <div class="curve" data-curve-impactor>
       <header>
@@ -36,8 +31,8 @@ export function ImpactorCurve({ here, way, height }: { here: Desk; way: Impactor
         <span class="muted more">film minus simulation</span>
         <span class="grow" />
         <span title="Now: how far the impactor has come since it touched, in the film and in the simulation, and the difference with one sigma. A line that rises from the contact on is another impact speed; one that bends later is a structure that yields more">
-          {point === null || difference === null ? "–" : `${difference < 0 ? "−" : "+"}${fixed(Math.abs(difference), 1)} ± ${fixed(point.sigma_mm, 1)} mm`}
-          {point === null ? null : <span class="muted"> · {fixed(point.seen_mm, 1)} of {fixed(point.simulated_mm, 1)} mm</span>}
+          {!point || difference === null ? "–" : `${difference > 0 ? "+" : ""}${fixed(difference, 1)} ± ${fixed(point.sigma_mm, 1)} mm`}
+          {!point ? null : <span class="muted"> · {fixed(point.seen_mm, 1)} of {fixed(point.simulated_mm, 1)} mm</span>}
         </span>
       </header>
       <LinkedPlot here={here} shows={way} plotted={() => differenceOf(way)} height={height} times label="Displacement of the impactor, film minus simulation, mm over ms" />
