@@ -24,6 +24,15 @@ impl Block {
         Self { origin_mm: self.origin_mm + by_mm, ..*self }
     }
 
+    /// Its corners, mm.
+    #[must_use]
+    pub fn corners_mm(&self) -> [Vector3<f64>; 8] {
+        std::array::from_fn(|corner| {
+            let side = |axis: usize| if corner >> axis & 1 == 0 { self.low_mm[axis] } else { self.high_mm[axis] };
+            self.origin_mm + self.axes[0] * side(0) + self.axes[1] * side(1) + self.axes[2] * side(2)
+        })
+    }
+
     /// The point of its surface that a ray from `eye`, mm, meets first; `None` beside it and from inside.
     #[must_use]
     pub fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {

@@ -66,7 +66,10 @@ impl Camera {
     /// The point in camera axes, mm.
     #[must_use]
     pub fn camera_from_world(&self, point_mm: [f64; 3]) -> Vector3<f64> {
-        rotation_of(&self.pose) * Vector3::from(point_mm) + Vector3::from(self.pose.translation_mm)
+        // Written out: asked of every pixel, and a product of nalgebra's is a call.
+        let ([x, y, z], r, t) = (point_mm, &self.pose.rotation, &self.pose.translation_mm);
+        let row = |i: usize| r[i][0] * x + r[i][1] * y + r[i][2] * z + t[i];
+        Vector3::new(row(0), row(1), row(2))
     }
 
     /// The pixel that shows a world point, lens included.

@@ -2,6 +2,7 @@
 
 use nalgebra::Vector3;
 
+use super::block::Block;
 use super::camera::Camera;
 
 /// A cylinder in the world, mm.
@@ -22,6 +23,22 @@ impl Cylinder {
     #[must_use]
     pub fn moved(&self, by_mm: Vector3<f64>) -> Self {
         Self { centre_mm: self.centre_mm + by_mm, ..*self }
+    }
+
+    /// The corners of a block around it, mm; `None` when an end is infinite.
+    #[must_use]
+    pub fn corners_mm(&self) -> Option<[Vector3<f64>; 8]> {
+        let [low, high] = self.span_mm;
+        let least = self.axis.iamin();
+        let across = self.axis.cross(&Vector3::from_fn(|i, _| f64::from(u8::from(i == least)))).normalize();
+        let radius = self.radius_mm;
+        let around = Block {
+            origin_mm: self.centre_mm,
+            axes: [across, self.axis.cross(&across), self.axis],
+            low_mm: [-radius, -radius, low],
+            high_mm: [radius, radius, high],
+        };
+        (low.is_finite() && high.is_finite()).then(|| around.corners_mm())
     }
 
     /// The point of its surface that a ray from `eye`, mm, meets first.

@@ -3,6 +3,7 @@
 mod block;
 mod camera;
 mod cylinder;
+mod extent;
 mod interpolate;
 pub mod pose;
 mod raster;
@@ -14,6 +15,7 @@ mod view;
 pub use block::Block;
 pub use camera::{Camera, Projected};
 pub use cylinder::Cylinder;
+pub use extent::Extent;
 pub use interpolate::{bracket, interpolate_positions};
 pub use raster::{NO_TRIANGLE, Raster, SurfacePoint, rasterise};
 pub use skin::{Skin, carry_over, node_neighbours};

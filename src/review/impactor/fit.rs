@@ -14,7 +14,7 @@ use super::Body;
 use super::base::BaseShot;
 use super::line::{Before, Line};
 use super::look::grown;
-use crate::geom::{Camera, NO_TRIANGLE};
+use crate::geom::{Camera, Extent, NO_TRIANGLE};
 use crate::vision::PicturePair;
 
 /// Distance between examined pixels.
@@ -85,6 +85,8 @@ struct Evidence<'t> {
 
 /// A pixel that was looked at.
 struct Point {
+    row: f64,
+    column: f64,
     /// Direction from the camera's centre.
     ray: Vector3<f64>,
     flow_px: [f64; 2],
@@ -154,8 +156,9 @@ fn evidence_of<'t>(
             for column in (STRIDE..first.ncols() - STRIDE).step_by(STRIDE) {
                 if dense.present[(row, column)] > 0.5 && !near[(row, column)] && track.view.is_inside(row, column) {
                     let flow_px @ [x, y] = [0, 1].map(|i| f64::from(dense.flow[(i, row, column)]));
-                    let (_, ray) = camera.pinhole_ray(row as f64, column as f64);
-                    points.push(Point { ray, flow_px, moves: x.hypot(y) > AT_REST_PX });
+                    let (row, column) = (row as f64, column as f64);
+                    let (_, ray) = camera.pinhole_ray(row, column);
+                    points.push(Point { row, column, ray, flow_px, moves: x.hypot(y) > AT_REST_PX });
                 }
             }
         }
@@ -230,11 +233,31 @@ fn climb<const N: usize>(
     (most, best)
 }
 
-impl Evidence<'_> {
-    /// How far from the impactor's motion the flow at a pixel is that shows it, px.
-    fn distance_px(&self, body: &impl Body, point: &Point, by: Vector3<f64>) -> Option<f64> {
-        let seen = body.met_by(self.eye, point.ray)?;
-        let [x, y] = shift_px(self.camera, seen, by)?;
+impl<'t> Evidence<'t> {
+    /// A body as this camera would see it, if it moved by `by` between the two frames.
+    fn showing<B: Body>(&'t self, body: B, by: Vector3<f64>) -> Shown<'t, B> {
+        Shown { body, extent: body.extent(self.camera), camera: self.camera, eye: self.eye, by }
+    }
+}
+
+/// A moving body before a camera.
+struct Shown<'t, B> {
+    body: B,
+    extent: Extent,
+    camera: &'t Camera,
+    eye: Vector3<f64>,
+    by: Vector3<f64>,
+}
+
+impl<B: Body> Shown<'_, B> {
+    /// How far from the body's motion the flow at a pixel is that shows it, px.
+    fn distance_px(&self, point: &Point) -> Option<f64> {
+        // Most pixels lie far beside it, and the search asks millions of times.
+        if !self.extent.holds(point.row, point.column) {
+            return None;
+        }
+        let seen = self.body.met_by(self.eye, point.ray)?;
+        let [x, y] = shift_px(self.camera, seen, self.by)?;
         Some((point.flow_px[0] - x).hypot(point.flow_px[1] - y))
     }
 }
@@ -244,10 +267,11 @@ fn votes<const N: usize, S: Sought<N>>(sought: &S, evidence: &[Evidence<'_>], pl
     let by = sought.line().direction * (sought.rate(place) * way_mm);
     let mut sum = 0.0;
     for e in evidence {
+        let (body, larger) = (e.showing(body, by), e.showing(larger, by));
         for p in &e.points {
-            if let Some(d) = e.distance_px(&body, p, by) {
+            if let Some(d) = body.distance_px(p) {
                 sum += 1.0 - 2.0 * (d / (2.0 * EXPLAINED_PX)).min(1.0);
-            } else if p.moves && e.distance_px(&larger, p, by).is_some_and(|d| d < EXPLAINED_PX) {
+            } else if p.moves && larger.distance_px(p).is_some_and(|d| d < EXPLAINED_PX) {
                 sum -= 1.0;
             }
         }
@@ -264,6 +288,9 @@ fn explained<const N: usize, S: Sought<N>>(
 ) -> (usize, usize) {
     let (body, _) = sought.filmed(place);
     let by = sought.line().direction * (sought.rate(place) * way_mm);
-    let distances = evidence.iter().flat_map(|e| e.points.iter().filter_map(|p| e.distance_px(&body, p, by)));
+    let distances = evidence.iter().flat_map(|e| {
+        let shown = e.showing(body, by);
+        e.points.iter().filter_map(move |p| shown.distance_px(p))
+    });
     distances.fold((0, 0), |(good, all), d| (good + usize::from(d < EXPLAINED_PX), all + 1))
 }

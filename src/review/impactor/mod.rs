@@ -37,7 +37,7 @@ use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError};
 use super::timeline::Moment;
 use crate::domain::{Impactor, RigidWall, SeenImpactor, WayPoint};
-use crate::geom::{Block, Camera, Cylinder, PinholeView};
+use crate::geom::{Block, Camera, Cylinder, Extent, PinholeView};
 
 pub(in crate::review) use line::{Before, ImpactorWay, Line};
 pub(in crate::review) use look::trusted_beside_impactor;
@@ -61,6 +61,8 @@ trait Body: Copy + Sync {
     }
     /// The point of its surface that a ray from `eye`, mm, meets first.
     fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>>;
+    /// Where its image lies at most.
+    fn extent(&self, camera: &Camera) -> Extent;
     /// Whether the outline tells how far from the cameras its surface is at a point.
     fn is_firm_at(&self, point_mm: Vector3<f64>) -> bool;
 }
@@ -68,6 +70,10 @@ trait Body: Copy + Sync {
 impl Body for Cylinder {
     fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {
         Cylinder::met_by(self, eye, ray)
+    }
+
+    fn extent(&self, camera: &Camera) -> Extent {
+        self.corners_mm().map_or(Extent::EVERYWHERE, |corners| Extent::around(&corners, camera))
     }
 
     /// Its side, which the outline places; where its ends are only the motion tells, to some cm.
@@ -80,6 +86,10 @@ impl Body for Cylinder {
 impl Body for Block {
     fn met_by(&self, eye: Vector3<f64>, ray: Vector3<f64>) -> Option<Vector3<f64>> {
         Block::met_by(self, eye, ray)
+    }
+
+    fn extent(&self, camera: &Camera) -> Extent {
+        Extent::around(&self.corners_mm(), camera)
     }
 
     fn is_firm_at(&self, _: Vector3<f64>) -> bool {
@@ -330,7 +340,11 @@ fn hidden_by(body: &impl Body, track: &CameraTrack) -> Array2<bool> {
 /// The pixels of a view's canvas that show the body.
 fn image_of(body: &impl Body, view: &PinholeView) -> Array2<bool> {
     let camera = &view.camera;
-    Array2::from_shape_fn((camera.height, camera.width), |(r, c)| body.seen_at(camera, r as f64, c as f64).is_some())
+    let extent = body.extent(camera);
+    Array2::from_shape_fn((camera.height, camera.width), |(r, c)| {
+        let (row, column) = (r as f64, c as f64);
+        extent.holds(row, column) && body.seen_at(camera, row, column).is_some()
+    })
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl<'a> Follower<'a> {
         pace: Pace,
         offset_s: f64,
     ) -> Result<Self, SessionError> {
-        let shown = tracks.iter().zip(shots).map(|(track, shot)| {
+        let shown = tracks.par_iter().zip(shots).map(|(track, shot)| {
             let Some(shot) = shot else { return Ok(None) };
             let image = image_of(body, &track.view);
             let patches = patches_of(body, track, &image, shot);
@@ -124,7 +124,7 @@ impl<'a> Follower<'a> {
         let (base_s, time_s) = (moments[self.pace.base].time_s + self.offset_s, moments[index].time_s + self.offset_s);
         let expected_mm = self.pace.rate * self.line.simulated_way_between_mm(self.pace.before, base_s, time_s);
         let pictures = load_pictures(source, tracks, &moments[index])?;
-        let reals = pictures.iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
+        let reals = pictures.par_iter().map(|p| local_contrast(&p.picture)).collect::<Result<Vec<_>, VisionError>>()?;
         let mut seen = Some(Travel { way_mm: expected_mm + self.lead_mm, sigma_mm: 0.0 });
         for _ in 0..2 {
             let Some(guess) = seen else { break };
