@@ -117,7 +117,7 @@ fn solve(
         let edges = expected_edges(prior, &increment);
         let (factor, right) = normal.factor(&weights, &edges, None)?;
         let solution = factor.solve(&right);
-        numbering.scatter(&solution, 0, &mut increment);
+        numbering.scatter(solution.as_ref(), &mut increment);
         let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
         if round + 1 == ROUNDS {
             let covariance_mm2 = if with_covariance {
@@ -175,10 +175,10 @@ impl Numbering {
         self.row_of[node as usize].map(|r| 3 * r as usize)
     }
 
-    fn scatter(&self, solution: &faer::Mat<f64>, column: usize, out: &mut [Vector3<f64>]) {
+    fn scatter(&self, solution: faer::ColRef<'_, f64>, out: &mut [Vector3<f64>]) {
         for (node, row) in self.row_of.iter().enumerate() {
             if let Some(r) = row.map(|r| 3 * r as usize) {
-                out[node] = Vector3::new(solution[(r, column)], solution[(r + 1, column)], solution[(r + 2, column)]);
+                out[node] = Vector3::new(solution[r], solution[r + 1], solution[r + 2]);
             }
         }
     }
@@ -188,7 +188,7 @@ fn covariance_from_draws(numbering: &Numbering, draws: &faer::Mat<f64>, nodes: u
     let mut sum = vec![Matrix3::zeros(); nodes];
     let mut draw = vec![Vector3::zeros(); nodes];
     for column in 0..DRAWS {
-        numbering.scatter(draws, column, &mut draw);
+        numbering.scatter(draws.col(column), &mut draw);
         for (s, d) in sum.iter_mut().zip(&draw) {
             *s += d * d.transpose() / DRAWS as f64;
         }
@@ -358,7 +358,7 @@ mod tests {
         let normal = Normal::new(&numbering, &sightings, &prior).expect("anchored");
         let (factor, right) = normal.factor(&weights, &expected, None).expect("anchored");
         let mut found = vec![Vector3::zeros(); on.len()];
-        numbering.scatter(&factor.solve(&right), 0, &mut found);
+        numbering.scatter(factor.solve(&right).as_ref(), &mut found);
 
         let mut matrix = nalgebra::DMatrix::<f64>::zeros(27, 27);
         let mut right = nalgebra::DVector::<f64>::zeros(27);

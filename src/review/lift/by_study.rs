@@ -9,13 +9,14 @@
 
 mod doubt;
 
-use faer::Mat;
+use faer::linalg::solvers::DenseSolveCore;
 use faer::prelude::Solve;
 use faer::sparse::linalg::solvers::Llt;
-use nalgebra::{DMatrix, DVector, Vector3};
+use faer::{Col, ColMut, Mat, MatRef, Side};
+use nalgebra::Vector3;
 
 use self::doubt::contradicted;
-use super::normal::{Edge, Normal};
+use super::normal::{Edge, Normal, for_columns};
 use super::shape::Expected;
 use super::{
     LiftError, LiftPrior, Lifted, Noise, Numbering, ROUNDS, Sighting, cauchy_weights, covariance_from_draws,
@@ -102,13 +103,13 @@ fn settle(
     let modal = Modal::new(study, &numbering, known.before_mm);
     let mut weights = vec![1.0; sightings.len()];
     let mut increment = vec![Vector3::zeros(); on_skin.len()];
-    let (mut flat, mut strengths) = (DVector::zeros(3 * numbering.count), DVector::zeros(modal.count()));
+    let (mut flat, mut strengths) = (Col::zeros(3 * numbering.count), Col::zeros(modal.count()));
     for round in 0..EVEN_ROUNDS + ROUNDS {
         let costs = modal.costs(&normal.edges, &flat, &strengths, round < EVEN_ROUNDS);
         let (factor, right) = normal.factor(&weights, &free, Some(&costs))?;
         let equations = modal.equations(&normal.edges, &costs, &factor);
         (flat, strengths) = equations.solve(&factor, &right);
-        numbering.scatter(&Mat::from_fn(flat.len(), 1, |r, _| flat[r]), 0, &mut increment);
+        numbering.scatter(flat.as_ref(), &mut increment);
         let misfit: Vec<f64> = sightings.iter().map(|s| misfit_sigmas(s, &increment)).collect();
         if round + 1 == EVEN_ROUNDS + ROUNDS {
             let covariance_mm2 = if with_covariance {
@@ -129,9 +130,9 @@ fn settle(
 pub(super) struct Modal<'a> {
     prior: &'a StudyPrior,
     /// Unknowns × modes, mm.
-    modes: DMatrix<f64>,
+    modes: Mat<f64>,
     /// Deviation before, mm.
-    before: DVector<f64>,
+    before: Col<f64>,
     /// Of each node on the skin: its place in the prior.
     nodes: Vec<usize>,
 }
@@ -146,8 +147,8 @@ impl<'a> Modal<'a> {
     fn new(prior: &'a StudyPrior, numbering: &Numbering, before_mm: &[Vector3<f64>]) -> Self {
         let nodes: Vec<usize> = (0..before_mm.len()).filter(|n| numbering.row(*n as u32).is_some()).collect();
         let modes =
-            DMatrix::from_fn(3 * nodes.len(), prior.modes.ncols(), |r, m| prior.modes[(3 * nodes[r / 3] + r % 3, m)]);
-        let before = DVector::from_fn(3 * nodes.len(), |r, _| before_mm[nodes[r / 3]][r % 3]);
+            Mat::from_fn(3 * nodes.len(), prior.modes.ncols(), |r, m| prior.modes[(3 * nodes[r / 3] + r % 3, m)]);
+        let before = Col::from_fn(3 * nodes.len(), |r| before_mm[nodes[r / 3]][r % 3]);
         Self { prior, modes, before, nodes }
     }
 
@@ -157,7 +158,7 @@ impl<'a> Modal<'a> {
 
     /// Unless all count evenly, what is far from a sum of the modes counts less: there the test does what no design
     /// does.
-    fn costs(&self, edges: &[Edge], increment: &DVector<f64>, strengths: &DVector<f64>, evenly: bool) -> Costs {
+    fn costs(&self, edges: &[Edge], increment: &Col<f64>, strengths: &Col<f64>, evenly: bool) -> Costs {
         let rest = &self.before + increment - &self.modes * strengths;
         let at = |r: usize| Vector3::new(rest[r], rest[r + 1], rest[r + 2]);
         let cost =
@@ -170,58 +171,40 @@ impl<'a> Modal<'a> {
         }
     }
 
-    /// `L` times each column of `of`.
-    fn times_cost(&self, edges: &[Edge], costs: &Costs, of: &DMatrix<f64>) -> DMatrix<f64> {
-        let mut out = of.clone();
-        for mut column in out.column_iter_mut() {
-            let of = column.clone_owned();
-            for (k, cost) in costs.nodes.iter().enumerate() {
-                (0..3).for_each(|i| column[3 * k + i] *= cost);
-            }
-            for (edge, cost) in edges.iter().zip(&costs.edges) {
-                let [a, b] = edge.rows;
-                for i in 0..3 {
-                    let pull = cost * (of[b + i] - of[a + i]);
-                    column[b + i] += pull;
-                    column[a + i] -= pull;
-                }
-            }
-        }
-        out
-    }
-
     /// The equations of a round: `factor` is that of `A + L`.
     fn equations(&self, edges: &[Edge], costs: &Costs, factor: &Llt<usize, f64>) -> Equations {
-        let coupling = self.times_cost(edges, costs, &self.modes);
-        let pull = self.times_cost(edges, costs, &DMatrix::from_columns(std::slice::from_ref(&self.before)));
-        let reply = from_faer(&factor.solve(&to_faer(&coupling)));
-        let own = self.modes.tr_mul(&coupling) + DMatrix::identity(self.count(), self.count());
+        let mut coupling = self.modes.clone();
+        for_columns(coupling.as_mut(), &|part| part.col_iter_mut().for_each(|column| costs.times(edges, column)));
+        let mut pull = self.before.clone();
+        costs.times(edges, pull.as_mut());
+        let mut reply = coupling.clone();
+        for_columns(reply.as_mut(), &|part| factor.solve_in_place(part));
+        let (own, replied) = rayon::join(|| self.modes.transpose() * &coupling, || coupling.transpose() * &reply);
         // The Schur complement of a positive definite matrix with 1 added: it can be inverted.
-        let inverse = (own - coupling.tr_mul(&reply)).try_inverse();
-        let inverse = inverse.unwrap_or_else(|| DMatrix::identity(self.count(), self.count()));
-        let pull_on_strengths = coupling.tr_mul(&self.before);
-        Equations { pull: pull.column(0).into_owned(), pull_on_strengths, coupling, reply, inverse }
+        let schur = own - replied + Mat::<f64>::identity(self.count(), self.count());
+        let inverse = schur.llt(Side::Lower).map(|factor| factor.inverse());
+        let inverse = inverse.unwrap_or_else(|_| Mat::identity(self.count(), self.count()));
+        let pull_on_strengths = coupling.transpose() * &self.before;
+        Equations { pull, pull_on_strengths, coupling, reply, inverse }
     }
 
     /// Adds what the study's terms are perturbed by to a draw's right-hand side; returns what that is for the strengths.
-    pub(super) fn perturb(&self, edges: &[Edge], costs: &Costs, noise: &mut Noise, right: &mut [f64]) -> DVector<f64> {
-        let mut strengths = DVector::from_fn(self.count(), |_, _| noise.gauss());
-        let mut add = |row: usize, e: f64| {
-            right[row] -= e;
-            strengths.iter_mut().enumerate().for_each(|(m, s)| *s += e * self.modes[(row, m)]);
-        };
+    pub(super) fn perturb(&self, edges: &[Edge], costs: &Costs, noise: &mut Noise, right: &mut [f64]) -> Col<f64> {
+        let strengths = Col::from_fn(self.count(), |_| noise.gauss());
+        let mut rest = Col::zeros(self.modes.nrows());
         for (edge, cost) in edges.iter().zip(&costs.edges) {
             let [a, b] = edge.rows;
             for i in 0..3 {
                 let e = noise.gauss() * cost.sqrt();
-                add(b + i, e);
-                add(a + i, -e);
+                rest[b + i] += e;
+                rest[a + i] -= e;
             }
         }
         for (k, cost) in costs.nodes.iter().enumerate() {
-            (0..3).for_each(|i| add(3 * k + i, noise.gauss() * cost.sqrt()));
+            (0..3).for_each(|i| rest[3 * k + i] += noise.gauss() * cost.sqrt());
         }
-        strengths
+        right.iter_mut().zip(rest.iter()).for_each(|(right, e)| *right -= e);
+        strengths + self.modes.transpose() * rest
     }
 
     /// How many Gaussian numbers [`Self::perturb`] takes.
@@ -230,43 +213,53 @@ impl<'a> Modal<'a> {
     }
 }
 
+impl Costs {
+    /// `L` times a vector, in its place.
+    fn times(&self, edges: &[Edge], of: ColMut<'_, f64>) {
+        let of: &mut [f64] = of.try_as_col_major_mut().expect("columns are contiguous, else a bug").as_slice_mut();
+        let before = of.to_vec();
+        for (k, cost) in self.nodes.iter().enumerate() {
+            of[3 * k..3 * k + 3].iter_mut().for_each(|x| *x *= cost);
+        }
+        for (edge, cost) in edges.iter().zip(&self.edges) {
+            let [a, b] = edge.rows;
+            for i in 0..3 {
+                let pull = cost * (before[b + i] - before[a + i]);
+                of[b + i] += pull;
+                of[a + i] -= pull;
+            }
+        }
+    }
+}
+
 /// The strengths' equations with one round's costs.
 pub(super) struct Equations {
     /// `L d`.
-    pull: DVector<f64>,
+    pull: Col<f64>,
     /// `XᵀL d`.
-    pull_on_strengths: DVector<f64>,
+    pull_on_strengths: Col<f64>,
     /// `L X`.
-    coupling: DMatrix<f64>,
+    coupling: Mat<f64>,
     /// `(A + L)⁻¹ L X`.
-    reply: DMatrix<f64>,
+    reply: Mat<f64>,
     /// Inverse of the strengths' own equations.
-    inverse: DMatrix<f64>,
+    inverse: Mat<f64>,
 }
 
 impl Equations {
     /// Increment and strengths for the right-hand side `b` of the sightings.
-    fn solve(&self, factor: &Llt<usize, f64>, right: &Mat<f64>) -> (DVector<f64>, DVector<f64>) {
-        let alone = factor.solve(&Mat::from_fn(right.nrows(), 1, |r, _| right[(r, 0)] - self.pull[r]));
-        let alone = from_faer(&alone).column(0).into_owned();
-        let strengths = &self.inverse * (&self.pull_on_strengths + self.coupling.tr_mul(&alone));
+    fn solve(&self, factor: &Llt<usize, f64>, right: &Col<f64>) -> (Col<f64>, Col<f64>) {
+        let alone = factor.solve(right - &self.pull);
+        let strengths = &self.inverse * (&self.pull_on_strengths + self.coupling.transpose() * &alone);
         (alone + &self.reply * &strengths, strengths)
     }
 
     /// Completes draws that were solved without the coupling; `strengths` are their perturbations, one column each.
-    pub(super) fn complete(&self, alone: &Mat<f64>, strengths: &DMatrix<f64>) -> Mat<f64> {
-        let alone = from_faer(alone);
-        let drawn = &self.inverse * (strengths + self.coupling.tr_mul(&alone));
-        to_faer(&(alone + &self.reply * drawn))
+    pub(super) fn complete(&self, alone: MatRef<'_, f64>, strengths: &[Col<f64>]) -> Mat<f64> {
+        let strengths = Mat::from_fn(self.inverse.nrows(), strengths.len(), |r, c| strengths[c][r]);
+        let drawn = &self.inverse * (strengths + self.coupling.transpose() * alone);
+        alone + &self.reply * drawn
     }
-}
-
-fn to_faer(m: &DMatrix<f64>) -> Mat<f64> {
-    Mat::from_fn(m.nrows(), m.ncols(), |r, c| m[(r, c)])
-}
-
-fn from_faer(m: &Mat<f64>) -> DMatrix<f64> {
-    DMatrix::from_fn(m.nrows(), m.ncols(), |r, c| m[(r, c)])
 }
 
 #[cfg(test)]

@@ -4,19 +4,29 @@
 //! neighbours, and the nodes of one sighting with each other. A fill-reducing order of the unknowns costs as much as a
 //! factorisation and depends on the pattern alone.
 
-use faer::Side;
-use faer::prelude::Solve;
+use faer::prelude::{ReborrowMut, Solve};
 use faer::sparse::linalg::solvers::{Llt, SymbolicLlt};
 use faer::sparse::{SparseColMatRef, SymbolicSparseColMat};
-use nalgebra::{DMatrix, DVector, Matrix3, Matrix3x2, Vector2, Vector3};
+use faer::{MatMut, Side};
+use nalgebra::{Matrix3, Matrix3x2, Vector2, Vector3};
 use rayon::prelude::*;
 
 use super::by_study::{Costs, Equations, Modal};
 use super::shape::Expected;
 use super::{DRAWS, LiftError, LiftPrior, Noise, Numbering, Sighting};
 
-/// Right-hand sides that one task solves for.
+/// Right-hand sides that one task works on.
 const COLUMNS_A_TASK: usize = 6;
+
+/// Does the same to all columns, several of them at once.
+pub(super) fn for_columns(columns: MatMut<'_, f64>, work: &(impl Fn(MatMut<'_, f64>) + Sync)) {
+    let count = columns.ncols();
+    if count <= COLUMNS_A_TASK {
+        return work(columns);
+    }
+    let (left, right) = columns.split_at_col_mut(count.div_ceil(2 * COLUMNS_A_TASK) * COLUMNS_A_TASK);
+    rayon::join(|| for_columns(left, work), || for_columns(right, work));
+}
 
 /// Where the 3 × 3 block of two nodes lies in the column-major values: the lower triangle of the matrix is stored,
 /// so the second and third column of a node are one and two entries shorter.
@@ -165,7 +175,7 @@ impl Normal {
         weights: &[f64],
         expected: &[Expected],
         costs: Option<&Costs>,
-    ) -> Result<(Llt<usize, f64>, faer::Mat<f64>), LiftError> {
+    ) -> Result<(Llt<usize, f64>, faer::Col<f64>), LiftError> {
         let (mut values, mut right) = (self.anchor_values.clone(), vec![0.0; self.unknowns]);
         for edge in &self.edges {
             edge.add(self.membrane, &expected[edge.index], &mut values, &mut right);
@@ -184,7 +194,7 @@ impl Normal {
         let matrix = SparseColMatRef::new(self.pattern.as_ref(), &values);
         let factor = Llt::try_new_with_symbolic(self.order.clone(), matrix, Side::Lower)
             .map_err(|_| LiftError { unknowns: self.unknowns })?;
-        Ok((factor, faer::Mat::from_fn(self.unknowns, 1, |r, _| right[r])))
+        Ok((factor, faer::Col::from_fn(self.unknowns, |r| right[r])))
     }
 
     /// Draws from the posterior, one a column: solutions for right-hand sides in which every term of the objective is
@@ -239,20 +249,16 @@ impl Normal {
             }
             study.map(|(modal, costs, _)| modal.perturb(&self.edges, costs, &mut noise, right))
         };
-        let strengths: Vec<Option<DVector<f64>>> =
+        let strengths: Vec<Option<faer::Col<f64>>> =
             right.par_chunks_mut(self.unknowns.max(1)).enumerate().map(draw).collect();
-        let solved: Vec<faer::Mat<f64>> = right
-            .par_chunks(COLUMNS_A_TASK * self.unknowns.max(1))
-            .map(|part| factor.solve(faer::MatRef::from_column_major_slice(part, self.unknowns, COLUMNS_A_TASK)))
-            .collect();
-        let alone =
-            faer::Mat::from_fn(self.unknowns, DRAWS, |r, c| solved[c / COLUMNS_A_TASK][(r, c % COLUMNS_A_TASK)]);
+        let mut draws = MatMut::from_column_major_slice_mut(&mut right, self.unknowns, DRAWS);
+        for_columns(draws.rb_mut(), &|part| factor.solve_in_place(part));
         match study {
             Some((.., equations)) => {
-                let strengths: Vec<DVector<f64>> = strengths.into_iter().flatten().collect();
-                equations.complete(&alone, &DMatrix::from_columns(&strengths))
+                let strengths: Vec<faer::Col<f64>> = strengths.into_iter().flatten().collect();
+                equations.complete(draws.as_ref(), &strengths)
             }
-            None => alone,
+            None => draws.to_owned(),
         }
     }
 }

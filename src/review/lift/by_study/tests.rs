@@ -1,6 +1,6 @@
 #![expect(clippy::needless_range_loop, reason = "nodes by number, as in the formulas")]
 
-use nalgebra::{Matrix2, Matrix2x3, Vector2};
+use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Vector2};
 
 use super::*;
 use crate::review::designs::Designs;
@@ -146,7 +146,7 @@ fn the_equations_are_those_of_nodes_and_strengths_together() {
     let normal = Normal::new(&numbering, &sightings, &prior).expect("a pattern");
     let modal = Modal::new(&study, &numbering, &before);
     let (n, m) = (3 * NODES, modal.count());
-    let costs = modal.costs(&normal.edges, &DVector::zeros(n), &DVector::zeros(m), true);
+    let costs = modal.costs(&normal.edges, &Col::zeros(n), &Col::zeros(m), true);
     let (factor, right) = normal.factor(&[1.0; 9], &free, Some(&costs)).expect("determined");
     let (flat, strengths) = modal.equations(&normal.edges, &costs, &factor).solve(&factor, &right);
 
