@@ -1,9 +1,9 @@
 //! Pictures as arrays: undistorting, tone, sub-pixel sampling.
 
 use ndarray::{Array2, ArrayView2};
+use opencv::boxed_ref::{BoxedRef, BoxedRefMut};
 use opencv::core::{Mat, Scalar, Size};
 use opencv::imgproc::{INTER_CUBIC, gaussian_blur_def, remap};
-use opencv::prelude::*;
 
 use super::VisionError;
 use crate::geom::PinholeView;
@@ -19,16 +19,17 @@ pub fn canvas_picture(view: &PinholeView, picture: &Array2<f32>) -> Result<Array
     let failed = |source| VisionError::OpenCv { during: "undistorting a picture", source };
     let (h, w) = view.source_x.dim();
     let mut out = Array2::<f32>::zeros((h, w));
-    {
-        let source = mat_from_f32(picture).map_err(failed)?;
-        let map_x = mat_from_f32(&view.source_x).map_err(failed)?;
-        let map_y = mat_from_f32(&view.source_y).map_err(failed)?;
-        let mut target = Mat::default();
-        remap(&source, &mut target, &map_x, &map_y, INTER_CUBIC, opencv::core::BORDER_REPLICATE, Scalar::default())
-            .map_err(failed)?;
-        let flat = out.as_slice_mut().expect("a fresh array is contiguous, else a bug");
-        flat.copy_from_slice(target.data_typed::<f32>().map_err(failed)?);
-    }
+    let (map_x, map_y) = (mat_of(&view.source_x).map_err(failed)?, mat_of(&view.source_y).map_err(failed)?);
+    remap(
+        &mat_of(picture).map_err(failed)?,
+        &mut mat_of_mut(&mut out).map_err(failed)?,
+        &map_x,
+        &map_y,
+        INTER_CUBIC,
+        opencv::core::BORDER_REPLICATE,
+        Scalar::default(),
+    )
+    .map_err(failed)?;
     Ok(out)
 }
 
@@ -57,21 +58,24 @@ pub fn local_contrast(picture: &Array2<f32>) -> Result<Paint, VisionError> {
 }
 
 fn blurred(picture: &Array2<f32>, sigma_px: f64) -> opencv::Result<Array2<f32>> {
-    let source = mat_from_f32(picture)?;
-    let mut target = Mat::default();
-    gaussian_blur_def(&source, &mut target, Size::new(0, 0), sigma_px)?;
-    Ok(Array2::from_shape_vec(picture.dim(), target.data_typed::<f32>()?.to_vec())
-        .expect("a blur keeps the size, else a bug"))
+    let mut blurred = Array2::zeros(picture.dim());
+    gaussian_blur_def(&mat_of(picture)?, &mut mat_of_mut(&mut blurred)?, Size::new(0, 0), sigma_px)?;
+    Ok(blurred)
 }
 
-/// A view of `picture` as OpenCV sees it.
-fn mat_from_f32(picture: &Array2<f32>) -> opencv::Result<opencv::boxed_ref::BoxedRef<'_, Mat>> {
-    let (h, _) = picture.dim();
-    let flat = picture.as_slice().expect("pictures are contiguous, else a bug");
-    let row = Mat::from_slice(flat)?;
-    let shaped = row.reshape(1, h as i32)?.try_clone()?;
-    Ok(shaped.into())
+/// `picture` as OpenCV sees it.
+fn mat_of(picture: &Array2<f32>) -> opencv::Result<BoxedRef<'_, Mat>> {
+    let (h, w) = picture.dim();
+    Mat::new_rows_cols_with_data(h as i32, w as i32, picture.as_slice().expect(CONTIGUOUS))
 }
+
+/// `picture` as OpenCV writes into it: what has this size and kind already is not allocated anew.
+fn mat_of_mut(picture: &mut Array2<f32>) -> opencv::Result<BoxedRefMut<'_, Mat>> {
+    let (h, w) = picture.dim();
+    Mat::new_rows_cols_with_data_mut(h as i32, w as i32, picture.as_slice_mut().expect(CONTIGUOUS))
+}
+
+const CONTIGUOUS: &str = "pictures are contiguous, else a bug";
 
 /// A fixed grey scale for a whole film: the same gain for every frame, so that flicker stays visible as what it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
