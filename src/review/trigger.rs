@@ -11,6 +11,7 @@
 //! edges tell when it touches, the time.
 
 use nalgebra::{Matrix3, Vector3};
+use rayon::prelude::*;
 
 use super::impactor::{Before, ImpactorWay};
 use crate::geom::bracket;
@@ -52,6 +53,10 @@ const SHARE_OF_MOTION: f64 = 0.12;
 /// How far a recorded trigger is off, s: the scale of a Cauchy distribution, so that one which is off by some ms is found
 /// as well where the film says so.
 const RECORDED_S: f64 = 6e-4;
+/// Sigma is scaled by the share of the motion that the fit leaves, over the one above, within these bounds: a test that
+/// equals its simulation leaves next to nothing, but not the errors that all places in a picture share.
+const LEAST_LEFT: f64 = 0.5;
+const MOST_LEFT: f64 = 3.0;
 /// Error that neighbouring nodes share, mm.
 const COMMON_MM: f64 = 0.1;
 /// Prior of the rate: 1-sigma about 1.
@@ -90,16 +95,18 @@ pub(super) fn fit_trigger(
         let recorded = (offset / RECORDED_S).powi(2).ln_1p();
         total_cost(history, &weighed, offset, rate, measured) + recorded + 0.5 * (too_late_s / CONTACT_SIGMA_S).powi(2)
     };
-    let alone = Solution::of(&by_nodes);
     let way = way.filter(|w| w.seen.len() >= LEAST_OF_WAY);
-    let with_way = way.map(|w| Solution::of(&|offset, rate| by_nodes(offset, rate) + way_cost(w, offset, rate)));
+    let (alone, with_way) = rayon::join(
+        || Solution::of(&by_nodes),
+        || way.map(|w| Solution::of(&|offset, rate| by_nodes(offset, rate) + way_cost(w, offset, rate))),
+    );
     // How fast the nodes move beside the impactor is the structure's affair.
     let at_any_rate =
         |offset: f64| (50..=160).map(|r| by_nodes(offset, 0.01 * f64::from(r))).fold(f64::INFINITY, f64::min);
     let agrees = |s: &Solution| at_any_rate(s.best[0]) - alone.least < CONTRADICTION;
     let Solution { best, sigma_s, .. } = with_way.filter(agrees).unwrap_or(alone);
     let share = share_left(history, steps, best);
-    let sigma_s = sigma_s * (share / SHARE_OF_MOTION).clamp(0.25, 3.0);
+    let sigma_s = sigma_s * (share / SHARE_OF_MOTION).clamp(LEAST_LEFT, MOST_LEFT);
     Some(TriggerFit { offset_s: best[0], sigma_s, rate: best[1] })
 }
 
@@ -115,30 +122,29 @@ struct Solution {
 }
 
 impl Solution {
-    fn of(cost: &impl Fn(f64, f64) -> f64) -> Self {
+    fn of(cost: &(impl Fn(f64, f64) -> f64 + Sync)) -> Self {
         let (best, least) = cheapest(cost);
         Self { best, least, sigma_s: profile_sigma(cost, best, least) }
     }
 }
 
 /// Offset and rate of the least cost, and that cost: by a grid that closes in.
-fn cheapest(cost: &impl Fn(f64, f64) -> f64) -> ([f64; 2], f64) {
+fn cheapest(cost: &(impl Fn(f64, f64) -> f64 + Sync)) -> ([f64; 2], f64) {
     let (mut best, mut span) = ([0.0, 1.0], [LARGEST_OFFSET_S, 0.3]);
     let mut least = cost(best[0], best[1]);
     for level in 0..6 {
         let centre = best;
         let (n, m) = if level == 0 { (24, 6) } else { (4, 4) };
-        for i in -n..=n {
-            for j in -m..=m {
-                let offset = centre[0] + span[0] * f64::from(i) / f64::from(n);
-                let rate = centre[1] + span[1] * f64::from(j) / f64::from(m);
-                if offset.abs() > LARGEST_OFFSET_S || !(0.5..=1.6).contains(&rate) {
-                    continue;
-                }
-                let c = cost(offset, rate);
-                if c < least {
-                    (least, best) = (c, [offset, rate]);
-                }
+        let at = |(i, j): (i32, i32)| {
+            [centre[0] + span[0] * f64::from(i) / f64::from(n), centre[1] + span[1] * f64::from(j) / f64::from(m)]
+        };
+        let grid = (-n..=n).flat_map(|i| (-m..=m).map(move |j| (i, j))).map(at);
+        let allowed = |[offset, rate]: &[f64; 2]| offset.abs() <= LARGEST_OFFSET_S && (0.5..=1.6).contains(rate);
+        let grid: Vec<[f64; 2]> = grid.filter(allowed).collect();
+        let costs: Vec<f64> = grid.par_iter().map(|[offset, rate]| cost(*offset, *rate)).collect();
+        for (at, c) in grid.into_iter().zip(costs) {
+            if c < least {
+                (least, best) = (c, at);
             }
         }
         span = [span[0] * 1.5 / f64::from(n), span[1] * 1.5 / f64::from(m)];
@@ -191,6 +197,15 @@ struct WeighedNode {
     half_log: f64,
 }
 
+impl WeighedNode {
+    /// Squared distance of a place, in units of the spread. Written out: the search asks it millions of times.
+    fn chi2(&self, place: Vector3<f64>) -> f64 {
+        let (left, m) = (self.position - place, &self.inverse);
+        let row = |i: usize| m[(i, 0)] * left.x + m[(i, 1)] * left.y + m[(i, 2)] * left.z;
+        (left.x * row(0) + left.y * row(1) + left.z * row(2)).max(0.0)
+    }
+}
+
 fn weigh(history: &NodeHistory, steps: &[EarlyStep]) -> Vec<Weighed> {
     let node_of = |(node, seen): (usize, &Option<_>)| weigh_node(history, node, seen.as_ref()?);
     steps
@@ -216,8 +231,7 @@ fn total_cost(history: &NodeHistory, steps: &[Weighed], offset: f64, rate: f64, 
         let (a, b, w) = bracket(&history.times_s, rate * (step.time_s + offset));
         let (before, after) = (&history.positions_mm[a], &history.positions_mm[b]);
         for seen in &step.seen {
-            let left = seen.position - (before[seen.node] * (1.0 - w) + after[seen.node] * w);
-            let chi2 = left.dot(&(seen.inverse * left)).max(0.0);
+            let chi2 = seen.chi2(before[seen.node] * (1.0 - w) + after[seen.node] * w);
             sum += 4.0 * (1.0 + chi2 / 4.0).ln() - seen.half_log;
         }
     }
