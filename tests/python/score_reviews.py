@@ -9,15 +9,15 @@ import importlib.util
 import sys
 
 
-def told_once(function):
-    """The function, which answers what it was asked before from memory; its arguments are arrays."""
-    told = {}
+def seen_once(visible):
+    """The scorer's `visible`, which answers what it was asked before from memory. All reviews have the film's triangles."""
+    seen = {}
 
-    def ask(*arguments):
-        key = tuple(a.tobytes() if hasattr(a, "tobytes") else repr(a) for a in arguments)
-        if key not in told:
-            told[key] = function(*arguments)
-        return told[key]
+    def ask(positions, triangles, pose, intrinsics, distortion, shape):
+        key = (*(a.tobytes() for a in (positions, pose, intrinsics, distortion)), shape)
+        if key not in seen:
+            seen[key] = visible(positions, triangles, pose, intrinsics, distortion, shape)
+        return seen[key]
 
     return ask
 
@@ -27,7 +27,7 @@ def main():
     spec = importlib.util.spec_from_file_location("score", scorer)
     score = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(score)
-    score.visible = told_once(score.visible)
+    score.visible = seen_once(score.visible)
     for review in files[3:]:
         sys.argv = [scorer, *files[:3], review, "--json"]
         score.main()
