@@ -352,6 +352,7 @@ mod tests {
             .map(|i| Expected {
                 difference_mm: Vector3::new(0.1, 0.2 * i as f64, -0.3),
                 information: 0.1 + 0.05 * i as f64,
+                along: (i % 2 == 1).then(|| Vector3::new(0.6, 0.0, -0.8)),
             })
             .collect();
         let numbering = Numbering::new(&on);
@@ -365,17 +366,15 @@ mod tests {
         (0..27).for_each(|i| matrix[(i, i)] += anchor[i / 3].powi(-2));
         for ([a, b], expected) in edges.map(|e| e.map(|n: u32| n as usize)).iter().zip(&expected) {
             if on[*a] && on[*b] {
-                let pull = (before[*b] - before[*a] - expected.difference_mm) * expected.information;
-                for i in 0..3 {
-                    let k = 0.8f64.powi(-2) + expected.information;
-                    let (p, q) = (3 * a + i, 3 * b + i);
-                    matrix[(p, p)] += k;
-                    matrix[(q, q)] += k;
-                    matrix[(p, q)] -= k;
-                    matrix[(q, p)] -= k;
-                    right[p] += pull[i];
-                    right[q] -= pull[i];
-                }
+                let weight = match expected.along {
+                    Some(along) => along * along.transpose() * expected.information,
+                    None => Matrix3::identity() * expected.information,
+                };
+                let mut between = nalgebra::Matrix3xX::<f64>::zeros(27);
+                between.fixed_view_mut::<3, 3>(0, 3 * a).copy_from(&-Matrix3::identity());
+                between.fixed_view_mut::<3, 3>(0, 3 * b).copy_from(&Matrix3::identity());
+                matrix += between.transpose() * (weight + Matrix3::identity() * 0.8f64.powi(-2)) * &between;
+                right -= between.transpose() * weight * (before[*b] - before[*a] - expected.difference_mm);
             }
         }
         for (s, weight) in sightings.iter().zip(weights) {

@@ -296,7 +296,7 @@ impl<'a> Tracker<'a> {
         let on_skin = &self.controls.on_skin;
         if let Some(study) = &self.study {
             let firm: Vec<bool> = found.iter().map(|c| c.look == Look::First).collect();
-            let known = StudyLift { edges: prior.edges, before_mm: prior.before_mm, study, firm: &firm };
+            let known = StudyLift { alone: prior, study, firm: &firm };
             let mut told = told(found, &[]);
             for (sighting, _) in told.iter_mut().zip(found).filter(|(_, c)| c.look == Look::Last) {
                 sighting.information /= DRIFTS;

@@ -2,9 +2,10 @@
 //!
 //! The film and the study alone say what the deviation is: neither the frame before nor the simulation's shape does,
 //! because a structure that folds elsewhere is far from both. What no design does is told by the film: where it contradicts
-//! the study, the study is heard less and all is solved again. The strengths of the modes couple every node with every
-//! other, so they are eliminated by hand: with `A` and `b` what the sightings say, `L` what the rest costs, `X` the
-//! modes, `d` the deviation before and `δ` its increment, `(A + L) δ = b - L d + L X a` and
+//! the study, the study is heard less and all is solved again. The sheet is still a sheet there: what only a stretch
+//! would explain (the edge of a shadow that moves) is not believed. The strengths of the modes couple every
+//! node with every other, so they are eliminated by hand: with `A` and `b` what the sightings say, `L` what the rest costs,
+//! `X` the modes, `d` the deviation before and `δ` its increment, `(A + L) δ = b - L d + L X a` and
 //! `(XᵀLX + 1) a = XᵀL (d + δ)`.
 
 mod doubt;
@@ -17,7 +18,7 @@ use nalgebra::Vector3;
 
 use self::doubt::contradicted;
 use super::normal::{Edge, Normal, for_columns};
-use super::shape::Expected;
+use super::shape::{Expected, expected_lengths};
 use super::{
     LiftError, LiftPrior, Lifted, Noise, Numbering, ROUNDS, Sighting, cauchy_weights, covariance_from_draws,
     misfit_sigmas,
@@ -37,10 +38,8 @@ const SIGHTINGS_TOGETHER: f64 = 4.0;
 const DOUBTS: usize = 3;
 /// What is known where there is a study.
 pub(in crate::review) struct StudyLift<'a> {
-    /// Node pairs that are neighbours on the skin.
-    pub(in crate::review) edges: &'a [[u32; 2]],
-    /// The deviation before the increment, mm.
-    pub(in crate::review) before_mm: &'a [Vector3<f64>],
+    /// What is believed without a study; where it is doubted the sheet is heard, which does not stretch.
+    pub(in crate::review) alone: &'a LiftPrior<'a>,
     /// What the study says.
     pub(in crate::review) study: &'a StudyPrior,
     /// Which of the sightings hold on to frame 0: a few of them are wrong, many that agree are not.
@@ -65,48 +64,39 @@ pub(in crate::review) fn lift_by_study(
     let shared = |s: &Sighting| Sighting { information: s.information / SIGHTINGS_TOGETHER, ..s.clone() };
     let sightings: Vec<Sighting> = seen.iter().map(shared).chain(exact.iter().cloned()).collect();
     let mut doubted = vec![false; on_skin.len()];
-    let mut lifted = settle(on_skin, &sightings, known, known.study, with_covariance)?;
+    let mut lifted = settle(on_skin, &sightings, known, (known.study, &doubted), with_covariance)?;
     for _ in 0..DOUBTS {
         let more = contradicted(known, &sightings, &lifted);
         if more.iter().zip(&doubted).all(|(more, before)| *before || !more) {
             break;
         }
         doubted.iter_mut().zip(more).for_each(|(d, m)| *d |= m);
-        let study = known.study.doubted(known.edges, &doubted);
-        lifted = settle(on_skin, &sightings, known, &study, with_covariance)?;
+        let study = known.study.doubted(known.alone.edges, &doubted);
+        lifted = settle(on_skin, &sightings, known, (&study, &doubted), with_covariance)?;
     }
     Ok(lifted)
 }
 
-/// The solution with one opinion of the study.
+/// The solution with one opinion of the study, which is that it is `doubted` at some nodes.
 fn settle(
     on_skin: &[bool],
     sightings: &[Sighting],
     known: &StudyLift<'_>,
-    study: &StudyPrior,
+    (study, doubted): (&StudyPrior, &[bool]),
     with_covariance: bool,
 ) -> Result<Lifted, LiftError> {
     let numbering = Numbering::new(on_skin);
     let anchor_mm = vec![NOTHING_MM; on_skin.len()];
-    let prior = LiftPrior {
-        edges: known.edges,
-        membrane_mm: NOTHING_MM,
-        simulated_mm: &[],
-        shape_mm: NOTHING_MM,
-        shape_share: 0.0,
-        doubt_mm: NOTHING_MM,
-        before_mm: known.before_mm,
-        anchor_mm: &anchor_mm,
-    };
-    let free = vec![Expected { difference_mm: Vector3::zeros(), information: 0.0 }; known.edges.len()];
+    let prior = LiftPrior { membrane_mm: NOTHING_MM, anchor_mm: &anchor_mm, ..*known.alone };
     let normal = Normal::new(&numbering, sightings, &prior)?;
-    let modal = Modal::new(study, &numbering, known.before_mm);
+    let modal = Modal::new(study, &numbering, prior.before_mm);
     let mut weights = vec![1.0; sightings.len()];
     let mut increment = vec![Vector3::zeros(); on_skin.len()];
     let (mut flat, mut strengths) = (Col::zeros(3 * numbering.count), Col::zeros(modal.count()));
     for round in 0..EVEN_ROUNDS + ROUNDS {
         let costs = modal.costs(&normal.edges, &flat, &strengths, round < EVEN_ROUNDS);
-        let (factor, right) = normal.factor(&weights, &free, Some(&costs))?;
+        let sheet = sheet_where(doubted, &prior, &increment);
+        let (factor, right) = normal.factor(&weights, &sheet, Some(&costs))?;
         let equations = modal.equations(&normal.edges, &costs, &factor);
         (flat, strengths) = equations.solve(&factor, &right);
         numbering.scatter(flat.as_ref(), &mut increment);
@@ -114,7 +104,7 @@ fn settle(
         if round + 1 == EVEN_ROUNDS + ROUNDS {
             let covariance_mm2 = if with_covariance {
                 let study = Some((&modal, &costs, &equations));
-                let draws = normal.draws(&factor, &numbering, sightings, &weights, &prior, &free, study);
+                let draws = normal.draws(&factor, &numbering, sightings, &weights, &prior, &sheet, study);
                 covariance_from_draws(&numbering, &draws, on_skin.len())
             } else {
                 Vec::new()
@@ -124,6 +114,16 @@ fn settle(
         weights = cauchy_weights(&misfit);
     }
     unreachable!("the last round returns")
+}
+
+/// What is expected of a sheet where the study is doubted: that it does not stretch. Nothing elsewhere.
+fn sheet_where(doubted: &[bool], prior: &LiftPrior<'_>, increment: &[Vector3<f64>]) -> Vec<Expected> {
+    if !doubted.contains(&true) {
+        return vec![Expected::NOTHING; prior.edges.len()];
+    }
+    let is_doubted = |e: &[u32; 2]| e.iter().any(|n| doubted[*n as usize]);
+    let expected = expected_lengths(prior, increment).into_iter().zip(prior.edges);
+    expected.map(|(expected, edge)| if is_doubted(edge) { expected } else { Expected::NOTHING }).collect()
 }
 
 /// The modes at the unknowns of the equations.

@@ -215,8 +215,13 @@ impl Normal {
             .zip(weights)
             .map(|(s, w)| Some(s.pixel_per_world.transpose() * (s.information * *w).cholesky()?.l()))
             .collect();
-        let edges: Vec<([usize; 2], f64)> =
-            self.edges.iter().map(|e| (e.rows, (self.membrane + expected[e.index].information).sqrt())).collect();
+        let root = |e: &Expected| (self.membrane + e.information).sqrt();
+        let edges: Vec<([usize; 2], f64, Option<Vector3<f64>>)> = self
+            .edges
+            .iter()
+            .map(|e| (e.rows, &expected[e.index]))
+            .map(|(rows, expected)| (rows, root(expected), expected.along))
+            .collect();
         let anchors: Vec<(usize, f64)> = prior
             .anchor_mm
             .iter()
@@ -232,11 +237,15 @@ impl Normal {
             for (r, anchor) in &anchors {
                 (0..3).for_each(|i| right[r + i] += noise.gauss() / anchor);
             }
-            for ([a, b], root) in &edges {
+            for ([a, b], root, along) in &edges {
+                let e = match along {
+                    // What the membrane says beside it is nothing there.
+                    Some(along) => along * (noise.gauss() * root),
+                    None => Vector3::from_fn(|_, _| noise.gauss() * root),
+                };
                 for i in 0..3 {
-                    let e = noise.gauss() * root;
-                    right[a + i] += e;
-                    right[b + i] -= e;
+                    right[a + i] += e[i];
+                    right[b + i] -= e[i];
                 }
             }
             for (term, root) in self.terms.iter().zip(&roots) {
@@ -273,13 +282,22 @@ impl Edge {
     }
 
     fn add(&self, membrane: f64, expected: &Expected, values: &mut [f64], right: &mut [f64]) {
-        let pull = (self.before - expected.difference_mm) * expected.information;
+        let weight = expected.weight();
+        let pull = weight * (self.before - expected.difference_mm);
         let [a, b] = self.rows;
         for i in 0..3 {
             right[a + i] += pull[i];
             right[b + i] -= pull[i];
         }
-        self.stiffen(membrane + expected.information, values);
+        let [aa, bb, ab] = self.slots;
+        let block = weight + Matrix3::identity() * membrane;
+        for j in 0..3 {
+            (0..3).for_each(|i| values[ab.at(i, j)] -= block[(i, j)]);
+            for i in j..3 {
+                values[aa.at(i, j)] += block[(i, j)];
+                values[bb.at(i, j)] += block[(i, j)];
+            }
+        }
     }
 
     fn stiffen(&self, stiffness: f64, values: &mut [f64]) {

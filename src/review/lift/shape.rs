@@ -17,9 +17,20 @@ pub(super) struct Expected {
     pub(super) difference_mm: Vector3<f64>,
     /// Inverse variance, 1/mm².
     pub(super) information: f64,
+    /// The only direction, unit length, in which anything is expected; `None` for all.
+    pub(super) along: Option<Vector3<f64>>,
 }
 
 impl Expected {
+    /// Of which nothing is expected.
+    pub(super) const NOTHING: Self = Self { difference_mm: Vector3::new(0.0, 0.0, 0.0), information: 0.0, along: None };
+
+    /// Inverse covariance, 1/mm².
+    pub(super) fn weight(&self) -> Matrix3<f64> {
+        let directions = self.along.map_or_else(Matrix3::identity, |along| along * along.transpose());
+        directions * self.information
+    }
+
     /// The same expectation by someone who does not know how the edge is turned.
     pub(super) fn loosened(self, by_mm: f64) -> Self {
         Self { information: 1.0 / (1.0 / self.information + by_mm * by_mm), ..self }
@@ -30,8 +41,43 @@ impl Expected {
 /// about its own line), and is nothing beside them elsewhere.
 const STAYS: f64 = 1e-3;
 
+/// An edge as its two nodes turn it, mm.
+struct Turned {
+    simulated: Vector3<f64>,
+    /// Deviation of the second node less that of the first, by their turns …
+    expected: Vector3<f64>,
+    /// … and as it is now.
+    found: Vector3<f64>,
+}
+
 /// What each edge of `prior` is expected to be when the nodes have moved by `increment`.
 pub(super) fn expected_edges(prior: &LiftPrior<'_>, increment: &[Vector3<f64>]) -> Vec<Expected> {
+    let expected = |edge: Turned| {
+        let off_mm2 = (edge.found - edge.expected).norm_squared() / 3.0;
+        edge.expectation(prior, off_mm2, None)
+    };
+    turned_edges(prior, increment).into_iter().map(expected).collect()
+}
+
+/// The same of their lengths alone: a sheet may fold elsewhere, but it does not stretch.
+pub(super) fn expected_lengths(prior: &LiftPrior<'_>, increment: &[Vector3<f64>]) -> Vec<Expected> {
+    let expected = |edge: Turned| {
+        let Some(along) = (edge.simulated + edge.expected).try_normalize(1e-9) else { return Expected::NOTHING };
+        let off_mm2 = (edge.found - edge.expected).dot(&along).powi(2);
+        edge.expectation(prior, off_mm2, Some(along))
+    };
+    turned_edges(prior, increment).into_iter().map(expected).collect()
+}
+
+impl Turned {
+    /// What is far from where it is expected counts less.
+    fn expectation(&self, prior: &LiftPrior<'_>, off_mm2: f64, along: Option<Vector3<f64>>) -> Expected {
+        let sigma_mm = prior.shape_mm.hypot(prior.shape_share * self.simulated.norm());
+        Expected { difference_mm: self.expected, information: 1.0 / (sigma_mm * sigma_mm + off_mm2), along }
+    }
+}
+
+fn turned_edges(prior: &LiftPrior<'_>, increment: &[Vector3<f64>]) -> Vec<Turned> {
     let whole = |n: u32| prior.before_mm[n as usize] + increment[n as usize];
     let simulated = |e: &[u32; 2]| prior.simulated_mm[e[1] as usize] - prior.simulated_mm[e[0] as usize];
     let difference = |e: &[u32; 2]| whole(e[1]) - whole(e[0]);
@@ -42,18 +88,12 @@ pub(super) fn expected_edges(prior: &LiftPrior<'_>, increment: &[Vector3<f64>]) 
         e.iter().for_each(|n| carried[*n as usize] += carries);
     }
     let turns: Vec<Matrix3<f64>> = carried.into_par_iter().map(nearest_rotation).collect();
-    prior
-        .edges
-        .par_iter()
-        .map(|e| {
-            let here = simulated(e);
-            let turned = (turns[e[0] as usize] + turns[e[1] as usize]) * here * 0.5;
-            let difference_mm = turned - here;
-            let sigma = prior.shape_mm.hypot(prior.shape_share * here.norm());
-            let off = (difference(e) - difference_mm).norm_squared() / 3.0;
-            Expected { difference_mm, information: 1.0 / (sigma * sigma + off) }
-        })
-        .collect()
+    let turned = |e: &[u32; 2]| {
+        let simulated = simulated(e);
+        let turned = (turns[e[0] as usize] + turns[e[1] as usize]) * simulated * 0.5;
+        Turned { simulated, expected: turned - simulated, found: difference(e) }
+    };
+    prior.edges.par_iter().map(turned).collect()
 }
 
 /// The rotation nearest to a matrix; none where the matrix is zero.
@@ -90,6 +130,13 @@ mod tests {
 
     /// What is expected of the edges of a plate of which `moved` says where each node is.
     fn expected(moved: impl Fn(Vector3<f64>) -> Vector3<f64>) -> Vec<([u32; 2], Expected, Vector3<f64>)> {
+        expected_by(expected_edges, moved)
+    }
+
+    fn expected_by(
+        expects: fn(&LiftPrior<'_>, &[Vector3<f64>]) -> Vec<Expected>,
+        moved: impl Fn(Vector3<f64>) -> Vector3<f64>,
+    ) -> Vec<([u32; 2], Expected, Vector3<f64>)> {
         let (nodes, edges) = plate();
         let deviation: Vec<Vector3<f64>> = nodes.iter().map(|n| moved(*n) - n).collect();
         let prior = LiftPrior {
@@ -102,7 +149,7 @@ mod tests {
             before_mm: &vec![Vector3::zeros(); nodes.len()],
             anchor_mm: &vec![1.0; nodes.len()],
         };
-        let found = expected_edges(&prior, &deviation);
+        let found = expects(&prior, &deviation);
         let difference = |e: &[u32; 2]| deviation[e[1] as usize] - deviation[e[0] as usize];
         edges.iter().zip(found).map(|(e, f)| (*e, f, difference(e))).collect()
     }
@@ -116,13 +163,29 @@ mod tests {
         }
     }
 
+    /// Bent by 60 degrees at the middle column.
+    fn bent(n: Vector3<f64>) -> Vector3<f64> {
+        let turn = Rotation3::from_axis_angle(&Vector3::y_axis(), 1.05);
+        let pivot = Vector3::new(5.0 * (SIDE / 2) as f64, 0.0, 0.0);
+        if n.x > pivot.x { pivot + turn * (n - pivot) } else { n }
+    }
+
+    #[test]
+    fn a_bent_sheet_keeps_its_lengths_and_a_stretched_one_does_not() {
+        for (edge, expected, _) in expected_by(expected_lengths, bent) {
+            assert!(expected.information > 20.0, "{edge:?}: {expected:?}");
+        }
+        let stretched = expected_by(expected_lengths, |n| Vector3::new(1.2 * n.x, n.y, n.z));
+        let lies_along_x = |e: &[u32; 2]| e[1] == e[0] + 1;
+        for (edge, expected, _) in stretched.iter().filter(|(e, ..)| lies_along_x(e)) {
+            assert!(expected.information < 1.1, "{edge:?}: {expected:?}");
+            assert!(expected.along.is_some_and(|along| along.x > 0.99), "{edge:?}: {expected:?}");
+        }
+    }
+
     #[test]
     fn a_hinge_counts_less_than_the_plates_beside_it() {
-        // Bent by 60 degrees at the middle column.
-        let hinge = 5.0 * (SIDE / 2) as f64;
-        let turn = Rotation3::from_axis_angle(&Vector3::y_axis(), 1.05);
-        let pivot = Vector3::new(hinge, 0.0, 0.0);
-        let bent = expected(|n| if n.x > hinge { pivot + turn * (n - pivot) } else { n });
+        let bent = expected(bent);
         let across = |e: &[u32; 2]| e.iter().any(|n| *n as usize % SIDE == SIDE / 2) && e[1] == e[0] + 1;
         let away = |e: &[u32; 2]| e.iter().all(|n| (*n as usize % SIDE).abs_diff(SIDE / 2) > 2);
         for (edge, expected, _) in &bent {

@@ -27,9 +27,9 @@ const WIDE_SURROUNDINGS: usize = 6;
 
 /// Nodes near which the firm ones among `sightings` contradict the solution.
 pub(super) fn contradicted(known: &StudyLift<'_>, sightings: &[Sighting], lifted: &Lifted) -> Vec<bool> {
-    let nodes = known.before_mm.len();
+    let nodes = known.alone.before_mm.len();
     let votes = votes(known, sightings, lifted);
-    let neighbours = Neighbours::new(known.edges, nodes);
+    let neighbours = Neighbours::new(known.alone.edges, nodes);
     let contradicted: Vec<usize> = (0..nodes)
         .into_par_iter()
         .map_init(|| Walk::new(nodes), |walk, node| contradict(&neighbours, walk, &votes, node).then_some(node))
@@ -89,7 +89,7 @@ impl Votes {
 }
 
 fn votes(known: &StudyLift<'_>, sightings: &[Sighting], lifted: &Lifted) -> Vec<Votes> {
-    let mut votes = vec![Votes::default(); known.before_mm.len()];
+    let mut votes = vec![Votes::default(); known.alone.before_mm.len()];
     let weights = cauchy_weights(&lifted.misfit);
     for (((sighting, firm), weight), misfit) in sightings.iter().zip(known.firm).zip(weights).zip(&lifted.misfit) {
         if !firm {

@@ -40,10 +40,33 @@ fn study() -> StudyPrior {
     StudyPrior::new(&Designs::new(runs.to_vec(), Vec::new()), &edges(), &[true; NODES]).expect("six designs")
 }
 
+/// What is believed without a study.
+fn alone<'a>(edges: &'a [[u32; 2]], simulated_mm: &'a [Vector3<f64>], before_mm: &'a [Vector3<f64>]) -> LiftPrior<'a> {
+    LiftPrior {
+        edges,
+        membrane_mm: 0.7,
+        simulated_mm,
+        shape_mm: 0.05,
+        shape_share: 0.05,
+        doubt_mm: 1.5,
+        before_mm,
+        anchor_mm: &[4.0; NODES],
+    }
+}
+
+/// Where the nodes are in the simulation: along the line of sight, so that what is seen bends the strip.
+fn simulated() -> Vec<Vector3<f64>> {
+    (0..NODES).map(|n| Vector3::new(0.0, 5.0 * n as f64, 0.0)).collect()
+}
+
 fn lifted(sightings: &[Sighting], before: &[Vector3<f64>]) -> Lifted {
+    lifted_from(&simulated(), sightings, before)
+}
+
+fn lifted_from(simulated: &[Vector3<f64>], sightings: &[Sighting], before: &[Vector3<f64>]) -> Lifted {
     let (edges, study) = (edges(), study());
     let firm = vec![true; sightings.len()];
-    let known = StudyLift { edges: &edges, before_mm: before, study: &study, firm: &firm };
+    let known = StudyLift { alone: &alone(&edges, simulated, before), study: &study, firm: &firm };
     lift_by_study(&[true; NODES], sightings, &[], &known, true).expect("determined")
 }
 
@@ -78,6 +101,20 @@ fn what_no_design_does_is_seen_all_the_same() {
     }
 }
 
+/// The same sightings of a strip that would bend and of one that would stretch, as behind the edge of a shadow.
+#[test]
+fn what_only_a_stretch_would_explain_is_believed_less() {
+    let (_, sightings) = dented(10.0, 30);
+    let sightings: Vec<_> =
+        sightings.into_iter().map(|s| Sighting { information: s.information * 0.003, ..s }).collect();
+    let peak = |along: Vector3<f64>| {
+        let simulated: Vec<_> = (0..NODES).map(|n| along * (5.0 * n as f64)).collect();
+        lifted_from(&simulated, &sightings, &[Vector3::zeros(); NODES]).increment_mm[10].x
+    };
+    let (bent, stretched) = (peak(Vector3::y()), peak(Vector3::x()));
+    assert!(bent > 8.0 && stretched < 0.8 * bent, "{bent} and {stretched}");
+}
+
 /// All sightings around the middle say, a little, the same: none of them contradicts by itself.
 #[test]
 fn what_all_say_a_little_is_heard() {
@@ -86,9 +123,10 @@ fn what_all_say_a_little_is_heard() {
         .flat_map(|n| std::iter::repeat_n(seen(n as u32, said(n)), 4))
         .map(|s| Sighting { information: s.information * 0.028, ..s })
         .collect();
-    let (edges, study) = (edges(), study());
+    let (edges, study, simulated) = (edges(), study(), simulated());
     let firm = vec![true; sightings.len()];
-    let known = StudyLift { edges: &edges, before_mm: &[Vector3::zeros(); NODES], study: &study, firm: &firm };
+    let before = [Vector3::zeros(); NODES];
+    let known = StudyLift { alone: &alone(&edges, &simulated, &before), study: &study, firm: &firm };
     let nothing = Lifted {
         increment_mm: vec![Vector3::zeros(); NODES],
         covariance_mm2: Vec::new(),
@@ -142,7 +180,7 @@ fn the_equations_are_those_of_nodes_and_strengths_together() {
         before_mm: &before,
         anchor_mm: &anchor_mm,
     };
-    let free = vec![Expected { difference_mm: Vector3::zeros(), information: 0.0 }; edges.len()];
+    let free = vec![Expected::NOTHING; edges.len()];
     let normal = Normal::new(&numbering, &sightings, &prior).expect("a pattern");
     let modal = Modal::new(&study, &numbering, &before);
     let (n, m) = (3 * NODES, modal.count());
