@@ -18,6 +18,8 @@ const MOMENTS: usize = 7;
 const HALF: f64 = 0.016;
 /// Distance over which the step at an edge is measured, px.
 pub(super) const STEP_PX: f64 = 1.5;
+/// The same where an edge may still be some pixels off, px.
+pub(super) const WIDE_PX: f64 = 5.0;
 /// The best place must be so much stronger than the usual one.
 pub(super) const DISTINCT: f64 = 1.2;
 

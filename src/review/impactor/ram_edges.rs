@@ -5,16 +5,14 @@ use rayon::prelude::*;
 use super::super::measure::CameraTrack;
 use super::super::session::{ReviewSource, SessionError};
 use super::super::timeline::Moment;
-use super::edges::{DISTINCT, STEP_PX, Shot, shots_of, strength_of};
+use super::edges::{DISTINCT, STEP_PX, Shot, WIDE_PX, shots_of, strength_of};
 use super::fit::{ROUNDS, climb_from};
 use super::ram::{RamApproach, RamPlace};
 use super::travel::Travel;
 
 /// Points along an edge.
 const SAMPLES: usize = 40;
-/// Distance over which the step at an edge is measured where it may still be some pixels off, px …
-const WIDE_PX: f64 = 5.0;
-/// … and rounds of the climb with which edges are looked for so.
+/// Rounds of the climb with which edges that are some pixels off are looked for.
 const WIDE_ROUNDS: usize = 4;
 /// How far the motion may have put the sides wrong, as a share of the structure's size.
 const SIDES_OFF: f64 = 0.1;

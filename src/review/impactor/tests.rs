@@ -152,6 +152,28 @@ fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
     assert!(missed < 40, "{missed} pixels of the pole pass for the specimen");
 }
 
+#[test]
+fn the_outline_finds_a_pole_that_the_motion_put_half_a_radius_beside() {
+    let (skin, wall) = leaning_wall();
+    let cameras = [camera(Vector3::new(500.0, 200.0, 150.0)), camera(Vector3::new(300.0, -250.0, 450.0))];
+    let impactor = pole();
+    let approach = Approach::new(&impactor, &skin, &wall);
+    let body = Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(LATERAL_MM) };
+    let way_mm = |time_s: f64| Vector3::new(-RATE * 5000.0 * time_s.clamp(0.0, 0.01), 0.0, 0.0);
+    let film = Film { cameras, wall, skin, body, way_mm, light: |_| 1.0 };
+    let moments = moments(&film.records());
+    let travel: Vec<_> =
+        moments.iter().map(|m| Some(Travel { way_mm: way_mm(m.time_s).norm(), sigma_mm: 0.2 })).collect();
+    let pace = Pace { rate: RATE, before: Before::Waits, base: 0 };
+    for beside_mm in [-25.0, 25.0] {
+        let lateral_mm = LATERAL_MM + beside_mm;
+        let start = Place { lateral_mm, along_mm: 12.0, span_mm: [-90.0, 95.0], radius_share: 1.0, pace };
+        let found = fit_to_outline(&film, &moments, &film.tracks(), &approach, &start, &travel);
+        let place = found.expect("pictures are there").expect("a pole in two pictures");
+        assert!((place.lateral_mm - LATERAL_MM).abs() < 1.5 && place.along_mm.abs() < 1.5, "{place:?}");
+    }
+}
+
 /// Another design is hit beside and faster, and its pole comes flying: it is none that waits and goes faster still.
 #[test]
 fn a_pole_that_comes_faster_and_beside_is_found() {
