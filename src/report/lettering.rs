@@ -52,6 +52,17 @@ pub(super) fn write(area: &Area<'_>, text: &str, style: &TextStyle<'_>, at: (i32
     area.draw(&Text::new(text.to_owned(), at, style.clone()))
 }
 
+/// Room for a headline with nothing beside it, px.
+pub(super) const HEADLINE: i32 = WIDE.0 as i32 - 2 * MARGIN;
+
+/// "subject · what" in at most `width` px: a long name of a test gives way.
+pub(super) fn headline(area: &Area<'_>, subject: &str, what: &str, width: i32) -> Result<String, DrawError> {
+    let letters = bold(TITLE, INK);
+    let what = format!(" · {what}");
+    let (taken, _) = area.estimate_text_size(&what, &letters)?;
+    Ok(fitted(area, subject, &letters, width - taken as i32)? + &what)
+}
+
 /// Headline and the line below it.
 pub(super) fn title(area: &Area<'_>, headline: &str, below: &str) -> Result<(), DrawError> {
     write(area, headline, &bold(TITLE, INK), (MARGIN, 40))?;
@@ -250,3 +261,22 @@ pub(super) fn dashed(
 pub(super) const AXIS: RGBColor = MUTED;
 pub(super) const GRID_LINE: RGBColor = GRID;
 pub(super) const LIMIT_LINE: RGBColor = LIMIT;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sheet::Sheet;
+
+    #[test]
+    fn a_long_name_gives_way_in_a_headline_and_what_it_shows_stays() {
+        const ROOM: i32 = 900;
+        let mut sheet = Sheet::new(WIDE.0, WIDE.1);
+        let area = sheet.area();
+        let cut = |name: &str| headline(&area, name, "deviation over time by part", ROOM).expect("letters are there");
+        assert_eq!(cut("T3"), "T3 · deviation over time by part");
+        let long = cut("campaign-2026-11-bumper-series-B-left-hand-drive-0042");
+        assert!(long.starts_with("camp") && long.contains("0042 · deviation over time by part"), "{long}");
+        let (wide, _) = area.estimate_text_size(&long, &bold(TITLE, INK)).expect("letters are there");
+        assert!(wide as i32 <= ROOM, "{wide} px");
+    }
+}

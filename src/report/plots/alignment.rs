@@ -9,7 +9,7 @@ use crate::domain::{CameraAlignment, PoseSource};
 use crate::report::ReportError;
 use crate::report::input::ReportCamera;
 use crate::report::lettering::{
-    Anchor, CONTENT_TOP, MARGIN, SMALL, WIDE, bold, filled, line, style, title, trimmed, write,
+    Anchor, CONTENT_TOP, HEADLINE, MARGIN, SMALL, WIDE, bold, filled, headline, line, style, title, trimmed, write,
 };
 use crate::report::paint::{grey_picture, mix};
 use crate::report::palette::{INK, MISMATCH, MUTED, PAPER, PICTURE_INK, nice_above};
@@ -42,7 +42,8 @@ pub(super) fn draw(scene: &Scene<'_>, page: usize, shots: &[Shot]) -> Result<Plo
     }
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        title(&area, &format!("{} · alignment of the cameras", scene.review.test_id), &trigger_words(scene))?;
+        let headline = headline(&area, &scene.review.test_id, "alignment of the cameras", HEADLINE)?;
+        title(&area, &headline, &trigger_words(scene))?;
         for (panel, shot) in panels.iter().zip(shots) {
             let camera = &scene.cameras[shot.camera];
             let alignment = scene.review.alignment.get(camera.name);

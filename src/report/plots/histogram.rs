@@ -8,7 +8,8 @@ use crate::domain::NoiseFloor;
 use crate::report::ReportError;
 use crate::report::axes::{Axes, Span};
 use crate::report::lettering::{
-    Anchor, LIMIT_LINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, legend, line, style, title, trimmed, write,
+    Anchor, HEADLINE, LIMIT_LINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, headline, legend, line, style, title,
+    trimmed, write,
 };
 use crate::report::palette::{CANNOT_TELL, INK, MEASURED, nice_above};
 use crate::report::scene::Scene;
@@ -36,7 +37,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        let headline = format!("{} · residuals and the noise floor", scene.review.test_id);
+        let headline = headline(&area, &scene.review.test_id, "residuals and the noise floor", HEADLINE)?;
         title(&area, &headline, &floor_words(noise))?;
         axes.draw(&area, true, true)?;
         axes.name_x(&area, "residual between predicted and real picture in px (the last bin holds all larger ones)")?;

@@ -7,7 +7,9 @@ use super::{Plot, failed};
 use crate::domain::{Review, WayPoint};
 use crate::report::ReportError;
 use crate::report::axes::{Axes, Span};
-use crate::report::lettering::{MARGIN, SMALL, Swatch, WIDE, bold, dashed, legend, line, style, title, write};
+use crate::report::lettering::{
+    HEADLINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, headline, legend, line, style, title, write,
+};
 use crate::report::palette::{INK, MEASURED, MUTED, nice_above};
 use crate::report::scene::Scene;
 use crate::report::sheet::{Area, DrawError, Sheet};
@@ -49,7 +51,7 @@ pub(super) fn draw(scene: &Scene<'_>, ways: &Ways) -> Result<Plot, ReportError> 
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        let headline = format!("{} · impactor displacement", scene.review.test_id);
+        let headline = headline(&area, &scene.review.test_id, "impactor displacement", HEADLINE)?;
         title(&area, &headline, "How the film shows it, beside the simulation's")?;
         let right = WIDE.0 as i32 - MARGIN;
         let middle = right / 2 + 20;

@@ -8,7 +8,8 @@ use crate::geom::Camera;
 use crate::report::ReportError;
 use crate::report::callout::{Room, edge_towards};
 use crate::report::lettering::{
-    CONTENT_TOP, ColourBar, MARGIN, SMALL, Swatch, WIDE, bold, colour_bar, fitted, legend, line, style, title, write,
+    CONTENT_TOP, ColourBar, HEADLINE, MARGIN, SMALL, Swatch, WIDE, bold, colour_bar, fitted, headline, legend, line,
+    style, title, write,
 };
 use crate::report::paint::{mix, on_stripe};
 use crate::report::palette::{MISMATCH, PICTURE_INK, PICTURE_PAPER, flag_colours};
@@ -52,7 +53,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     }
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        let headline = format!("{} · largest deviation over time", scene.review.test_id);
+        let headline = headline(&area, &scene.review.test_id, "largest deviation over time", HEADLINE)?;
         title(&area, &headline, "On the undeformed structure: where the test left the simulation, and by how much")?;
         for ((at, camera), name) in captions.iter().zip(["from the cameras' side", "from behind"]) {
             write(&area, name, &bold(SMALL, PICTURE_INK), (at.0 + 6, at.1 + 16))?;

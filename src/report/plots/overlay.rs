@@ -10,8 +10,8 @@ use crate::domain::{Flag, Verdict};
 use crate::report::ReportError;
 use crate::report::callout::{Room, edge_towards};
 use crate::report::lettering::{
-    Anchor, CONTENT_TOP, ColourBar, MARGIN, SMALL, Swatch, TEXT, WIDE, badge, bold, colour_bar, fitted, legend, line,
-    style, title, trimmed, write,
+    Anchor, CONTENT_TOP, ColourBar, HEADLINE, MARGIN, SMALL, Swatch, TEXT, WIDE, badge, bold, colour_bar, fitted,
+    headline, legend, line, style, title, trimmed, write,
 };
 use crate::report::paint::{grey_picture, hatch, lay_deviation, outline, without_specks};
 use crate::report::palette::{INK, MISMATCH, MUTED, PICTURE_INK, PICTURE_PAPER, flag_colours};
@@ -78,7 +78,7 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
     let window = Window::whole(&camera.camera, PICTURE.0, PICTURE.1);
     let (picture, shown) = painted(scene, shot, &window);
     let time_s = camera.times_s[shot.frame];
-    let headline = format!("{} · camera {} · {} · frame {}", scene.review.test_id, camera.name, ms(time_s), shot.frame);
+    let what = format!("camera {} · {} · frame {}", camera.name, ms(time_s), shot.frame);
     let moment =
         if overlay.moment == "peak" { "when the gravest mismatch is largest" } else { "at the end of the film" };
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
@@ -88,7 +88,7 @@ pub(super) fn draw(scene: &Scene<'_>, overlay: &OverlayShot) -> Result<Plot, Rep
     let letter = || -> Result<(), DrawError> {
         title(
             &area,
-            &headline,
+            &headline(&area, &scene.review.test_id, &what, HEADLINE)?,
             &format!("Deviation of the test from the simulation on the surface as filmed, {moment}"),
         )?;
         badges(scene, &area, &shown)?;

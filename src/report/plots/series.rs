@@ -8,8 +8,8 @@ use crate::domain::PartSummary;
 use crate::report::ReportError;
 use crate::report::axes::{Axes, Span};
 use crate::report::lettering::{
-    Anchor, LIMIT_LINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, filled, fitted, legend, line, style, title, trimmed,
-    write,
+    Anchor, LIMIT_LINE, MARGIN, SMALL, Swatch, WIDE, bold, dashed, filled, fitted, headline, legend, line, style,
+    title, trimmed, write,
 };
 use crate::report::palette::{INK, MEASURED, MISMATCH, MUTED, PAPER, nice_above};
 use crate::report::scene::Scene;
@@ -19,6 +19,8 @@ use crate::report::sheet::{Area, DrawError, Sheet};
 const PANELS: usize = 12;
 /// Below this share of a part's nodes in view that cameras measured its curve is an estimate.
 const HARDLY_SEEN: f64 = 0.1;
+/// Where the key begins, beside the headline, px.
+const KEY_LEFT: i32 = WIDE.0 as i32 - 480;
 /// Width of the band in sigmas.
 const BAND: f64 = 2.0;
 
@@ -35,7 +37,8 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
     let mut sheet = Sheet::new(WIDE.0, WIDE.1);
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
-        title(&area, &format!("{} · deviation over time by part", scene.review.test_id), &below)?;
+        let room = KEY_LEFT - 2 * MARGIN;
+        title(&area, &headline(&area, &scene.review.test_id, "deviation over time by part", room)?, &below)?;
         key(&area)?;
         let columns = columns_for(parts.len());
         let rows = parts.len().div_ceil(columns);
@@ -79,11 +82,11 @@ fn columns_for(panels: usize) -> usize {
 
 fn key(area: &Area<'_>) -> Result<(), DrawError> {
     let entries = [(Swatch::Stroke(MEASURED), "95th percentile"), (Swatch::Box(band_colour()), "± 2 sigma")];
-    legend(area, (WIDE.0 as i32 - 280, 42), &entries)?;
-    dashed(area, (WIDE.0 as i32 - 480, 42), (WIDE.0 as i32 - 446, 42), LIMIT_LINE, 3)?;
-    write(area, "tolerance", &style(SMALL, INK), (WIDE.0 as i32 - 434, 42))?;
-    dashed(area, (WIDE.0 as i32 - 480, 78), (WIDE.0 as i32 - 446, 78), MEASURED, 3)?;
-    write(area, "hardly seen", &style(SMALL, INK), (WIDE.0 as i32 - 434, 78))
+    legend(area, (KEY_LEFT + 200, 42), &entries)?;
+    dashed(area, (KEY_LEFT, 42), (KEY_LEFT + 34, 42), LIMIT_LINE, 3)?;
+    write(area, "tolerance", &style(SMALL, INK), (KEY_LEFT + 46, 42))?;
+    dashed(area, (KEY_LEFT, 78), (KEY_LEFT + 34, 78), MEASURED, 3)?;
+    write(area, "hardly seen", &style(SMALL, INK), (KEY_LEFT + 46, 78))
 }
 
 /// The band's colour as it looks on paper.

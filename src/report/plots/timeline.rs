@@ -8,7 +8,7 @@ use crate::domain::{Flag, Verdict};
 use crate::report::ReportError;
 use crate::report::axes::{Axes, Span};
 use crate::report::lettering::{
-    Anchor, MARGIN, SMALL, Swatch, WIDE, badge, bold, fitted, legend, line, style, title, write,
+    Anchor, HEADLINE, MARGIN, SMALL, Swatch, WIDE, badge, bold, fitted, headline, legend, line, style, title, write,
 };
 use crate::report::palette::{CANNOT_TELL, GRID, INK, MISMATCH, MUTED, PAPER, flag_colours};
 use crate::report::scene::Scene;
@@ -42,7 +42,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Result<Plot, ReportError> {
         } else {
             "When each flag begins, how much of its area is active, when it is largest".to_owned()
         };
-        title(&area, &format!("{} · flags over time", scene.review.test_id), &below)?;
+        title(&area, &headline(&area, &scene.review.test_id, "flags over time", HEADLINE)?, &below)?;
         grid(&area, &axes)?;
         for (i, flag) in flags.iter().enumerate() {
             row(scene, &area, &axes, &times, flag, top + row_height * i as i32 + row_height / 2, row_height)?;

@@ -5,7 +5,9 @@ use plotters::style::RGBColor;
 use super::failed;
 use crate::domain::Suggestion;
 use crate::report::ReportError;
-use crate::report::lettering::{Anchor, MARGIN, SMALL, WIDE, bold, filled, fitted, style, title, write};
+use crate::report::lettering::{
+    Anchor, HEADLINE, MARGIN, SMALL, WIDE, bold, filled, fitted, headline, style, title, write,
+};
 use crate::report::palette::{INK, MUTED};
 use crate::report::plots::Plot;
 use crate::report::sheet::{Area, DrawError, Sheet};
@@ -20,7 +22,7 @@ pub(super) fn draw(s: &Suggestion) -> Result<Plot, ReportError> {
     let area = sheet.area();
     let letter = || -> Result<(), DrawError> {
         let below = "Columns: independent directions, best known first; numbers: weight of each parameter, in ranges";
-        title(&area, &format!("{} · what the film separates", s.test_id), below)?;
+        title(&area, &headline(&area, &s.test_id, "what the film separates", HEADLINE)?, below)?;
         let width = (WIDE.0 as i32 - LEFT - MARGIN) / s.directions.len().max(1) as i32;
         for (index, p) in s.parameters.iter().enumerate() {
             let y = TOP + ROW * index as i32 + ROW / 2;
