@@ -66,11 +66,19 @@ pub enum TelemetryError {
     },
 }
 
-/// Sends log lines to stderr and keeps the metrics; the handle writes them out. Asked for once a program.
+impl TelemetryError {
+    /// True when another setting would have worked.
+    #[must_use]
+    pub fn is_input_error(&self) -> bool {
+        matches!(self, Self::Filter { .. })
+    }
+}
+
+/// Sends log lines to stderr.
 ///
 /// # Errors
 /// For a filter without meaning.
-pub fn begin(filter: &str, format: LogFormat) -> Result<PrometheusHandle, TelemetryError> {
+pub fn send_lines(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
     let parsed =
         EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let colours = std::io::stderr().is_terminal();
@@ -80,6 +88,15 @@ pub fn begin(filter: &str, format: LogFormat) -> Result<PrometheusHandle, Teleme
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+    Ok(())
+}
+
+/// Sends log lines to stderr and keeps the metrics; the handle writes them out. Asked for once a program.
+///
+/// # Errors
+/// For a filter without meaning.
+pub fn begin(filter: &str, format: LogFormat) -> Result<PrometheusHandle, TelemetryError> {
+    send_lines(filter, format)?;
     let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0];
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)

@@ -60,3 +60,14 @@ fn words_that_are_not_understood_end_with_2() {
         assert_eq!(run.status.code(), Some(2), "{words:?}");
     }
 }
+
+#[test]
+fn log_lines_come_when_the_environment_asks_for_them() {
+    let review = |filter: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crumple"));
+        command.args(["review", "no.vtkhdf", "no.h5", "--out", "none"]).env("CRUMPLE_LOG", filter);
+        String::from_utf8(command.output().expect("the binary runs").stderr).expect("UTF-8")
+    };
+    assert!(review("crumple=loud").contains("expected a filter such as"), "{}", review("crumple=loud"));
+    assert!(review("crumple=debug").contains("no.vtkhdf"), "{}", review("crumple=debug"));
+}

@@ -14,6 +14,12 @@ use crate::config::serve::ServeWords;
 const AFTER_HELP: &str = "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 an input \
                           was refused (nothing is written), 130 stopped by Ctrl-C (nothing is written).";
 
+/// The same, and where to see how it works, for the program's help text.
+const PROGRAM_AFTER_HELP: &str = "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 \
+                                  an input was refused (nothing is written), 130 stopped by Ctrl-C (nothing is \
+                                  written). CRUMPLE_LOG=crumple=debug in the environment tells on stderr how a command \
+                                  comes to what it says.";
+
 /// Where settings come from, for the help text.
 const SERVE_AFTER_HELP: &str = "Each setting may also stand in the settings file (--config) as NAME = VALUE, or in the \
                                 environment as CRUMPLE_NAME: --lease-s is lease_s there and CRUMPLE_LEASE_S here. A flag \
@@ -22,7 +28,7 @@ const SERVE_AFTER_HELP: &str = "Each setting may also stand in the settings file
 
 /// Says where, when and by how many mm a filmed crash test deformed differently from its simulation.
 #[derive(Debug, Parser)]
-#[command(name = "crumple", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "crumple", version, after_help = PROGRAM_AFTER_HELP, max_term_width = 100)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

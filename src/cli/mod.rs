@@ -32,10 +32,11 @@ pub use arguments::Arguments;
 use self::arguments::Command;
 use self::request::UsageError;
 use crate::config::ConfigError;
-use crate::config::serve::{ServeSettings, SettingError};
+use crate::config::serve::{LogFormat, ServeSettings, SettingError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
 use crate::jobs::{EstimatorChoice, FilmError, ReceiptError, ReviewError, SuggestJobError};
+use crate::telemetry::{self, TelemetryError};
 use crate::train::{Reference, TrainError};
 use crate::vision::ResidualEstimator;
 
@@ -91,6 +92,27 @@ const STOPPED: u8 = 130;
 #[must_use]
 pub fn run(arguments: Arguments, app: &App) -> ExitCode {
     let outcome = match arguments.command {
+        // The service has settings of its own for this.
+        Command::Serve(words) => serve::run(words, app),
+        command => send_lines_if_asked().and_then(|()| run_command(command, app)),
+    };
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let code = exit_code(&error);
+    // Where stderr is closed there is nobody to tell; the exit code still does.
+    let _ = io::stderr().write_all(told(&error, code).as_bytes());
+    ExitCode::from(code)
+}
+
+/// Sends log lines to stderr where `CRUMPLE_LOG` says which: how a review comes to what it says.
+fn send_lines_if_asked() -> anyhow::Result<()> {
+    match std::env::var("CRUMPLE_LOG") {
+        Ok(filter) if !filter.is_empty() => Ok(telemetry::send_lines(&filter, LogFormat::Text)?),
+        _ => Ok(()),
+    }
+}
+
+fn run_command(command: Command, app: &App) -> anyhow::Result<()> {
+    match command {
         Command::Review(words) => review::run(words, app),
         Command::Suggest(words) => suggest::run(&words),
         Command::Receipt(words) => receipt::run(&words),
@@ -100,12 +122,7 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
         Command::Train(words) => train::run(&words, app),
         Command::Film(words) => film::run(&words),
         Command::Probe { words } => probe(&words),
-    };
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
-    let code = exit_code(&error);
-    // Where stderr is closed there is nobody to tell; the exit code still does.
-    let _ = io::stderr().write_all(told(&error, code).as_bytes());
-    ExitCode::from(code)
+    }
 }
 
 /// The one place that turns an error into an exit code.
@@ -131,6 +148,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<FilmError>().map(FilmError::is_input_error),
         error.downcast_ref::<UsageError>().map(|_| true),
         error.downcast_ref::<SettingError>().map(SettingError::is_input_error),
+        error.downcast_ref::<TelemetryError>().map(TelemetryError::is_input_error),
     ];
     if input.into_iter().flatten().any(|at_fault| at_fault) { INPUT_REFUSED } else { OUR_FAULT }
 }
