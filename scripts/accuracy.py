@@ -15,7 +15,8 @@ COLUMNS = [
     ("error_left", "left", "{:.3f}"), ("error_left_all", "left all", "{:.3f}"), ("error_px.median", "px 50%", "{:.2f}"),
     ("error_px.p90", "px 90%", "{:.2f}"), ("coverage", "cover", "{:.2f}"), ("within_2_sigma", "2 sigma", "{:.2f}"),
     ("element_flags.f1", "F1", "{:.2f}"), ("element_flags.fp", "fp", "{:d}"), ("parts_truly_off", "off", "{:d}"),
-    ("parts_missed", "missed", "{:d}"), ("parts_false", "false", "{:d}"), ("onset", "onset", "{}"), ("cpu_s", "cpu s", "{:.0f}"),
+    ("parts_missed", "missed", "{:d}"), ("parts_false", "false", "{:d}"), ("onset", "onset", "{}"), ("pole", "pole mm", "{:.1f}"),
+    ("cpu_s", "cpu s", "{:.0f}"),
 ]
 
 
@@ -100,6 +101,19 @@ def value(score, key):
     return score
 
 
+def pole_off_mm(review, filmed):
+    """How far beside its place the review has a cylinder that hits, mm; None without one."""
+    with open(os.path.join(review, "review.json")) as f:
+        place = ((json.load(f).get("impactor") or {}).get("place"))
+    if not place or not os.path.exists(filmed):
+        return None
+    with open(filmed) as f:
+        body = json.load(f).get("impactor") or {}
+    if body.get("kind") != "CYL":
+        return None
+    return place["at_mm"] - sum(a * b for a, b in zip(place["across"], body["x"]))
+
+
 def row(name, cells, widths):
     print("  ".join([name.ljust(widths[0])] + [c.rjust(w) for c, w in zip(cells, widths[1:])]), flush=True)
 
@@ -115,7 +129,8 @@ def main():
                 family = f.split("-")[0]
                 study = ["--study", os.path.join(a.data, "data/simulations", family)] if a.study else ["--no-study"]
                 jobs.append((f[:-3], os.path.join(a.data, "data/simulations", family, "run_000.vtkhdf"),
-                             os.path.join(tests, f), os.path.join(tests, f[:-3] + ".truth.h5"), None, study))
+                             os.path.join(tests, f), os.path.join(tests, f[:-3] + ".truth.h5"), None, study,
+                             os.path.join(tests, f[:-3] + ".truth.json")))
     for family, predicts, filmed, seed, look in pairs_of(a):
         name = f"{family} {predicts[4:]}<{filmed[4:]} {look[:8]} #{seed}"
         base = os.path.join(a.out, f"{family}-{predicts}-{filmed}-{seed}-{look}")
@@ -124,11 +139,12 @@ def main():
         film = [a.program, "film", shown, "--out", base + ".h5", "--truth", base + ".truth.h5",
                 "--seed", seed, "--look", look, "--quiet"]
         study = study_of(family, filmed, a, base) if a.study else ["--no-study"]
-        jobs.append((name, simulation(predicts), base + ".h5", base + ".truth.h5", film, study))
+        jobs.append((name, simulation(predicts), base + ".h5", base + ".truth.h5", film, study,
+                     simulation(filmed)[:-7] + ".json"))
     widths = [max([len(j[0]) for j in jobs] + [8])] + [max(len(c[1]), 6) for c in COLUMNS]
     row("pair", [c[1] for c in COLUMNS], widths)
     results = []
-    for name, simulation, test, truth, film, study in jobs:
+    for name, simulation, test, truth, film, study, about in jobs:
         look = ""
         if film:
             filmed, _, _ = run(film, a.nice)
@@ -145,7 +161,8 @@ def main():
             sys.exit(f"{name}: score.py failed: {scored.stderr.strip()}")
         score = json.loads(scored.stdout)
         onsets = [abs(o) for o in score["onset_error_frames"]]
-        score |= {"cpu_s": cpu, "name": name, "look": look, "onset": f"{max(onsets):.1f}" if onsets else "-"}
+        score |= {"cpu_s": cpu, "name": name, "look": look, "onset": f"{max(onsets):.1f}" if onsets else "-",
+                  "pole": pole_off_mm(out, about)}
         results.append(score)
         cells = [fmt.format(v) if (v := value(score, key)) is not None else "-" for key, _, fmt in COLUMNS]
         row(name, cells, widths)
