@@ -270,7 +270,7 @@ fn review_without_flags(cameras: &[(String, Camera)]) -> Review {
             histogram_quiet: vec![900, 700, 300, 90, 20, 4, 1],
             histogram_all: vec![9000, 8000, 4000, 2000, 900, 500, 300, 200, 150, 120, 90, 80, 70, 40, 20, 5, 1],
         },
-        impactor: Some(SeenImpactor { way: (0..FRAMES).map(way_point).collect(), place: None, face: None }),
+        impactor: Some(SeenImpactor { way: (0..FRAMES).map(way_point).collect(), place: None, face: None, body: None }),
         parts: Vec::new(),
         flags: Vec::new(),
         frames_reviewed: 2 * FRAMES,

@@ -103,7 +103,7 @@ fn filmed_impactor(study: &StudyFile, run: usize) -> SeenImpactor {
         let way_mm = 1.008 * (ram.travel_mm[a] * (1.0 - w) + ram.travel_mm[b] * w);
         WayPoint { time_s: *time_s, way_mm, sigma_mm: 0.2, simulated_mm: None }
     };
-    SeenImpactor { way: study.study().times_s.iter().map(point).collect(), place: None, face: None }
+    SeenImpactor { way: study.study().times_s.iter().map(point).collect(), place: None, face: None, body: None }
 }
 
 fn answer_with(

@@ -31,6 +31,48 @@ pub struct SeenImpactor {
     /// tell how it leans.
     #[serde(default)]
     pub face: Option<[f64; 3]>,
+    /// What is seen of it in the film's first picture; `None` in reviews of an earlier version.
+    #[serde(default)]
+    pub body: Option<SeenBody>,
+}
+
+/// The impactor's body where the film's first picture shows it, seen or not, and from there to the simulation's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SeenBody {
+    /// Its shape and place.
+    pub shape: BodyShape,
+    /// From there to where the simulation's touches, mm.
+    pub to_contact_mm: [f64; 3],
+    /// Direction of travel, unit length.
+    pub direction: [f64; 3],
+}
+
+/// A rigid body in the world, mm.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BodyShape {
+    /// A pole or a punch.
+    Cylinder {
+        /// A point of the axis.
+        centre_mm: [f64; 3],
+        /// Direction of the axis, unit length.
+        axis: [f64; 3],
+        /// Radius.
+        radius_mm: f64,
+        /// Where it begins and ends along the axis, from the centre.
+        span_mm: [f64; 2],
+    },
+    /// A ram or a sled.
+    Block {
+        /// A point from which its sides are told.
+        origin_mm: [f64; 3],
+        /// Directions of its edges, unit length, at right angles.
+        axes: [[f64; 3]; 3],
+        /// Where it begins along each axis, from the origin.
+        low_mm: [f64; 3],
+        /// Where it ends.
+        high_mm: [f64; 3],
+    },
 }
 
 /// Where a cylinder is beside its way.

@@ -22,7 +22,7 @@ pub use camera::{CameraLens, Distortion, Intrinsics, Pose, TargetMark};
 pub use deviation::FrameField;
 pub use film::{CameraRecord, Channel, Frame, TestRecord};
 pub use flag::{BoundingBox, Flag, FlagId, FlagKind, Verdict};
-pub use impactor::{Impactor, ImpactorPlace, RigidWall, SeenImpactor, WayPoint};
+pub use impactor::{BodyShape, Impactor, ImpactorPlace, RigidWall, SeenBody, SeenImpactor, WayPoint};
 pub use judgement::{JudgedFlag, Judgement};
 pub use mesh::{CellType, Mesh, Part, PartId};
 pub use model::{ExecutionProvider, ModelDigest, ModelSpec, TensorSpec};

@@ -25,16 +25,23 @@ impl Cylinder {
         Self { centre_mm: self.centre_mm + by_mm, ..*self }
     }
 
+    /// Two directions across its axis, unit length, at right angles.
+    #[must_use]
+    pub fn across(&self) -> [Vector3<f64>; 2] {
+        let least = self.axis.iamin();
+        let across = self.axis.cross(&Vector3::from_fn(|i, _| f64::from(u8::from(i == least)))).normalize();
+        [across, self.axis.cross(&across)]
+    }
+
     /// The corners of a block around it, mm; `None` when an end is infinite.
     #[must_use]
     pub fn corners_mm(&self) -> Option<[Vector3<f64>; 8]> {
         let [low, high] = self.span_mm;
-        let least = self.axis.iamin();
-        let across = self.axis.cross(&Vector3::from_fn(|i, _| f64::from(u8::from(i == least)))).normalize();
+        let [across, beside] = self.across();
         let radius = self.radius_mm;
         let around = Block {
             origin_mm: self.centre_mm,
-            axes: [across, self.axis.cross(&across), self.axis],
+            axes: [across, beside, self.axis],
             low_mm: [-radius, -radius, low],
             high_mm: [radius, radius, high],
         };

@@ -8,6 +8,7 @@ mod interpolate;
 pub mod pose;
 mod raster;
 mod skin;
+mod solid;
 #[cfg(test)]
 mod test_camera;
 mod view;
@@ -19,4 +20,5 @@ pub use extent::Extent;
 pub use interpolate::{bracket, interpolate_positions};
 pub use raster::{NO_TRIANGLE, Raster, SurfacePoint, rasterise};
 pub use skin::{Skin, carry_over, node_neighbours};
+pub use solid::Solid;
 pub use view::PinholeView;

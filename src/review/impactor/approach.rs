@@ -120,6 +120,7 @@ const STARTS: [f64; 7] = [0.0, -0.6, 0.6, -1.2, 1.2, -1.8, 1.8];
 
 /// The numbers are the sideways place, both ends, mm, and the rate.
 impl Sought<4> for Approach<'_> {
+    const LEAST: f64 = 0.75;
     type Body = Cylinder;
     type Place = Place;
 

@@ -25,8 +25,10 @@ const MOVED_PX: f64 = 15.0;
 const EXPLAINED_PX: f64 = 1.5;
 /// Less motion is rest, px.
 const AT_REST_PX: f64 = 2.0;
-/// Share of the impactor's pixels whose motion it must explain, and how many there must be.
-const CLEAR: (f64, usize) = (0.85, 200);
+/// Share of the impactor's pixels whose motion it must explain.
+pub(super) const CLEAR: f64 = 0.85;
+/// How many there must be.
+const ENOUGH: usize = 200;
 /// How fast another design may be hit, over the simulation's speed: from where the search for the rate starts.
 pub(super) const RATES: [f64; 3] = [0.8, 1.0, 1.25];
 /// A faster impactor farther away looks like a slower one near by: a tenth more or less than the simulation's rate costs
@@ -41,8 +43,18 @@ const SHRINK: f64 = 0.55;
 /// Rounds of a climb.
 pub(super) const ROUNDS: usize = 7;
 
+/// Where the motion puts the impactor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByMotion<P> {
+    pub(super) place: P,
+    /// Share of its pixels whose motion it explains.
+    pub(super) explained: f64,
+}
+
 /// A kind of impactor whose place is sought as `N` numbers.
 pub(super) trait Sought<const N: usize>: Sync {
+    /// Share of its pixels whose motion it must explain at least: less than [`CLEAR`] where its outline can make sure.
+    const LEAST: f64 = CLEAR;
     /// What it looks like.
     type Body: Body;
     /// What is found.
@@ -101,7 +113,8 @@ pub(super) fn fit_to_motion<const N: usize, S: Sought<N>>(
     tracks: &[CameraTrack],
     sought: &S,
     offset_s: f64,
-) -> Result<Option<S::Place>, SessionError> {
+) -> Result<Option<ByMotion<S::Place>>, SessionError> {
+    let mut unclear: Option<ByMotion<S::Place>> = None;
     // In frame 0 an impactor may still be out of the picture.
     for base in [0, moments.len() / 4, moments.len() / 2] {
         let begin_s = moments[base].time_s + offset_s;
@@ -121,18 +134,21 @@ pub(super) fn fit_to_motion<const N: usize, S: Sought<N>>(
             let Some(place) = search(sought, &evidence, way) else { continue };
             let (explained, all) = explained(sought, &evidence, &place, way.mm);
             tracing::debug!(?place, explained, all, "the impactor by its motion");
-            if all >= CLEAR.1 && explained as f64 >= CLEAR.0 * all as f64 {
-                clear.push(place);
+            let found = ByMotion { place, explained: explained as f64 / all.max(1) as f64 };
+            if all >= ENOUGH && found.explained >= CLEAR {
+                clear.push(found);
+            } else if all >= ENOUGH && found.explained >= unclear.as_ref().map_or(S::LEAST, |u| u.explained) {
+                unclear = Some(found);
             }
         }
         // Two frames are explained by one that waits as well as by one that comes, if it only goes fast or slowly enough:
         // designs are hit at about the same speed.
-        let unlike = |place: &S::Place| sought.rate(place).ln().abs();
+        let unlike = |found: &ByMotion<S::Place>| sought.rate(&found.place).ln().abs();
         if let Some(likely) = clear.into_iter().min_by(|a, b| unlike(a).total_cmp(&unlike(b))) {
             return Ok(Some(likely));
         }
     }
-    Ok(None)
+    Ok(unclear)
 }
 
 /// What moved beside the mesh between `shots` and `moment`.

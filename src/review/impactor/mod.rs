@@ -11,6 +11,7 @@ mod approach;
 mod base;
 mod contact;
 mod edges;
+mod ends;
 mod fit;
 mod line;
 mod look;
@@ -26,6 +27,7 @@ use ndarray::Array2;
 use self::approach::{Approach, Place};
 use self::base::BaseShot;
 use self::contact::{cylinder_contacts, plane_contacts};
+use self::ends::fit_ends;
 use self::fit::fit_to_motion;
 use self::line::Pace;
 use self::outline::fit_to_outline;
@@ -36,8 +38,8 @@ use super::lift::Sighting;
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError};
 use super::timeline::Moment;
-use crate::domain::{Impactor, RigidWall, SeenImpactor, WayPoint};
-use crate::geom::{Block, Camera, Cylinder, Extent, PinholeView};
+use crate::domain::{Impactor, RigidWall, SeenBody, SeenImpactor, WayPoint};
+use crate::geom::{Block, Camera, Cylinder, Extent, PinholeView, Solid};
 
 pub(in crate::review) use line::{Before, ImpactorWay, Line};
 pub(in crate::review) use look::trusted_beside_impactor;
@@ -105,6 +107,8 @@ pub(super) struct FilmedImpactor<'a> {
     travel: Vec<Option<Travel>>,
     /// Its way in frame 0, seen or not, mm.
     first_mm: f64,
+    /// Where a cylinder ends, for those who look at it; what it hides is known by its motion.
+    ends_mm: Option<[f64; 2]>,
 }
 
 /// What was found, and where it is.
@@ -157,7 +161,8 @@ impl<'a> FilmedImpactor<'a> {
                 let approach = Approach::new(impactor, setup.skin, undeformed);
                 let moved = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
                 let Some(moved) = moved else { return Ok(None) };
-                let shown = (&approach.filmed(&moved), approach.line(), moved.pace);
+                let place = moved.place;
+                let shown = (&approach.filmed(&place), approach.line(), place.pace);
                 let travel =
                     follower(setup, source, moments, tracks, shown, offset_s)?.whole_way(source, moments, tracks)?;
                 let outlined = fit_to_outline(source, moments, tracks, &approach, &moved, &travel)?;
@@ -167,7 +172,7 @@ impl<'a> FilmedImpactor<'a> {
                 let approach = RamApproach::new(wall, setup.skin, undeformed);
                 let moved = fit_to_motion(setup, source, moments, tracks, &approach, offset_s)?;
                 let Some(moved) = moved else { return Ok(None) };
-                let place = outlined_ram(setup, source, moments, tracks, (&approach, moved), offset_s)?;
+                let place = outlined_ram(setup, source, moments, tracks, (&approach, moved.place), offset_s)?;
                 Some(Found::Ram(approach, place))
             }
         };
@@ -189,8 +194,12 @@ impl<'a> FilmedImpactor<'a> {
                 moments[0].time_s + offset_s,
             );
         let first_mm = travel[0].map_or(first_mm, |t| t.way_mm);
+        let ends_mm = match &found {
+            Found::Cylinder(approach, place) => Some(fit_ends(source, moments, tracks, approach, place, &travel)?),
+            Found::Ram(..) => None,
+        };
         tracing::info!(seen = travel.iter().flatten().count(), "the impactor is in the film");
-        Ok(Some(Self { found, follower, travel, first_mm }))
+        Ok(Some(Self { found, follower, travel, first_mm, ends_mm }))
     }
 
     /// Follows it to the moment `index` of a film that was still arriving when it was found.
@@ -223,15 +232,34 @@ impl<'a> FilmedImpactor<'a> {
             Some(WayPoint { time_s: m.time_s, way_mm: way_mm - touches_mm, sigma_mm, simulated_mm })
         };
         let way = moments.iter().zip(&self.travel).filter_map(point).collect();
+        let body = Some(self.body());
         match &self.found {
             Found::Cylinder(approach, place) => {
-                SeenImpactor { way, place: Some(approach.place_across(place)), face: None }
+                SeenImpactor { way, place: Some(approach.place_across(place)), face: None, body }
             }
             Found::Ram(approach, place) => {
                 let face = place.is_outlined.then(|| approach.face(place.lean_rad, 0.0).normal.into());
-                SeenImpactor { way, place: None, face }
+                SeenImpactor { way, place: None, face, body }
             }
         }
+    }
+
+    /// What is seen of it in frame 0.
+    fn body(&self) -> SeenBody {
+        let direction = self.found.line().direction;
+        let first = direction * self.first_mm;
+        let (solid, to_contact_mm) = match &self.found {
+            Found::Cylinder(approach, place) => {
+                let span_mm = self.ends_mm.unwrap_or(place.span_mm);
+                let cylinder = Cylinder { span_mm, ..approach.filmed(place).moved(first) };
+                (Solid::Cylinder(cylinder), approach.simulated(0.0).centre_mm - cylinder.centre_mm)
+            }
+            Found::Ram(approach, place) => {
+                let block = approach.filmed(place).moved(first);
+                (Solid::Block(block), approach.simulated_face(0.0).point_mm - block.origin_mm)
+            }
+        };
+        SeenBody { shape: solid.into(), to_contact_mm: to_contact_mm.into(), direction: direction.into() }
     }
 
     /// Its way as far as it was followed in `moments`, beside the simulation's.

@@ -3,6 +3,7 @@
 use nalgebra::Rotation3;
 
 use super::approach::tests::{leaning_wall, pole};
+use super::fit::ByMotion;
 use super::*;
 use crate::domain::{CameraRecord, Distortion, Intrinsics, Pose};
 use crate::geom::Skin;
@@ -167,8 +168,9 @@ fn the_outline_finds_a_pole_that_the_motion_put_half_a_radius_beside() {
     let pace = Pace { rate: RATE, before: Before::Waits, base: 0 };
     for beside_mm in [-25.0, 25.0] {
         let lateral_mm = LATERAL_MM + beside_mm;
-        let start = Place { lateral_mm, along_mm: 12.0, span_mm: [-90.0, 95.0], radius_share: 1.0, pace };
-        let found = fit_to_outline(&film, &moments, &film.tracks(), &approach, &start, &travel);
+        let place = Place { lateral_mm, along_mm: 12.0, span_mm: [-90.0, 95.0], radius_share: 1.0, pace };
+        let moved = ByMotion { place, explained: 0.8 };
+        let found = fit_to_outline(&film, &moments, &film.tracks(), &approach, &moved, &travel);
         let place = found.expect("pictures are there").expect("a pole in two pictures");
         assert!((place.lateral_mm - LATERAL_MM).abs() < 1.5 && place.along_mm.abs() < 1.5, "{place:?}");
     }
