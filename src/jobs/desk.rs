@@ -24,7 +24,7 @@ use crate::domain::{CameraAlignment, Pose};
 use crate::geom::{Camera, PinholeView, Skin};
 use crate::ingest::{SimulationFile, SimulationStates, TestFile};
 use crate::tasks::run_on_thread;
-use crate::vision::{Appearance, Tone, canvas_picture, predict, shown_to_people};
+use crate::vision::{Appearance, RigidBody, Tone, canvas_picture, predict, shown_to_people};
 
 /// Reviews whose files stay open.
 const OPEN_DESKS: usize = 4;
@@ -143,7 +143,10 @@ impl Desks {
             let tone = Tone::from_picture(&first);
             let shown = |luma: &Array2<f32>| canvas_picture(&view, &tone.apply(luma));
             let picture = match predicting {
-                Some(p) => p.picture(camera, &view.camera, time_s + result.trigger.offset_s, || Ok(shown(&first)?))?,
+                Some(p) => {
+                    let at = (time_s + result.trigger.offset_s, result.simulated_impactor(time_s));
+                    p.picture(camera, &view.camera, at, || Ok(shown(&first)?))?
+                }
                 None => {
                     let frames = result.cameras.get(camera).map(|c| c.frames.as_slice()).unwrap_or_default();
                     let frame = frames.get(order.moment).copied().flatten();
@@ -298,8 +301,8 @@ impl Desk {
                 self.predicting.get_or_init(|| opened)
             }
         };
-        let at_s = time_s + self.result.trigger.offset_s;
-        predicting.picture(camera, &self.cameras[camera].camera, at_s, || self.film(camera, 0))
+        let at = (time_s + self.result.trigger.offset_s, self.result.simulated_impactor(time_s));
+        predicting.picture(camera, &self.cameras[camera].camera, at, || self.film(camera, 0))
     }
 }
 
@@ -310,12 +313,12 @@ impl Predicting {
         Ok(Self { simulation, skin, looks: (0..cameras).map(|_| OnceLock::new()).collect() })
     }
 
-    /// What `view` would show at a simulation time; `first` is its frame 0 on the canvas.
+    /// What `view` would show at a simulation time, with the impactor; `first` is its frame 0 on the canvas.
     fn picture(
         &self,
         camera: usize,
         view: &Camera,
-        simulation_time_s: f64,
+        (simulation_time_s, impactor): (f64, Option<RigidBody>),
         first: impl FnOnce() -> Result<Array2<f32>, ServiceError>,
     ) -> Result<Array2<f32>, ServiceError> {
         let states = SimulationStates::new(&self.simulation);
@@ -323,14 +326,19 @@ impl Predicting {
             Some(look) => look,
             None => {
                 let undeformed = states.positions_mm(self.simulation.times_s()[0])?;
-                let look = Appearance::new(view, &self.skin, undeformed, first()?);
+                let mut look = Appearance::new(view, &self.skin, undeformed, first()?);
+                if let Some(body) = &impactor {
+                    let mesh = Array2::from_shape_fn(look.trusted.dim(), |at| !body.first_hides(view, &look, at));
+                    look.trusted = mesh;
+                }
                 self.looks[camera].get_or_init(|| look)
             }
         };
         let positions = states.positions_mm(simulation_time_s)?;
         let alive = states.alive(simulation_time_s)?;
         let skin = alive.map_or_else(|| Cow::Borrowed(&self.skin), |alive| Cow::Owned(self.skin.of_living(&alive)));
-        Ok(shown_to_people(view, &skin, &predict(view, &skin, &positions, look), look))
+        let predicted = predict(view, &skin, &positions, look);
+        Ok(shown_to_people(view, &skin, &predicted, look, impactor.as_ref()))
     }
 }
 

@@ -17,12 +17,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
+use nalgebra::Vector3;
 use serde::{Deserialize, Serialize};
 
 use super::review_test::Findings;
 use super::service_error::ServiceError;
-use crate::domain::{CameraAlignment, CameraRecord, Mesh, NoiseFloor, PartSummary, WayPoint};
-use crate::geom::{Camera, PinholeView, Skin};
+use crate::domain::{CameraAlignment, CameraRecord, Mesh, NoiseFloor, PartSummary, SeenBody, WayPoint};
+use crate::geom::{Camera, PinholeView, Skin, bracket};
+use crate::vision::RigidBody;
 
 /// A review in numbers, without its flags: those have people's verdicts and come from the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +55,26 @@ pub struct ResultView {
     /// How far the impactor has come, by rising film time; empty where it was not followed.
     #[serde(default)]
     pub impactor: Vec<WayPoint>,
+    /// What is seen of the impactor in the first picture; `None` where it was not found and in earlier versions.
+    #[serde(default)]
+    pub impactor_body: Option<SeenBody>,
+}
+
+impl ResultView {
+    /// The impactor as the simulation has it at a film time, with its look in the first picture.
+    #[must_use]
+    pub fn simulated_impactor(&self, time_s: f64) -> Option<RigidBody> {
+        let SeenBody { shape, to_contact_mm, direction } = self.impactor_body?;
+        let known = self.impactor.iter().filter_map(|p| Some((p.time_s, p.simulated_mm?)));
+        let (times, ways): (Vec<f64>, Vec<f64>) = known.unzip();
+        if times.is_empty() {
+            return None;
+        }
+        let (before, after, share) = bracket(&times, time_s);
+        let way_mm = ways[before] * (1.0 - share) + ways[after] * share;
+        let by_mm = Vector3::from(to_contact_mm) + Vector3::from(direction) * way_mm;
+        Some(RigidBody { first: shape.into(), by_mm })
+    }
 }
 
 /// A camera as a pin-hole, fit for an overlay.
@@ -329,6 +351,7 @@ fn result_view(
         elements: findings.mesh.element_count(),
         largest_mm: f64::from(largest),
         impactor: measured.impactor.as_ref().map_or_else(Vec::new, |seen| seen.way.clone()),
+        impactor_body: measured.impactor.as_ref().and_then(|seen| seen.body),
     }
 }
 

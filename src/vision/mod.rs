@@ -17,5 +17,5 @@ pub use outline::{OutlineOptions, Prominence, edge_across, outline_prominence, o
 pub use patch::{PatchMatch, PatchMatcher};
 pub use picture::{Paint, Tone, canvas_picture, local_contrast, sample_bicubic};
 pub use predict::{Appearance, Predicted, Support, blend, is_visible, predict};
-pub use shown::shown_to_people;
+pub use shown::{RigidBody, shown_to_people};
 pub use window::Window;
