@@ -52,6 +52,13 @@ pub fn cache_folder() -> PathBuf {
     own.unwrap_or_else(std::env::temp_dir).join("crumple")
 }
 
+/// Which log lines a command sends: what `CRUMPLE_LOG` says, none without it.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn log_filter() -> Option<String> {
+    std::env::var_os("CRUMPLE_LOG").filter(|v| !v.is_empty()).map(|v| v.to_string_lossy().into_owned())
+}
+
 /// What the environment says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {

@@ -31,8 +31,8 @@ pub use arguments::Arguments;
 
 use self::arguments::Command;
 use self::request::UsageError;
-use crate::config::ConfigError;
 use crate::config::serve::{LogFormat, ServeSettings, SettingError};
+use crate::config::{self, ConfigError};
 use crate::infer::InferError;
 use crate::ingest::{IngestError, probe};
 use crate::jobs::{EstimatorChoice, FilmError, ReceiptError, ReviewError, SuggestJobError};
@@ -105,9 +105,9 @@ pub fn run(arguments: Arguments, app: &App) -> ExitCode {
 
 /// Sends log lines to stderr where `CRUMPLE_LOG` says which: how a review comes to what it says.
 fn send_lines_if_asked() -> anyhow::Result<()> {
-    match std::env::var("CRUMPLE_LOG") {
-        Ok(filter) if !filter.is_empty() => Ok(telemetry::send_lines(&filter, LogFormat::Text)?),
-        _ => Ok(()),
+    match config::log_filter() {
+        Some(filter) => Ok(telemetry::send_lines(&filter, LogFormat::Text)?),
+        None => Ok(()),
     }
 }
 
