@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use crate::support::plate::Plate;
+use crate::support::program::{Desk, program};
+
 fn help(words: &[&str]) -> String {
     let run = Command::new(env!("CARGO_BIN_EXE_crumple")).args(words).output().expect("the binary runs");
     assert!(run.status.success(), "{words:?} ends with {}", run.status);
@@ -63,11 +66,17 @@ fn words_that_are_not_understood_end_with_2() {
 
 #[test]
 fn log_lines_come_when_the_environment_asks_for_them() {
-    let review = |filter: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crumple"));
-        command.args(["review", "no.vtkhdf", "no.h5", "--out", "none"]).env("CRUMPLE_LOG", filter);
-        String::from_utf8(command.output().expect("the binary runs").stderr).expect("UTF-8")
+    let desk = Desk::new(&Plate::new(0.0));
+    let reviewed = |filter: &str, out: &str| {
+        let mut command = program(desk.folder.path());
+        command.args(["review", "run.vtkhdf", "test.h5", "--out", out, "--no-report"]);
+        let run = command.env("CRUMPLE_LOG", filter).output().expect("the binary runs");
+        (run.status.code(), String::from_utf8(run.stderr).expect("UTF-8"))
     };
-    assert!(review("crumple=loud").contains("expected a filter such as"), "{}", review("crumple=loud"));
-    assert!(review("crumple=debug").contains("no.vtkhdf"), "{}", review("crumple=debug"));
+    let (code, told) = reviewed("crumple=loud", "refused");
+    assert!(code == Some(2) && told.contains("expected a filter such as"), "{told}");
+    let (code, told) = reviewed("crumple=debug", "told");
+    assert!(code == Some(0) && told.contains("DEBUG crumple::review"), "{told}");
+    let (code, told) = reviewed("", "quiet");
+    assert!(code == Some(0) && !told.contains("DEBUG"), "{told}");
 }

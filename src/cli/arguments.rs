@@ -10,15 +10,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use self::suggest::{ReceiptArguments, ReceiptVerb, SuggestArguments, SuggestFormat};
 use crate::config::serve::ServeWords;
 
-/// Exit codes, for the help text.
-const AFTER_HELP: &str = "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 an input \
-                          was refused (nothing is written), 130 stopped by Ctrl-C (nothing is written).";
+macro_rules! exit_codes {
+    () => {
+        "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 an input was refused \
+         (nothing is written), 130 stopped by Ctrl-C (nothing is written)."
+    };
+}
 
+/// Exit codes, for the help text.
+const AFTER_HELP: &str = exit_codes!();
 /// The same, and where to see how it works, for the program's help text.
-const PROGRAM_AFTER_HELP: &str = "Exit codes: 0 done (with or without findings), 1 the program or the machine failed, 2 \
-                                  an input was refused (nothing is written), 130 stopped by Ctrl-C (nothing is \
-                                  written). CRUMPLE_LOG=crumple=debug in the environment tells on stderr how a command \
-                                  comes to what it says.";
+const PROGRAM_AFTER_HELP: &str = concat!(
+    exit_codes!(),
+    " CRUMPLE_LOG=crumple=debug in the environment tells on stderr how a command comes to what it says."
+);
 
 /// Where settings come from, for the help text.
 const SERVE_AFTER_HELP: &str = "Each setting may also stand in the settings file (--config) as NAME = VALUE, or in the \

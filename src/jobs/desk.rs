@@ -328,8 +328,8 @@ impl Predicting {
                 let undeformed = states.positions_mm(self.simulation.times_s()[0])?;
                 let mut look = Appearance::new(view, &self.skin, undeformed, first()?);
                 if let Some(body) = &impactor {
-                    let mesh = Array2::from_shape_fn(look.trusted.dim(), |at| !body.first_hides(view, &look, at));
-                    look.trusted = mesh;
+                    let bare = Array2::from_shape_fn(look.trusted.dim(), |at| !body.first_hides(view, &look, at));
+                    look.trusted = bare;
                 }
                 self.looks[camera].get_or_init(|| look)
             }

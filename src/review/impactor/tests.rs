@@ -118,15 +118,20 @@ fn setup<'a, B>(film: &'a Film<B>, records: &'a [CameraRecord], impactor: Strike
     }
 }
 
-#[test]
-fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
+/// A pole that waits beside the simulation's and is slower.
+fn film_of_a_slower_pole() -> Film<Cylinder> {
     let (skin, wall) = leaning_wall();
     let cameras = [camera(Vector3::new(500.0, 200.0, 150.0)), camera(Vector3::new(300.0, -250.0, 450.0))];
-    let impactor = pole();
-    let approach = Approach::new(&impactor, &skin, &wall);
-    let body = Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(LATERAL_MM) };
+    let touching = Approach::new(&pole(), &skin, &wall).touching(LATERAL_MM);
+    let body = Cylinder { span_mm: [-100.0, 110.0], ..touching };
     let way_mm = |time_s: f64| Vector3::new(-RATE * 5000.0 * time_s.clamp(0.0, 0.01), 0.0, 0.0);
-    let film = Film { cameras, wall, skin, body, way_mm, light: |_| 1.0 };
+    Film { cameras, wall, skin, body, way_mm, light: |_| 1.0 }
+}
+
+#[test]
+fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
+    let (impactor, film) = (pole(), film_of_a_slower_pole());
+    let way_mm = film.way_mm;
     let (records, tracks) = (film.records(), film.tracks());
     let setup = setup(&film, &records, Striker::Cylinder(&impactor));
     let moments = moments(&records);
@@ -155,13 +160,8 @@ fn the_pole_is_found_and_followed_to_a_fraction_of_a_mm() {
 
 #[test]
 fn the_outline_finds_a_pole_that_the_motion_put_half_a_radius_beside() {
-    let (skin, wall) = leaning_wall();
-    let cameras = [camera(Vector3::new(500.0, 200.0, 150.0)), camera(Vector3::new(300.0, -250.0, 450.0))];
-    let impactor = pole();
-    let approach = Approach::new(&impactor, &skin, &wall);
-    let body = Cylinder { span_mm: [-100.0, 110.0], ..approach.touching(LATERAL_MM) };
-    let way_mm = |time_s: f64| Vector3::new(-RATE * 5000.0 * time_s.clamp(0.0, 0.01), 0.0, 0.0);
-    let film = Film { cameras, wall, skin, body, way_mm, light: |_| 1.0 };
+    let (impactor, film) = (pole(), film_of_a_slower_pole());
+    let (way_mm, approach) = (film.way_mm, Approach::new(&impactor, &film.skin, &film.wall));
     let moments = moments(&film.records());
     let travel: Vec<_> =
         moments.iter().map(|m| Some(Travel { way_mm: way_mm(m.time_s).norm(), sigma_mm: 0.2 })).collect();
