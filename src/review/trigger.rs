@@ -162,11 +162,13 @@ fn first_motion_s(history: &NodeHistory, steps: &[EarlyStep]) -> Option<f64> {
     /// Three of four nodes have moved so many times farther than they had before, and than this, mm.
     const FARTHER: f64 = 2.5;
     const LEAST_MM: f64 = 0.2;
+    let (first, last) = (history.positions_mm.first()?, history.positions_mm.last()?);
     let mut before_mm = LEAST_MM;
     for step in steps {
+        // Along the way that each goes in the simulation: errors go to all sides.
         let moved = step.measured.iter().enumerate().filter_map(|(node, seen)| {
             let (position, _) = (*seen)?;
-            Some((position - history.positions_mm[0][node]).norm())
+            Some((position - first[node]).dot(&(last[node] - first[node]).try_normalize(LEAST_MM)?))
         });
         let mut moved: Vec<f64> = moved.collect();
         if moved.is_empty() {
@@ -410,6 +412,22 @@ mod tests {
         assert_eq!(first_motion_s(&history, &steps), Some(0.0));
         let fit = fit_trigger(&history, &steps, None).expect("it moves");
         assert!(fit.offset_s > -0.1e-3, "{fit:?}");
+    }
+
+    #[test]
+    fn what_is_measured_badly_is_no_motion() {
+        // Before the contact every node is seen a mm beside its place, as on bare metal, each to another side.
+        let mut steps = early(7600.0, -0.35e-3);
+        for step in steps.iter_mut().skip(1).filter(|s| s.time_s < 0.35e-3) {
+            for (node, seen) in step.measured.iter_mut().enumerate() {
+                let angle = 2.4 * node as f64;
+                seen.as_mut().expect("all are measured").0 += Vector3::new(angle.cos(), 0.0, angle.sin());
+            }
+        }
+        let history = history(7600.0);
+        assert_eq!(first_motion_s(&history, &steps), Some(1.3e-3));
+        let fit = fit_trigger(&history, &steps, None).expect("it moves");
+        assert!((fit.offset_s + 0.35e-3).abs() < 0.2e-3, "{fit:?}");
     }
 
     #[test]
