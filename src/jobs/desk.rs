@@ -68,8 +68,13 @@ pub struct Desks {
     drawing: Arc<Semaphore>,
 }
 
-/// What the predicted pictures of a live test, by its id, are drawn from.
-type LiveLook = (String, Arc<Predicting>);
+/// What the predicted pictures of a live test are drawn from.
+struct LiveLook {
+    live_id: String,
+    /// The impactor was known: what it hides in the first picture is no look of the structure.
+    knows_impactor: bool,
+    predicting: Arc<Predicting>,
+}
 
 /// One review with its files.
 struct Desk {
@@ -131,7 +136,10 @@ impl Desks {
         let result = result_of(&self.shop, review_id).await?;
         let predicting = match order.layer {
             Layer::Film => None,
-            Layer::Predicted => Some(self.live_predicting(live_id, review_id, film.cameras.len()).await?),
+            Layer::Predicted => {
+                let knows_impactor = result.impactor_body.is_some();
+                Some(self.live_predicting(live_id, review_id, film.cameras.len(), knows_impactor).await?)
+            }
         };
         run_on_thread("draw-live-picture", move || {
             let camera = film.cameras.iter().position(|c| c.name == order.camera);
@@ -159,29 +167,35 @@ impl Desks {
         .await?
     }
 
-    /// What the predicted pictures of a live test are drawn from; opened once.
+    /// What the predicted pictures of a live test are drawn from; opened once, and once more when the impactor is found.
     async fn live_predicting(
         &self,
         live_id: &str,
         review_id: &str,
         cameras: usize,
+        knows_impactor: bool,
     ) -> Result<Arc<Predicting>, ServiceError> {
         let list = || self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = list().iter().find(|(id, _)| id == live_id) {
-            return Ok(Arc::clone(found));
+        let known = list()
+            .iter()
+            .find(|l| l.live_id == live_id && l.knows_impactor == knows_impactor)
+            .map(|l| Arc::clone(&l.predicting));
+        if let Some(known) = known {
+            return Ok(known);
         }
         let shop = &self.shop;
         let folder = shop.folders.desk(&format!("look-{live_id}"));
         std::fs::create_dir_all(&folder).map_err(ServiceError::file("make the folder", &folder))?;
         let row = shop.store.review(review_id).await?;
         let path = shop.lay_out_simulation(&shop.store.simulation(&row.simulation_id).await?, &folder)?;
-        let opened = Arc::new(run_on_thread("open-live-desk", move || Predicting::open(&path, cameras)).await??);
+        let predicting = Arc::new(run_on_thread("open-live-desk", move || Predicting::open(&path, cameras)).await??);
         let mut open = list();
+        open.retain(|l| l.live_id != live_id);
         if open.len() >= OPEN_DESKS {
             open.remove(0);
         }
-        open.push((live_id.to_owned(), Arc::clone(&opened)));
-        Ok(opened)
+        open.push(LiveLook { live_id: live_id.to_owned(), knows_impactor, predicting: Arc::clone(&predicting) });
+        Ok(predicting)
     }
 
     async fn desk(&self, review_id: &str) -> Result<Arc<Desk>, ServiceError> {
