@@ -227,7 +227,7 @@ pub(crate) fn late_moment(setup: &ReviewSetup<'_>, source: &dyn ReviewSource, ca
 
 /// Predicts and refines patches, starting from a flow that is there.
 fn candidates(setup: &ReviewSetup<'_>, m: &Moment, canned: &Canned) -> Vec<Sighting> {
-    let real = RealPicture { picture: &m.real, paint: &m.paint, hidden: None };
+    let real = RealPicture { picture: &m.real, paint: &m.paint };
     let found = measure(m.camera, &m.track, Look::First, setup.skin, &m.positions_mm, real, canned, 0.06);
     found.unwrap_or_else(|e| panic!("{e}")).1.into_iter().map(|c| c.sighting).collect()
 }

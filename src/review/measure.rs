@@ -76,8 +76,6 @@ pub struct RealPicture<'a> {
     pub picture: &'a Array2<f32>,
     /// Its local contrast.
     pub paint: &'a Paint,
-    /// Pixels that show something in front of the structure, where that is known.
-    pub hidden: Option<&'a Array2<bool>>,
 }
 
 /// Measures all points of `track` that the mesh at `positions_mm` shows, with the look of `look`.
@@ -102,9 +100,6 @@ pub fn measure(
         Look::Last => track.last.as_ref().unwrap_or(&track.first),
     };
     let mut predicted = predict(&track.view.camera, skin, positions_mm, from);
-    if let Some(hidden) = real.hidden {
-        hide(hidden, real.picture, &mut predicted.picture, &mut predicted.support);
-    }
     relight(&mut predicted, &track.view.camera, skin, positions_mm, from, real.picture, &track.tone);
     let known = predicted.support.mapv(|s| s == Support::Known);
     let Some(window) = Window::around(&known, MARGIN_PX) else { return Ok((predicted, Vec::new())) };
@@ -180,17 +175,6 @@ fn match_patches(
         .collect())
 }
 
-/// Shows what stands in front of the structure as the real picture does: it belongs to no patch of the surface beside it,
-/// and leaves the same halo in the paint of both pictures.
-fn hide(hidden: &Array2<bool>, real: &Array2<f32>, picture: &mut Array2<f32>, support: &mut Array2<Support>) {
-    Zip::from(picture).and(support).and(hidden).and(real).for_each(|picture, support, hidden, real| {
-        if *hidden {
-            *picture = *real;
-            *support = if *support == Support::Background { Support::Background } else { Support::Unseen };
-        }
-    });
-}
-
 /// Which pixels show the same surface as the one `at`, with a known look.
 pub(super) fn same_surface(
     support: &Array2<Support>,
@@ -237,16 +221,6 @@ fn sighting(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_stands_in_front_is_no_surface() {
-        let mut support = ndarray::arr2(&[[Support::Known, Support::Known], [Support::Foreign, Support::Background]]);
-        let (mut picture, real) = (Array2::from_elem((2, 2), 0.2), Array2::from_elem((2, 2), 0.9));
-        hide(&ndarray::arr2(&[[false, true], [true, true]]), &real, &mut picture, &mut support);
-        assert_eq!(picture, ndarray::arr2(&[[0.2, 0.9], [0.9, 0.9]]));
-        let left = ndarray::arr2(&[[Support::Known, Support::Unseen], [Support::Unseen, Support::Background]]);
-        assert_eq!(support, left);
-    }
 
     #[test]
     fn only_what_frame_0_did_not_show_of_the_mesh_is_filled_from_the_real_picture() {

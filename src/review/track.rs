@@ -270,7 +270,7 @@ impl<'a> Tracker<'a> {
             .par_iter()
             .zip(paints)
             .map(|(p, paint)| {
-                let real = RealPicture { picture: &p.picture, paint, hidden: p.hidden.as_ref() };
+                let real = RealPicture { picture: &p.picture, paint };
                 measure(p.camera, &self.cameras[p.camera], look, self.skin(), &positions, real, estimator, noise)
                     .map_err(|source| TrackError::Vision { camera: p.camera, source })
             })
@@ -351,9 +351,6 @@ impl<'a> Tracker<'a> {
                 Appearance::new(&self.cameras[p.camera].view.camera, self.skin(), positions.clone(), p.picture.clone());
             look.trusted = self.trusted(p.camera, fine, &lifted.weights, p.picture.dim());
             self.trust_new_surfaces(&mut look, unseen);
-            if let Some(hidden) = &p.hidden {
-                look.trusted.zip_mut_with(hidden, |trusted, hidden| *trusted &= !hidden);
-            }
             self.cameras[p.camera].last = Some(look);
         }
         TrackedStep {

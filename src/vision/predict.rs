@@ -35,7 +35,7 @@ impl Appearance {
 pub enum Support {
     /// No surface: the pixel is filled from the appearance's own background.
     Background,
-    /// A surface that the appearance did not show, or that something stands in front of.
+    /// A surface that the appearance did not show.
     Unseen,
     /// A surface in whose place the appearance showed something else.
     Foreign,

@@ -356,8 +356,8 @@ fn follower<'a>(
 
 /// The pixels of a camera that show the body, grown by a few pixels.
 fn hidden_by(body: &impl Body, track: &CameraTrack) -> Array2<bool> {
-    /// What the lens and the motion blur, and the error of its place.
-    const MARGIN_PX: usize = 2;
+    /// About half a patch: from there on a patch shows mostly what lies beside.
+    const MARGIN_PX: usize = 4;
     look::grown(&image_of(body, &track.view), MARGIN_PX)
 }
 
