@@ -2,16 +2,16 @@
 //!
 //! What it hides must not pass for the specimen, and what it touches moves with it. Where the simulation tells of a
 //! cylinder or a wall, [`FilmedImpactor`] finds it in the film: its place and size from what moves as it would (`fit`;
-//! `approach` for a cylinder, `ram` for the block behind a wall), more exactly from its `edges` (`outline` of a cylinder and
-//! then `cylinder_edges`; `ram_edges`), its way from frame to frame from its own surface (`travel`). Its image then hides pixels, and its way says
+//! `approach` for a cylinder, `ram` for the block behind a wall), more exactly from its `edges` (`outline` of a cylinder,
+//! `ram_edges`), its way from frame to frame from its own surface (`travel`). Its image then hides pixels, and its way says
 //! where the surface is that it pushes, which no camera sees (`contact`). Where the simulation tells nothing, `look`
 //! separates it by motion and look.
 
 mod approach;
 mod base;
 mod contact;
-mod cylinder_edges;
 mod edges;
+mod ends;
 mod fit;
 mod line;
 mod look;
@@ -27,8 +27,7 @@ use ndarray::Array2;
 use self::approach::{Approach, Place};
 use self::base::BaseShot;
 use self::contact::{cylinder_contacts, plane_contacts};
-use self::cylinder_edges::fit_to_all_edges;
-use self::edges::shots_of;
+use self::ends::fit_ends;
 use self::fit::fit_to_motion;
 use self::line::Pace;
 use self::outline::fit_to_outline;
@@ -108,6 +107,8 @@ pub(super) struct FilmedImpactor<'a> {
     travel: Vec<Option<Travel>>,
     /// Its way in frame 0, seen or not, mm.
     first_mm: f64,
+    /// Where a cylinder ends, for those who look at it; what it hides is known by its motion.
+    ends_mm: Option<[f64; 2]>,
 }
 
 /// What was found, and where it is.
@@ -164,10 +165,8 @@ impl<'a> FilmedImpactor<'a> {
                 let shown = (&approach.filmed(&place), approach.line(), place.pace);
                 let travel =
                     follower(setup, source, moments, tracks, shown, offset_s)?.whole_way(source, moments, tracks)?;
-                let shots = shots_of(source, moments, tracks, &travel)?;
-                let outlined = fit_to_outline(&shots, &approach, &moved);
-                let place = outlined.map(|place| fit_to_all_edges(&shots, &approach, &moved.place, place));
-                place.map(|place| Found::Cylinder(approach, place))
+                let outlined = fit_to_outline(source, moments, tracks, &approach, &moved, &travel)?;
+                outlined.map(|place| Found::Cylinder(approach, place))
             }
             Some(Striker::Wall(wall)) => {
                 let approach = RamApproach::new(wall, setup.skin, undeformed);
@@ -195,8 +194,12 @@ impl<'a> FilmedImpactor<'a> {
                 moments[0].time_s + offset_s,
             );
         let first_mm = travel[0].map_or(first_mm, |t| t.way_mm);
+        let ends_mm = match &found {
+            Found::Cylinder(approach, place) => Some(fit_ends(source, moments, tracks, approach, place, &travel)?),
+            Found::Ram(..) => None,
+        };
         tracing::info!(seen = travel.iter().flatten().count(), "the impactor is in the film");
-        Ok(Some(Self { found, follower, travel, first_mm }))
+        Ok(Some(Self { found, follower, travel, first_mm, ends_mm }))
     }
 
     /// Follows it to the moment `index` of a film that was still arriving when it was found.
@@ -247,7 +250,8 @@ impl<'a> FilmedImpactor<'a> {
         let first = direction * self.first_mm;
         let (solid, to_contact_mm) = match &self.found {
             Found::Cylinder(approach, place) => {
-                let cylinder = approach.filmed(place).moved(first);
+                let span_mm = self.ends_mm.unwrap_or(place.span_mm);
+                let cylinder = Cylinder { span_mm, ..approach.filmed(place).moved(first) };
                 (Solid::Cylinder(cylinder), approach.simulated(0.0).centre_mm - cylinder.centre_mm)
             }
             Found::Ram(approach, place) => {

@@ -2,10 +2,14 @@
 
 use rayon::prelude::*;
 
+use super::super::measure::CameraTrack;
+use super::super::session::{ReviewSource, SessionError};
+use super::super::timeline::Moment;
 use super::approach::{Approach, Place};
-use super::edges::{DISTINCT, STEP_PX, Shot, WIDE_PX, strength_of};
+use super::edges::{DISTINCT, STEP_PX, Shot, WIDE_PX, shots_of, strength_of};
 use super::fit::{ByMotion, CLEAR};
 use super::line::Before;
+use super::travel::Travel;
 
 /// The best place must be so much stronger than the usual one where the motion is explained less clearly: on 17 films the
 /// true one is 1.6 to 3.5 times as strong.
@@ -21,20 +25,27 @@ const OFF: [f64; 2] = [0.7, 0.4];
 /// Steps of the search in radii: over all that the motion may mean, near the best of that, and where the edges are.
 const STEPS: [f64; 4] = [0.05, 0.02, 0.008, 0.002];
 /// Distance over which the step at an edge is measured in the end, px: over more an edge is as strong beside its place.
-pub(super) const SHARP_PX: f64 = 0.6;
+const SHARP_PX: f64 = 0.6;
 /// Places that are looked at more closely after the first search and after the second.
 const CLOSELY: [usize; 2] = [6, 3];
 /// Those are so far apart, in radii.
 const APART: f64 = 0.1;
 /// Radii that are tried, as shares of the simulation's, and one that stands for all where edges may be some pixels off.
-pub(super) const RADII: [f64; 7] = [0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 1.0];
+const RADII: [f64; 7] = [0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 1.0];
 const USUAL_RADIUS: f64 = 0.985;
 
-/// Moves the place of a cylinder that `shots` show to where the edges are; `None` when no place stands out: then the
-/// motion may have been another body's.
-pub(super) fn fit_to_outline(shots: &[Shot], approach: &Approach<'_>, moved: &ByMotion<Place>) -> Option<Place> {
+/// Moves the place of a cylinder that was followed along `travel` to where the edges are; `None` when no place stands out:
+/// then the motion may have been another body's.
+pub(super) fn fit_to_outline(
+    source: &dyn ReviewSource,
+    moments: &[Moment],
+    tracks: &[CameraTrack],
+    approach: &Approach<'_>,
+    moved: &ByMotion<Place>,
+    travel: &[Option<Travel>],
+) -> Result<Option<Place>, SessionError> {
     let start = moved.place;
-    let outline = Outline { shots, approach, start };
+    let outline = Outline { shots: shots_of(source, moments, tracks, travel)?, approach, start };
     let [far, near, close, exact] = STEPS.map(|step| step * approach.radius_mm());
 
     let everywhere = around(&Place { radius_share: USUAL_RADIUS, ..start }, far, OFF.map(|o| o * approach.radius_mm()));
@@ -47,12 +58,12 @@ pub(super) fn fit_to_outline(shots: &[Shot], approach: &Approach<'_>, moved: &By
     let (_, best) = outline.ranked(around(&place, exact, [1.5 * close; 2]), SHARP_PX)[0];
     tracing::debug!(most, usual, motion = ?moved, ?best, "the impactor's outline");
     let distinct = if moved.explained < CLEAR { DISTINCT_UNCLEAR } else { DISTINCT };
-    (most > distinct * usual).then_some(best)
+    Ok((most > distinct * usual).then_some(best))
 }
 
 /// The pictures of a film in which the outline is sought, and where the motion puts it.
 struct Outline<'a> {
-    shots: &'a [Shot],
+    shots: Vec<Shot>,
     approach: &'a Approach<'a>,
     start: Place,
 }
@@ -74,23 +85,22 @@ impl Outline<'_> {
 
     /// The places by their strength, less what the clock says against them; the strongest first.
     fn ranked(&self, places: Vec<Place>, reach_px: f64) -> Vec<(f64, Place)> {
-        let value = |p: Place| (self.strength(&p, reach_px) - against_clock(&p, &self.start), p);
+        let value = |p: Place| (self.strength(&p, reach_px) - self.against_clock(&p), p);
         let mut ranking: Vec<(f64, Place)> = places.into_par_iter().map(value).collect();
         ranking.sort_by(|a, b| b.0.total_cmp(&a.0));
         ranking
     }
-}
 
-/// What the clock says against a place, where the motion has it at `start`.
-pub(super) fn against_clock(place: &Place, start: &Place) -> f64 {
-    // Where one rests that waits, no clock says.
-    let comes = start.pace.before == Before::Comes;
-    let off_mm = if comes { place.along_mm - start.along_mm } else { 0.0 };
-    BY_CLOCK.1 * (off_mm / BY_CLOCK.0).powi(2)
+    fn against_clock(&self, place: &Place) -> f64 {
+        // Where one rests that waits, no clock says.
+        let comes = self.start.pace.before == Before::Comes;
+        let off_mm = if comes { place.along_mm - self.start.along_mm } else { 0.0 };
+        BY_CLOCK.1 * (off_mm / BY_CLOCK.0).powi(2)
+    }
 }
 
 /// Places around one, beside its line and along it, up to so far.
-pub(super) fn around(centre: &Place, step_mm: f64, reach_mm: [f64; 2]) -> Vec<Place> {
+fn around(centre: &Place, step_mm: f64, reach_mm: [f64; 2]) -> Vec<Place> {
     let steps = |reach_mm: f64| {
         let reach = (reach_mm / step_mm).round() as i32;
         (-reach..=reach).map(move |i| f64::from(i) * step_mm)
