@@ -39,7 +39,7 @@ const ROOMS: &[(&[&str], &[&str])] = &[
     // `ingest` reads video files through OpenCV's videoio.
     (&["opencv"], &["vision", "geom::pose", "ingest"]),
     (&["clap"], &["cli", "main"]),
-    (&["sqlx"], &["store"]),
+    (&["sqlx", "apalis_core", "apalis_sqlite"], &["store"]),
     (&["object_store"], &["blobs"]),
     (&["axum", "tower_http", "utoipa", "utoipa_axum", "utoipa_swagger_ui", "rust_embed"], &["http"]),
     // The edges talk to other services: the webhook's address, a running `crumple serve`.

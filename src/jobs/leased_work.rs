@@ -138,7 +138,7 @@ impl Held<'_> {
             }
             if prolonged.elapsed() > HEARD_WITHIN.min(lease / 10) {
                 prolonged = Instant::now();
-                match self.shop.store.prolong(&self.taken.lease, lease).await {
+                match self.shop.store.prolong(&self.taken.lease).await {
                     Ok(false) => {}
                     Ok(true) => halt(Stopped::Cancelled, &mut why),
                     Err(StoreError::LeaseLost { .. }) => halt(Stopped::LeaseLost, &mut why),

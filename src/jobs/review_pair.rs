@@ -21,7 +21,7 @@ use super::workshop::{Workshop, simulation_options};
 use crate::blobs::BlobKey;
 use crate::domain::{Flag, Verdict};
 use crate::review::Progress;
-use crate::store::{Finished, NewFlag, ReviewRow, Taken};
+use crate::store::{End, Finished, NewFlag, ReviewRow, Taken};
 use crate::telemetry::names;
 
 /// Does the review of a job.
@@ -43,14 +43,14 @@ pub(super) async fn review_pair(
         Err(Failure::Stopped(by)) => {
             let drop_it = async {
                 shop.blobs.remove_results(&row.id).await?;
-                Ok(shop.store.drop_review(&taken.lease, &row.id, "cancelled", None).await?)
+                Ok(shop.store.drop_review(&taken.lease, &row.id, End::Cancelled).await?)
             };
             Held { shop, taken, end }.settle(by, drop_it).await
         }
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {
             shop.blobs.remove_results(&row.id).await?;
             let why = e.told_without(&folder);
-            Ok(shop.store.drop_review(&taken.lease, &row.id, "failed", Some(&why)).await?)
+            Ok(shop.store.drop_review(&taken.lease, &row.id, End::Failed(&why)).await?)
         }
         Err(Failure::Error(e)) => Err(e),
     }

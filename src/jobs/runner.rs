@@ -12,7 +12,7 @@ use super::{
     note_gain::note_gain, read_upload::read_upload, review_pair::review_pair, send_webhook::send_webhook,
     suggest_review::suggest_review,
 };
-use crate::store::{JobKind, StoreError, Taken};
+use crate::store::{End, Hand, JobKind, StoreError, Taken};
 use crate::telemetry::names;
 
 /// How long a hand without work waits for a change before it looks again: leases run out without one.
@@ -42,8 +42,9 @@ pub fn start_hands(shop: &Arc<Workshop>, end: &CancellationToken) -> JoinSet<()>
 
 async fn work(shop: Arc<Workshop>, kind: JobKind, end: CancellationToken) {
     let mut changes = shop.store.changes();
+    let mut hand = None;
     while !end.is_cancelled() {
-        match shop.store.take_job(&[kind], shop.settings.lease).await {
+        match take(&shop, kind, &mut hand).await {
             Ok(Some(taken)) => {
                 run(&shop, &taken, &end).await;
                 continue;
@@ -57,6 +58,15 @@ async fn work(shop: Arc<Workshop>, kind: JobKind, end: CancellationToken) {
             _ = changes.changed() => {}
         }
     }
+}
+
+/// Takes a job with the hand, which is registered the first time.
+async fn take(shop: &Workshop, kind: JobKind, hand: &mut Option<Hand>) -> Result<Option<Taken>, StoreError> {
+    let registered = match hand.take() {
+        Some(hand) => hand,
+        None => shop.store.hand(kind, shop.settings.lease).await?,
+    };
+    shop.store.take_job(hand.insert(registered)).await
 }
 
 /// Does one job; an error that is the machine's gives it back for another attempt.
@@ -99,9 +109,9 @@ async fn give_up(shop: &Arc<Workshop>, taken: &Taken) -> Result<(), ServiceError
     let (store, id) = (&shop.store, taken.subject_id.as_str());
     match taken.kind {
         JobKind::ReadUpload => store.refuse_upload(&taken.lease, id, &why).await?,
-        JobKind::ReviewTest => store.drop_review(&taken.lease, id, "failed", Some(&why)).await?,
+        JobKind::ReviewTest => store.drop_review(&taken.lease, id, End::Failed(&why)).await?,
         JobKind::SendWebhook => store.webhook_ended(&taken.lease, id, Some(&why)).await?,
-        JobKind::SuggestChange => store.drop_suggestion(&taken.lease, id, "failed", Some(&why)).await?,
+        JobKind::SuggestChange => store.drop_suggestion(&taken.lease, id, End::Failed(&why)).await?,
         JobKind::NoteGain => store.gains_failed(&taken.lease, &why).await?,
     }
     Ok(())
@@ -119,7 +129,7 @@ async fn with_heartbeat(
         tokio::select! {
             done = &mut work => return done,
             () = tokio::time::sleep(lease / 3) => {
-                if let Err(StoreError::LeaseLost { job_id }) = shop.store.prolong(&taken.lease, lease).await {
+                if let Err(StoreError::LeaseLost { job_id }) = shop.store.prolong(&taken.lease).await {
                     return Err(StoreError::LeaseLost { job_id }.into());
                 }
             }

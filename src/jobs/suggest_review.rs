@@ -18,7 +18,7 @@ use crate::blobs::BlobKey;
 use crate::domain::Suggestion;
 use crate::export::{REVIEW_JSON, REVIEW_VTKHDF, ReceiptEvent, ReceiptLine, SUGGESTION_JSON, write_suggestion_json};
 use crate::ingest::digest_sha256;
-use crate::store::{NewReceipt, Said, SuggestionRow, Taken};
+use crate::store::{End, NewReceipt, Said, SuggestionRow, Taken};
 
 /// Makes the suggestion of a job.
 ///
@@ -39,14 +39,14 @@ pub(super) async fn suggest_review(
         Err(Failure::Stopped(by)) => {
             let drop_it = async {
                 shop.blobs.remove_results(&row.id).await?;
-                Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "cancelled", None).await?)
+                Ok(shop.store.drop_suggestion(&taken.lease, &row.id, End::Cancelled).await?)
             };
             Held { shop, taken, end }.settle(by, drop_it).await
         }
         Err(Failure::Error(e)) if e.is_input_error() || taken.is_last => {
             shop.blobs.remove_results(&row.id).await?;
             let why = e.told_without(&folder).replace(&format!("{}/", shop.folders.all("studies").display()), "");
-            Ok(shop.store.drop_suggestion(&taken.lease, &row.id, "failed", Some(&why)).await?)
+            Ok(shop.store.drop_suggestion(&taken.lease, &row.id, End::Failed(&why)).await?)
         }
         Err(Failure::Error(e)) => Err(e),
     }

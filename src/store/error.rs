@@ -89,6 +89,16 @@ impl StoreError {
         move |source| Self::Database { doing, source }
     }
 
+    pub(super) fn queue(doing: &'static str) -> impl FnOnce(apalis_sqlite::Error) -> Self {
+        move |e| {
+            let source = match e {
+                apalis_sqlite::Error::Database(source) => source,
+                other => sqlx::Error::Decode(Box::new(other)),
+            };
+            Self::Database { doing, source }
+        }
+    }
+
     pub(super) fn missing(what: &'static str, id: &str) -> Self {
         Self::Missing { what, id: id.to_owned() }
     }

@@ -1,6 +1,6 @@
 //! Simulations and tests: what uploads became.
 
-use super::jobs::{Lease, end};
+use super::jobs::{End, Lease, end};
 use super::reviews::SHOWS;
 use super::{Page, Store, StoreError, Writing, new_id};
 
@@ -86,7 +86,7 @@ pub(super) async fn accept(
     simulation_id: Option<&str>,
     test_id: Option<&str>,
 ) -> Result<(), StoreError> {
-    end(writing, lease, "done", None).await?;
+    end(writing, lease, End::Done).await?;
     let campaign: Option<String> = sqlx::query_scalar(
         "UPDATE uploads SET state = 'accepted', sha256 = ?2, simulation_id = ?3, test_id = ?4 WHERE id = ?1
          RETURNING campaign_id",
@@ -135,7 +135,7 @@ impl Store {
     /// When the lease is lost or the database fails.
     pub async fn refuse_upload(&self, lease: &Lease, upload_id: &str, why: &str) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, "failed", Some(why)).await?;
+        end(&mut writing, lease, End::Failed(why)).await?;
         let campaign: Option<String> = sqlx::query_scalar(
             "UPDATE uploads SET state = 'refused', refusal = ?2 WHERE id = ?1 RETURNING campaign_id",
         )

@@ -56,7 +56,8 @@ impl Bench {
     /// Takes the next review; returns its id and the right to end it.
     pub(super) async fn take(&self) -> (String, Lease) {
         let lease = std::time::Duration::from_secs(60);
-        let taken = self.store.take_job(&[JobKind::ReviewTest], lease).await.unwrap().unwrap();
+        let hand = self.store.hand(JobKind::ReviewTest, lease).await.unwrap();
+        let taken = self.store.take_job(&hand).await.unwrap().unwrap();
         (taken.subject_id, taken.lease)
     }
 }

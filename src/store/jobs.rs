@@ -1,12 +1,23 @@
-//! Work to be done, under leases.
+//! Work to be done, under leases, in the queue of `apalis-sqlite`.
 //!
-//! A job is taken with a token and a time until which it is leased. The holder prolongs the lease while it works. When
-//! it dies, the lease runs out and the job is taken again, with another token; what the first holder still writes is
-//! refused, because every result is written in a transaction that first asks for the token.
+//! A [`Hand`] takes jobs one after the other; it is a worker of the queue, under a name that nobody else ever bears. What
+//! it takes is its own for as long as it is heard of. When it falls silent the queue gives its job to another hand, and
+//! what the first one still writes is refused, because every result is written in a transaction that first asks whose
+//! the job is.
 
 use std::time::Duration;
 
-use super::{Page, Store, StoreError, Writing, new_id, now_ms};
+use apalis_core::backend::WorkerFilter;
+use apalis_core::backend::queue::Queue;
+use apalis_core::task::builder::TaskBuilder;
+use apalis_core::task::status::Status;
+use apalis_core::task::task_id::TaskId;
+use apalis_core::worker::context::WorkerContext;
+use apalis_sqlite::queries::{
+    AckPayload, ack_tasks, fetch_next, keep_alive, lock_tasks, push_tasks, reenqueue_orphaned, register_worker,
+};
+
+use super::{Page, Store, StoreError, Writing, new_id};
 
 /// What kinds of work there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +47,10 @@ impl JobKind {
         }
     }
 
-    fn of_name(name: &str) -> Option<Self> {
-        [Self::ReadUpload, Self::ReviewTest, Self::SendWebhook, Self::SuggestChange, Self::NoteGain]
-            .into_iter()
-            .find(|k| k.name() == name)
-    }
+    const ALL: [Self; 5] = [Self::ReadUpload, Self::ReviewTest, Self::SendWebhook, Self::SuggestChange, Self::NoteGain];
 
     /// How often it is tried: a file that kills the program twice will do so again, a webhook's other end comes back.
-    fn max_attempts(self) -> i64 {
+    fn max_attempts(self) -> usize {
         match self {
             Self::ReadUpload | Self::ReviewTest | Self::SuggestChange | Self::NoteGain => 3,
             Self::SendWebhook => 6,
@@ -74,12 +81,34 @@ pub struct Job {
     pub finished_at: Option<String>,
 }
 
-/// The right to do a job, for a time.
+/// Who does jobs of one kind, one after the other.
+#[derive(Clone)]
+pub struct Hand {
+    kind: JobKind,
+    worker: WorkerContext,
+    config: apalis_sqlite::Config,
+}
+
+impl std::fmt::Debug for Hand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hand").field("kind", &self.kind).field("name", &self.worker.name()).finish()
+    }
+}
+
+impl Hand {
+    /// A hand that was silent for so long has lost its job. The queue counts whole seconds.
+    fn silent_s(&self) -> i64 {
+        i64::try_from(self.config.heartbeat_interval.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The right to do a job, while its hand is heard of.
 #[derive(Debug, Clone)]
 pub struct Lease {
     /// The job.
     pub job_id: String,
-    token: String,
+    attempt: usize,
+    hand: Hand,
 }
 
 /// A job that was taken.
@@ -97,119 +126,209 @@ pub struct Taken {
     pub lease: Lease,
 }
 
-const COLUMNS: &str =
-    "SELECT id, kind, subject_id, state, attempts, max_attempts, error, created_at, finished_at FROM jobs";
+/// How a job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End<'a> {
+    /// With its result.
+    Done,
+    /// For good, and why.
+    Failed(&'a str),
+    /// Because somebody asked for it.
+    Cancelled,
+}
+
+impl<'a> End<'a> {
+    /// The state that it leads to, as the API calls it.
+    pub(super) fn state(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Why it failed, if it did.
+    pub(super) fn why(self) -> Option<&'a str> {
+        if let Self::Failed(why) = self { Some(why) } else { None }
+    }
+}
+
+/// What became of the wish to cancel what a job is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancel {
+    /// It had not begun, and will not.
+    Ended,
+    /// It runs, and was asked to stop.
+    Asked,
+    /// There is no such job, or it has ended.
+    NoJob,
+}
+
+/// A row of the queue in the words of the API. A job that was killed without an error is one that was cancelled: whoever
+/// ends it for an error says which.
+const JOBS: &str = "SELECT id, job_type AS kind, CAST(job AS TEXT) AS subject_id, max_attempts,
+    attempts + (status IN ('Queued', 'Running')) AS attempts, last_result ->> 'Err' AS error,
+    CASE WHEN status IN ('Pending', 'Failed') THEN 'queued' WHEN status IN ('Queued', 'Running') THEN 'running'
+        WHEN status = 'Done' THEN 'done' WHEN last_result ->> 'Err' IS NULL THEN 'cancelled' ELSE 'failed' END AS state,
+    metadata ->> 'created_at' AS created_at, strftime('%Y-%m-%dT%H:%M:%SZ', done_at, 'unixepoch') AS finished_at
+    FROM Jobs";
 
 /// Puts a job into the queue, in the transaction that makes what it is about.
 pub(super) async fn enqueue(writing: &mut Writing, kind: JobKind, subject_id: &str) -> Result<(), StoreError> {
-    let id = new_id();
-    sqlx::query("INSERT INTO jobs (id, kind, subject_id, max_attempts) VALUES (?1, ?2, ?3, ?4)")
-        .bind(&id)
-        .bind(kind.name())
-        .bind(subject_id)
-        .bind(kind.max_attempts())
-        .execute(&mut *writing.tx)
+    // The number of a UUIDv7: jobs of one order are done in its order, which ULIDs made within a ms would not keep.
+    let id = ulid::Ulid::from(uuid::Uuid::now_v7());
+    let created_at: String = sqlx::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+        .fetch_one(&mut *writing.tx)
         .await
-        .map_err(StoreError::database("queue a job"))?;
-    writing.note("job", &id, None).await
+        .map_err(StoreError::database("read the clock"))?;
+    let task = TaskBuilder::new(subject_id.as_bytes().to_vec())
+        .task_id(TaskId::from_ulid(id))
+        .max_attempts(kind.max_attempts())
+        .with_metadata([("created_at".to_owned(), created_at)].into_iter().collect())
+        .build();
+    push_tasks(&mut *writing.tx, kind.name(), &[task]).await.map_err(StoreError::queue("queue a job"))?;
+    writing.note("job", &id.to_string(), None).await
 }
 
 /// Ends a job in the transaction that writes its result; refuses when the lease is not held any more, and to end well
 /// what somebody cancelled meanwhile: who was told that it stops must not find a result.
-pub(super) async fn end(
-    writing: &mut Writing,
-    lease: &Lease,
-    state: &str,
-    error: Option<&str>,
-) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "UPDATE jobs SET state = ?3, error = ?4, lease_token = NULL, lease_until_ms = NULL,
-             finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-         WHERE id = ?1 AND lease_token = ?2 AND state = 'running' AND (cancel_wanted = 0 OR ?3 <> 'done')",
-    )
-    .bind(&lease.job_id)
-    .bind(&lease.token)
-    .bind(state)
-    .bind(error)
-    .execute(&mut *writing.tx)
-    .await
-    .map_err(StoreError::database("end a job"))?;
-    if done.rows_affected() != 1 {
-        let wanted: Option<i64> = sqlx::query_scalar(
-            "SELECT cancel_wanted FROM jobs WHERE id = ?1 AND lease_token = ?2 AND state = 'running'",
-        )
-        .bind(&lease.job_id)
-        .bind(&lease.token)
-        .fetch_optional(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("read a job"))?;
-        let job_id = lease.job_id.clone();
-        let cancelled = wanted.is_some_and(|w| w != 0);
-        return Err(if cancelled { StoreError::CancelWanted { job_id } } else { StoreError::LeaseLost { job_id } });
-    }
+pub(super) async fn end(writing: &mut Writing, lease: &Lease, how: End<'_>) -> Result<(), StoreError> {
+    let job_id = || lease.job_id.clone();
+    let cancelled = is_held(&mut *writing.tx, lease).await?.ok_or_else(|| StoreError::LeaseLost { job_id: job_id() })?;
+    let (status, result) = match how {
+        End::Done if cancelled => return Err(StoreError::CancelWanted { job_id: job_id() }),
+        End::Done => (Status::Done, Ok(serde_json::Value::Null)),
+        // Killed: the queue begins again what only failed.
+        End::Failed(why) => (Status::Killed, Err(why.to_owned())),
+        End::Cancelled => (Status::Killed, Ok(serde_json::Value::Null)),
+    };
+    let task_id = TaskId::from_string(job_id());
+    let ended = AckPayload { task_id, attempt: lease.attempt, status, result };
+    ack_tasks(&mut *writing.tx, &[&ended], lease.hand.worker.name()).await.map_err(StoreError::database("end a job"))?;
     writing.note("job", &lease.job_id, None).await
 }
 
+/// Whether the lease is held still, and if so whether somebody asked for the job to stop.
+async fn is_held(connection: &mut sqlx::SqliteConnection, lease: &Lease) -> Result<Option<bool>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT metadata ->> 'cancel_wanted' IS NOT NULL FROM Jobs WHERE id = ?1 AND lock_by = ?2 AND status = 'Running'",
+    )
+    .bind(&lease.job_id)
+    .bind(lease.hand.worker.name())
+    .fetch_optional(connection)
+    .await
+    .map_err(StoreError::database("read a job"))
+}
+
+/// Cancels the job that is about `subject_id`: one that waits ends, one that runs is asked to stop.
+pub(super) async fn cancel(writing: &mut Writing, kind: JobKind, subject_id: &str) -> Result<Cancel, StoreError> {
+    let waiting: Option<String> = sqlx::query_scalar(
+        "UPDATE Jobs SET status = 'Killed', done_at = unixepoch(), last_result = json_object('Ok', NULL)
+         WHERE job = CAST(?1 AS BLOB) AND job_type = ?2 AND status = 'Pending' RETURNING id",
+    )
+    .bind(subject_id)
+    .bind(kind.name())
+    .fetch_optional(&mut *writing.tx)
+    .await
+    .map_err(StoreError::database("cancel a job"))?;
+    if let Some(id) = waiting {
+        writing.note("job", &id, None).await?;
+        return Ok(Cancel::Ended);
+    }
+    let asked = sqlx::query(
+        "UPDATE Jobs SET metadata = json_set(metadata, '$.cancel_wanted', 'yes')
+         WHERE job = CAST(?1 AS BLOB) AND job_type = ?2 AND status = 'Running'",
+    )
+    .bind(subject_id)
+    .bind(kind.name())
+    .execute(&mut *writing.tx)
+    .await
+    .map_err(StoreError::database("ask a job to stop"))?;
+    Ok(if asked.rows_affected() > 0 { Cancel::Asked } else { Cancel::NoJob })
+}
+
 impl Store {
-    /// Takes the next job of the given kinds: one that waits, or one whose lease ran out.
+    /// A new hand for jobs of one kind. It is to be heard of within `lease` while it holds one (whole seconds, rounded up).
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_job(&self, kinds: &[JobKind], lease: Duration) -> Result<Option<Taken>, StoreError> {
-        let names: Vec<&str> = kinds.iter().map(|k| k.name()).collect();
-        let names = serde_json::to_string(&names).expect("names are JSON, else a bug");
-        // Looking first keeps idle workers from taking the write lock.
-        let waiting: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM jobs WHERE kind IN (SELECT value FROM json_each(?2)) AND run_at_ms <= ?1
-             AND (state = 'queued' OR (state = 'running' AND lease_until_ms < ?1)) LIMIT 1",
-        )
-        .bind(now_ms())
-        .bind(&names)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(StoreError::database("look for a job"))?;
-        if waiting.is_none() {
+    pub async fn hand(&self, kind: JobKind, lease: Duration) -> Result<Hand, StoreError> {
+        let config = apalis_sqlite::Config {
+            batch_size: 1,
+            heartbeat_interval: Duration::from_secs(lease.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)),
+            queue: Queue::from(kind.name()),
+            ..apalis_sqlite::Config::default()
+        };
+        let hand = Hand { kind, worker: WorkerContext::new(&new_id()), config };
+        register_worker(&self.pool, &hand.config, &hand.worker, "crumple")
+            .await
+            .map_err(StoreError::database("register a hand"))?;
+        Ok(hand)
+    }
+
+    /// Takes the next job for a hand: one that waits, or one whose hand has fallen silent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_job(&self, hand: &Hand) -> Result<Option<Taken>, StoreError> {
+        if !self.has_work_for(hand).await? {
             return Ok(None);
         }
         let mut writing = self.write().await?;
-        let token = new_id();
-        let now = now_ms();
-        let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
-            "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_token = ?2, lease_until_ms = ?3
-             WHERE id = (SELECT id FROM jobs WHERE kind IN (SELECT value FROM json_each(?4)) AND run_at_ms <= ?1
-                 AND (state = 'queued' OR (state = 'running' AND lease_until_ms < ?1)) ORDER BY id LIMIT 1)
-             RETURNING id, kind, subject_id, attempts, max_attempts",
-        )
-        .bind(now)
-        .bind(&token)
-        .bind(now + i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4))
-        .bind(&names)
-        .fetch_optional(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("take a job"))?;
-        let Some((id, kind, subject_id, attempt, most)) = row else { return Ok(None) };
-        writing.note("job", &id, None).await?;
+        keep_alive(&mut *writing.tx, &hand.config, &hand.worker).await.map_err(StoreError::database("note a hand"))?;
+        reenqueue_orphaned(&mut *writing.tx, hand.silent_s(), hand.kind.name(), &WorkerFilter::None)
+            .await
+            .map_err(StoreError::database("take back the jobs of silent hands"))?;
+        let next = fetch_next(&mut *writing.tx, &hand.config, &hand.worker)
+            .await
+            .map_err(StoreError::queue("take a job"))?
+            .pop();
+        let Some(task) = next else { return Ok(None) };
+        let job_id = task.task_id().map(ToString::to_string).expect("what comes from the table has an id, else a bug");
+        lock_tasks(&mut *writing.tx, std::slice::from_ref(&job_id), hand.worker.name())
+            .await
+            .map_err(StoreError::database("take a job"))?;
+        writing.note("job", &job_id, None).await?;
         writing.commit().await?;
-        let kind = JobKind::of_name(&kind).expect("the query asks for known kinds, else a bug");
-        Ok(Some(Taken { kind, subject_id, attempt, is_last: attempt >= most, lease: Lease { job_id: id, token } }))
+        // The queue counts those attempts that have ended.
+        let attempt = task.attempt() + 1;
+        Ok(Some(Taken {
+            kind: hand.kind,
+            subject_id: String::from_utf8_lossy(&task.args).into_owned(),
+            attempt: i64::try_from(attempt).unwrap_or(i64::MAX),
+            is_last: attempt >= hand.kind.max_attempts(),
+            lease: Lease { job_id, attempt, hand: hand.clone() },
+        }))
+    }
+
+    /// Looking first keeps idle hands from taking the write lock.
+    async fn has_work_for(&self, hand: &Hand) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM Jobs LEFT JOIN Workers ON Workers.id = lock_by WHERE job_type = ?1
+             AND ((status = 'Pending' AND run_at <= unixepoch())
+                 OR (status IN ('Queued', 'Running') AND unixepoch() - last_seen >= ?2)) LIMIT 1",
+        )
+        .bind(hand.kind.name())
+        .bind(hand.silent_s())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(StoreError::database("look for a job"))?;
+        Ok(found.is_some())
     }
 
     /// Prolongs a lease; says whether the job is to be stopped.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when somebody else holds it now.
-    pub async fn prolong(&self, lease: &Lease, by: Duration) -> Result<bool, StoreError> {
-        let wanted: Option<i64> = sqlx::query_scalar(
-            "UPDATE jobs SET lease_until_ms = ?3 WHERE id = ?1 AND lease_token = ?2 AND state = 'running'
-             RETURNING cancel_wanted",
-        )
-        .bind(&lease.job_id)
-        .bind(&lease.token)
-        .bind(now_ms() + i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4))
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(StoreError::database("prolong a lease"))?;
-        wanted.map(|w| w != 0).ok_or_else(|| StoreError::LeaseLost { job_id: lease.job_id.clone() })
+    pub async fn prolong(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let Hand { worker, config, .. } = &lease.hand;
+        let mut writing = self.write().await?;
+        let wanted = is_held(&mut *writing.tx, lease).await?;
+        let wanted = wanted.ok_or_else(|| StoreError::LeaseLost { job_id: lease.job_id.clone() })?;
+        keep_alive(&mut *writing.tx, config, worker).await.map_err(StoreError::database("prolong a lease"))?;
+        // Nobody waits for this: it is not told.
+        writing.tx.commit().await.map_err(StoreError::database("prolong a lease"))?;
+        Ok(wanted)
     }
 
     /// Gives a job back, to be taken again after `wait`; `attempt_counts` is false when the program stops.
@@ -224,18 +343,23 @@ impl Store {
         attempt_counts: bool,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        sqlx::query(
-            "UPDATE jobs SET state = 'queued', lease_token = NULL, lease_until_ms = NULL, run_at_ms = ?3, error = ?4,
-                 attempts = attempts - ?5 WHERE id = ?1 AND lease_token = ?2",
+        // The queue's own way back (`reenqueue_abandoned`) counts every attempt and knows no wait.
+        let given = sqlx::query(
+            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL, run_at = unixepoch() + ?3,
+                 last_result = json_object('Err', ?4), attempts = attempts + ?5
+             WHERE id = ?1 AND lock_by = ?2 AND status = 'Running'",
         )
         .bind(&lease.job_id)
-        .bind(&lease.token)
-        .bind(now_ms() + i64::try_from(wait.as_millis()).unwrap_or(0))
+        .bind(lease.hand.worker.name())
+        .bind(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX / 4))
         .bind(error)
-        .bind(i64::from(!attempt_counts))
+        .bind(i64::from(attempt_counts))
         .execute(&mut *writing.tx)
         .await
         .map_err(StoreError::database("give a job back"))?;
+        if given.rows_affected() == 0 {
+            return Err(StoreError::LeaseLost { job_id: lease.job_id.clone() });
+        }
         writing.note("job", &lease.job_id, None).await?;
         writing.commit().await
     }
@@ -246,11 +370,13 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn expire_leases(&self) -> Result<u64, StoreError> {
-        let done = sqlx::query("UPDATE jobs SET lease_until_ms = 0 WHERE state = 'running'")
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::database("end the leases of the dead"))?;
-        Ok(done.rows_affected())
+        let mut expired = 0;
+        for kind in JobKind::ALL {
+            expired += reenqueue_orphaned(&self.pool, 0, kind.name(), &WorkerFilter::None)
+                .await
+                .map_err(StoreError::database("end the leases of the dead"))?;
+        }
+        Ok(expired)
     }
 
     /// Jobs, newest first.
@@ -259,7 +385,7 @@ impl Store {
     /// When the database fails.
     pub async fn jobs(&self, state: Option<&str>, page: &Page) -> Result<Vec<Job>, StoreError> {
         sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
+            "SELECT * FROM ({JOBS}) WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
         )))
         .bind(state)
         .bind(&page.cursor)
@@ -274,7 +400,7 @@ impl Store {
     /// # Errors
     /// When it is not there or the database fails.
     pub async fn job(&self, id: &str) -> Result<Job, StoreError> {
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = ?1")))
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{JOBS} WHERE id = ?1")))
             .bind(id)
             .fetch_optional(&self.pool)
             .await
@@ -287,9 +413,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn job_counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        sqlx::query_as("SELECT state, count(*) FROM jobs GROUP BY state")
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("SELECT state, count(*) FROM ({JOBS}) GROUP BY state")))
             .fetch_all(&self.pool)
             .await
             .map_err(StoreError::database("count the jobs"))
     }
 }
+
+#[cfg(test)]
+mod tests;

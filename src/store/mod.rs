@@ -2,24 +2,13 @@
 //! their receipts, jobs, events.
 //!
 //! The verbs are the trade's, not SQL's. Every change writes its event in the same transaction, so that the event
-//! stream neither misses a change nor tells of one that did not happen. Sees `sqlx`.
+//! stream neither misses a change nor tells of one that did not happen. Sees `sqlx` and `apalis-sqlite`.
 //!
-//! # Why the jobs are a table of our own
-//! The kept library that fits is `apalis-sqlite` 1.0.0 (October 2026, on this `sqlx`; its source was read in November).
-//! Its rows can be written in our transactions (`queries::push_tasks`, `queries::ack_tasks`), but:
-//! - its lease is a worker's and not a job's: a job belongs to whoever bears the name in `lock_by`, for as long as that
-//!   worker's heartbeat goes on. There is no token of an attempt, so a first holder that comes late ends the second
-//!   holder's attempt (`ack.sql`), and a job that hangs in a worker that lives is never taken again;
-//! - when a handler returns, the worker ends the job once more, in a transaction of its own (`persist.rs`);
-//! - a job that is given back because the program stops has lost an attempt (`reenqueue_abandoned.sql`), and a running
-//!   one cannot be asked to stop;
-//! - its `setup` turns `synchronous` off for the connection and keeps its migrations in the same table as ours.
-//!
-//! `effectum` 0.7 has a connection of its own (`rusqlite`) and so no common transaction; `fang` 0.11 an older `sqlx`.
-//!
-//! The token that guards results, the wish to cancel and the end of a job would stay ours, beside a second book of the
-//! same jobs. So [`jobs`](Store::take_job) holds lease, token and end in one table, and `tests/service_crash.rs` kills
-//! it at random moments.
+//! # The jobs
+//! Their queue and its leases are `apalis-sqlite`'s: its tables, and its statements in our transactions, so that a job is
+//! queued with what it is about and ends with what came of it. Its own workers are not used: they end a job in a
+//! transaction of their own, and their `setup` turns `synchronous` off. What it does not have is ours: a wait before the
+//! next attempt, and the wish to cancel. `tests/service_crash.rs` kills it at random moments.
 
 mod campaigns;
 mod error;
@@ -31,6 +20,7 @@ mod fixture;
 mod flags;
 mod jobs;
 mod lives;
+mod queue;
 mod receipts;
 mod removal;
 mod reviews;
@@ -52,7 +42,7 @@ pub use events::Event;
 pub use files::{Simulation, StoredTest};
 pub use first_looks::FirstLook;
 pub use flags::{FlagFilter, NewFlag, NewVerdict, StoredFlag, VerdictRecord};
-pub use jobs::{Job, JobKind, Lease, Taken};
+pub use jobs::{End, Hand, Job, JobKind, Lease, Taken};
 pub use lives::{Live, NewLive};
 pub use receipts::{NewReceipt, Receipt, Seal, TriedChange};
 pub use removal::Removed;
@@ -135,6 +125,7 @@ impl Store {
             .run(&pool)
             .await
             .map_err(|source| StoreError::Migrate { path: path.to_owned(), source: Box::new(source) })?;
+        queue::set_up(&pool, path).await?;
         Ok(Self { pool, changed: watch::Sender::new(0) })
     }
 
@@ -184,7 +175,16 @@ mod tests {
             ('f', 'r', 'c', 1, 'plate', 9, 'mismatch', '{}', 'confirmed', 2);
         INSERT INTO verdicts (flag_id, verdict, blind) VALUES ('f', 'open', 0), ('f', 'confirmed', 1);
         INSERT INTO suggestions (id, review_id, campaign_id, next_runs) VALUES ('g', 'r', 'c', 0);
-        INSERT INTO receipts (number, suggestion_id, event, line, sha256) VALUES (1, 'g', 'suggested', 'sealed', 'd');";
+        INSERT INTO receipts (number, suggestion_id, event, line, sha256) VALUES (1, 'g', 'suggested', 'sealed', 'd');
+        INSERT INTO jobs (id, kind, subject_id, state, attempts, max_attempts, error, created_at, finished_at) VALUES
+            ('018f0000-0000-7000-8000-000000000001', 'read_upload', 'u1', 'done', 1, 3, NULL, '2026-11-01T08:00:00.000Z',
+                '2026-11-01T08:00:01.000Z'),
+            ('018f0000-0000-7000-8000-000000000002', 'review_test', 'r', 'failed', 3, 3, 'broken', '2026-11-01T08:00:02.000Z',
+                '2026-11-01T08:00:03.000Z'),
+            ('018f0000-0000-7000-8000-000000000003', 'review_test', 'r2', 'cancelled', 0, 3, NULL, '2026-11-01T08:00:04.000Z',
+                '2026-11-01T08:00:05.000Z'),
+            ('018f0000-0000-7000-8000-000000000004', 'review_test', 'r3', 'running', 1, 3, NULL, '2026-11-01T08:00:06.000Z', NULL),
+            ('018f0000-0000-7000-8000-000000000005', 'review_test', 'r4', 'queued', 0, 3, NULL, '2026-11-01T08:00:07.000Z', NULL);";
 
     #[tokio::test]
     async fn a_store_of_an_earlier_version_keeps_what_people_said_and_gave() {
@@ -222,5 +222,19 @@ mod tests {
         assert_eq!(store.ledger().await.unwrap(), ["sealed"]);
         let changed = sqlx::query("DELETE FROM receipts").execute(&store.pool).await.unwrap_err().to_string();
         assert!(changed.contains("only appended"), "{changed}");
+        jobs_are_the_queues(&store).await;
+        store.close().await;
+        // The next start finds nothing to move.
+        jobs_are_the_queues(&Store::open(&path).await.unwrap()).await;
+    }
+
+    async fn jobs_are_the_queues(store: &Store) {
+        let jobs = store.jobs(None, &Page { limit: 9, cursor: None }).await.unwrap();
+        let said: Vec<_> = jobs.iter().map(|j| (j.subject_id.as_str(), j.state.as_str(), j.attempts)).collect();
+        let ended = [("r2", "cancelled", 0), ("r", "failed", 3), ("u1", "done", 1)];
+        assert_eq!(said, [[("r4", "queued", 0), ("r3", "queued", 1)].as_slice(), &ended].concat());
+        assert_eq!(jobs[3].error.as_deref(), Some("broken"));
+        assert_eq!(jobs[4].created_at, "2026-11-01T08:00:00.000Z");
+        assert_eq!(jobs[4].finished_at.as_deref(), Some("2026-11-01T08:00:01Z"));
     }
 }

@@ -3,7 +3,7 @@
 //! What a receipt says and how it is sealed is the caller's; the store gives the number and the digest before, in the
 //! transaction that appends it, so that the chain has no fork.
 
-use super::jobs::{Lease, end, enqueue};
+use super::jobs::{End, Lease, end, enqueue};
 use super::{JobKind, Store, StoreError, Writing};
 
 /// Makes the line and its digest (hex) from the number and the digest of the line before (empty for the first).
@@ -185,7 +185,7 @@ impl Store {
     /// When the lease is lost or the database fails.
     pub async fn gains_noted(&self, lease: &Lease, gains: Vec<(String, NewReceipt)>) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, "done", None).await?;
+        end(&mut writing, lease, End::Done).await?;
         for (suggestion_id, receipt) in gains {
             append(&mut writing, &suggestion_id, receipt).await?;
         }
@@ -198,7 +198,7 @@ impl Store {
     /// When the lease is lost or the database fails.
     pub async fn gains_failed(&self, lease: &Lease, why: &str) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, "failed", Some(why)).await?;
+        end(&mut writing, lease, End::Failed(why)).await?;
         writing.commit().await
     }
 }

@@ -288,7 +288,8 @@ mod tests {
         let id = bench.store.order_suggestion(&order).await.unwrap();
         refused(bench.store.remove_review(review).await, "suggestion");
         let lease = std::time::Duration::from_secs(60);
-        let taken = bench.store.take_job(&[crate::store::JobKind::SuggestChange], lease).await.unwrap().unwrap();
+        let hand = bench.store.hand(crate::store::JobKind::SuggestChange, lease).await.unwrap();
+        let taken = bench.store.take_job(&hand).await.unwrap().unwrap();
         let text = |t: &str| t.to_owned();
         let said =
             Said { study: text("s"), verdict: text("change"), headline: text("h"), changes: 1, sha256: text("d") };

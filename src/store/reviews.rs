@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row as _;
 
-use super::jobs::{Lease, end, enqueue};
+use super::jobs::{Cancel, End, Lease, cancel, end, enqueue};
 use super::{JobKind, NewFlag, Page, Store, StoreError, Writing, new_id};
 
 /// A review as it stands.
@@ -267,7 +267,7 @@ impl Store {
     /// When the lease is lost or the database fails.
     pub async fn finish_review(&self, lease: &Lease, id: &str, finished: Finished<'_>) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, "done", None).await?;
+        end(&mut writing, lease, End::Done).await?;
         let campaign = end_review(&mut writing, id, "finished", None, Some(finished.provider)).await?;
         sqlx::query("UPDATE reviews SET compared_share = ?2 WHERE id = ?1")
             .bind(id)
@@ -281,14 +281,14 @@ impl Store {
         writing.commit().await
     }
 
-    /// A review cannot be done (`failed`), or is not wanted any more (`cancelled`).
+    /// A review cannot be done, or is not wanted any more.
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
-    pub async fn drop_review(&self, lease: &Lease, id: &str, state: &str, why: Option<&str>) -> Result<(), StoreError> {
+    pub async fn drop_review(&self, lease: &Lease, id: &str, how: End<'_>) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, state, why).await?;
-        end_review(&mut writing, id, state, why, None).await?;
+        end(&mut writing, lease, how).await?;
+        end_review(&mut writing, id, how.state(), how.why(), None).await?;
         finish_batch(&mut writing, id).await?;
         writing.commit().await
     }
@@ -304,25 +304,13 @@ impl Store {
             return Err(StoreError::Conflict { what });
         }
         let mut writing = self.write().await?;
-        let waiting: Option<String> = sqlx::query_scalar(
-            "UPDATE jobs SET state = 'cancelled', finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-             WHERE subject_id = ?1 AND state = 'queued' RETURNING id",
-        )
-        .bind(id)
-        .fetch_optional(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("cancel a job"))?;
-        if let Some(job) = waiting {
-            writing.note("job", &job, None).await?;
-            end_review(&mut writing, id, "cancelled", None, None).await?;
-            finish_batch(&mut writing, id).await?;
-        } else {
-            let asked = sqlx::query("UPDATE jobs SET cancel_wanted = 1 WHERE subject_id = ?1 AND state = 'running'")
-                .bind(id)
-                .execute(&mut *writing.tx)
-                .await
-                .map_err(StoreError::database("ask a job to stop"))?;
-            if asked.rows_affected() == 0 {
+        match cancel(&mut writing, JobKind::ReviewTest, id).await? {
+            Cancel::Ended => {
+                end_review(&mut writing, id, "cancelled", None, None).await?;
+                finish_batch(&mut writing, id).await?;
+            }
+            Cancel::Asked => {}
+            Cancel::NoJob => {
                 let what = format!("review {id} is of a live test: end the live test first");
                 return Err(StoreError::Conflict { what });
             }
@@ -336,8 +324,8 @@ impl Store {
     /// When the lease is lost or the database fails.
     pub async fn webhook_ended(&self, lease: &Lease, batch_id: &str, error: Option<&str>) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        let (job, webhook) = if error.is_none() { ("done", "sent") } else { ("failed", "failed") };
-        end(&mut writing, lease, job, error).await?;
+        let (how, webhook) = error.map_or((End::Done, "sent"), |why| (End::Failed(why), "failed"));
+        end(&mut writing, lease, how).await?;
         sqlx::query("UPDATE batches SET webhook_state = ?2 WHERE id = ?1")
             .bind(batch_id)
             .bind(webhook)

@@ -1,6 +1,6 @@
 //! Suggestions: what to change in a simulation so that it comes to the test.
 
-use super::jobs::{Lease, end, enqueue};
+use super::jobs::{Cancel, End, Lease, cancel, end, enqueue};
 use super::receipts::{NewReceipt, append};
 use super::{JobKind, Page, Store, StoreError, Writing, new_id};
 
@@ -178,7 +178,7 @@ impl Store {
         receipt: NewReceipt,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, "done", None).await?;
+        end(&mut writing, lease, End::Done).await?;
         sqlx::query(
             "UPDATE suggestions SET study = ?2, verdict = ?3, headline = ?4, changes = ?5, sha256 = ?6 WHERE id = ?1",
         )
@@ -196,20 +196,14 @@ impl Store {
         writing.commit().await
     }
 
-    /// A suggestion cannot be made (`failed`), or is not wanted any more (`cancelled`).
+    /// A suggestion cannot be made, or is not wanted any more.
     ///
     /// # Errors
     /// When the lease is lost or the database fails.
-    pub async fn drop_suggestion(
-        &self,
-        lease: &Lease,
-        id: &str,
-        state: &str,
-        why: Option<&str>,
-    ) -> Result<(), StoreError> {
+    pub async fn drop_suggestion(&self, lease: &Lease, id: &str, how: End<'_>) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        end(&mut writing, lease, state, why).await?;
-        end_suggestion(&mut writing, id, state, why).await?;
+        end(&mut writing, lease, how).await?;
+        end_suggestion(&mut writing, id, how.state(), how.why()).await?;
         writing.commit().await
     }
 
@@ -223,22 +217,8 @@ impl Store {
             return Err(StoreError::Conflict { what: format!("suggestion {id} is {} already", row.state) });
         }
         let mut writing = self.write().await?;
-        let waiting = sqlx::query(
-            "UPDATE jobs SET state = 'cancelled', finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-             WHERE subject_id = ?1 AND state = 'queued'",
-        )
-        .bind(id)
-        .execute(&mut *writing.tx)
-        .await
-        .map_err(StoreError::database("cancel a job"))?;
-        if waiting.rows_affected() > 0 {
+        if cancel(&mut writing, JobKind::SuggestChange, id).await? == Cancel::Ended {
             end_suggestion(&mut writing, id, "cancelled", None).await?;
-        } else {
-            sqlx::query("UPDATE jobs SET cancel_wanted = 1 WHERE subject_id = ?1 AND state = 'running'")
-                .bind(id)
-                .execute(&mut *writing.tx)
-                .await
-                .map_err(StoreError::database("ask a job to stop"))?;
         }
         writing.commit().await
     }

@@ -18,7 +18,7 @@ async fn a_newer_review_that_waits_fails_or_is_cancelled_does_not_hide_the_finis
         )
         .await
         .unwrap();
-    for end in ["failed", "cancelled"] {
+    for end in [End::Failed("it is broken"), End::Cancelled] {
         let newer = bench.order(&live.test_id).await;
         let shown = async |when: &str| {
             let test = store.test(&live.test_id).await.unwrap();
@@ -33,8 +33,8 @@ async fn a_newer_review_that_waits_fails_or_is_cancelled_does_not_hide_the_finis
         shown("it waits").await;
         let (_, lease) = bench.take().await;
         shown("it runs").await;
-        store.drop_review(&lease, &newer, end, None).await.unwrap();
-        shown(end).await;
+        store.drop_review(&lease, &newer, end).await.unwrap();
+        shown(end.state()).await;
     }
     let newest = bench.order(&live.test_id).await;
     let (_, lease) = bench.take().await;
@@ -55,6 +55,6 @@ async fn who_was_told_that_a_review_is_cancelled_finds_no_result_of_it() {
     let done =
         store.finish_review(&lease, &review, Finished { provider: "cpu", compared_share: 1.0, flags: &[] }).await;
     assert!(matches!(done, Err(StoreError::CancelWanted { .. })), "{done:?}");
-    store.drop_review(&lease, &review, "cancelled", None).await.unwrap();
+    store.drop_review(&lease, &review, End::Cancelled).await.unwrap();
     assert_eq!(store.review(&review).await.unwrap().state, "cancelled");
 }
