@@ -165,13 +165,12 @@ pub(super) enum Cancel {
 }
 
 /// A row of the queue in the words of the API. A job that was killed without an error is one that was cancelled: whoever
-/// ends it for an error says which.
+/// ends it for an error says which. The queue's own times are whole seconds, ours stand beside.
 const JOBS: &str = "SELECT id, job_type AS kind, CAST(job AS TEXT) AS subject_id, max_attempts,
     attempts + (status IN ('Queued', 'Running')) AS attempts, last_result ->> 'Err' AS error,
     CASE WHEN status IN ('Pending', 'Failed') THEN 'queued' WHEN status IN ('Queued', 'Running') THEN 'running'
         WHEN status = 'Done' THEN 'done' WHEN last_result ->> 'Err' IS NULL THEN 'cancelled' ELSE 'failed' END AS state,
-    metadata ->> 'created_at' AS created_at, strftime('%Y-%m-%dT%H:%M:%SZ', done_at, 'unixepoch') AS finished_at
-    FROM Jobs";
+    metadata ->> 'created_at' AS created_at, metadata ->> 'finished_at' AS finished_at FROM Jobs";
 
 /// Puts a job into the queue, in the transaction that makes what it is about.
 pub(super) async fn enqueue(writing: &mut Writing, kind: JobKind, subject_id: &str) -> Result<(), StoreError> {
@@ -194,7 +193,7 @@ pub(super) async fn enqueue(writing: &mut Writing, kind: JobKind, subject_id: &s
 /// what somebody cancelled meanwhile: who was told that it stops must not find a result.
 pub(super) async fn end(writing: &mut Writing, lease: &Lease, how: End<'_>) -> Result<(), StoreError> {
     let job_id = || lease.job_id.clone();
-    let cancelled = is_held(&mut *writing.tx, lease).await?.ok_or_else(|| StoreError::LeaseLost { job_id: job_id() })?;
+    let cancelled = is_held(&mut writing.tx, lease).await?.ok_or_else(|| StoreError::LeaseLost { job_id: job_id() })?;
     let (status, result) = match how {
         End::Done if cancelled => return Err(StoreError::CancelWanted { job_id: job_id() }),
         End::Done => (Status::Done, Ok(serde_json::Value::Null)),
@@ -204,7 +203,17 @@ pub(super) async fn end(writing: &mut Writing, lease: &Lease, how: End<'_>) -> R
     };
     let task_id = TaskId::from_string(job_id());
     let ended = AckPayload { task_id, attempt: lease.attempt, status, result };
-    ack_tasks(&mut *writing.tx, &[&ended], lease.hand.worker.name()).await.map_err(StoreError::database("end a job"))?;
+    ack_tasks(&mut *writing.tx, &[&ended], lease.hand.worker.name())
+        .await
+        .map_err(StoreError::database("end a job"))?;
+    sqlx::query(
+        "UPDATE Jobs SET metadata = json_set(metadata, '$.finished_at', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+         WHERE id = ?1",
+    )
+    .bind(&lease.job_id)
+    .execute(&mut *writing.tx)
+    .await
+    .map_err(StoreError::database("note when a job ended"))?;
     writing.note("job", &lease.job_id, None).await
 }
 
@@ -223,7 +232,8 @@ async fn is_held(connection: &mut sqlx::SqliteConnection, lease: &Lease) -> Resu
 /// Cancels the job that is about `subject_id`: one that waits ends, one that runs is asked to stop.
 pub(super) async fn cancel(writing: &mut Writing, kind: JobKind, subject_id: &str) -> Result<Cancel, StoreError> {
     let waiting: Option<String> = sqlx::query_scalar(
-        "UPDATE Jobs SET status = 'Killed', done_at = unixepoch(), last_result = json_object('Ok', NULL)
+        "UPDATE Jobs SET status = 'Killed', done_at = unixepoch(), last_result = json_object('Ok', NULL),
+             metadata = json_set(metadata, '$.finished_at', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
          WHERE job = CAST(?1 AS BLOB) AND job_type = ?2 AND status = 'Pending' RETURNING id",
     )
     .bind(subject_id)
@@ -255,7 +265,9 @@ impl Store {
     pub async fn hand(&self, kind: JobKind, lease: Duration) -> Result<Hand, StoreError> {
         let config = apalis_sqlite::Config {
             batch_size: 1,
-            heartbeat_interval: Duration::from_secs(lease.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)),
+            heartbeat_interval: Duration::from_secs(
+                lease.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX),
+            ),
             queue: Queue::from(kind.name()),
             ..apalis_sqlite::Config::default()
         };
@@ -323,7 +335,7 @@ impl Store {
     pub async fn prolong(&self, lease: &Lease) -> Result<bool, StoreError> {
         let Hand { worker, config, .. } = &lease.hand;
         let mut writing = self.write().await?;
-        let wanted = is_held(&mut *writing.tx, lease).await?;
+        let wanted = is_held(&mut writing.tx, lease).await?;
         let wanted = wanted.ok_or_else(|| StoreError::LeaseLost { job_id: lease.job_id.clone() })?;
         keep_alive(&mut *writing.tx, config, worker).await.map_err(StoreError::database("prolong a lease"))?;
         // Nobody waits for this: it is not told.

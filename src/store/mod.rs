@@ -235,6 +235,6 @@ mod tests {
         assert_eq!(said, [[("r4", "queued", 0), ("r3", "queued", 1)].as_slice(), &ended].concat());
         assert_eq!(jobs[3].error.as_deref(), Some("broken"));
         assert_eq!(jobs[4].created_at, "2026-11-01T08:00:00.000Z");
-        assert_eq!(jobs[4].finished_at.as_deref(), Some("2026-11-01T08:00:01Z"));
+        assert_eq!(jobs[4].finished_at.as_deref(), Some("2026-11-01T08:00:01.000Z"));
     }
 }

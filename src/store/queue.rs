@@ -24,6 +24,7 @@ struct Earlier {
     run_at_ms: i64,
     error: Option<String>,
     created_at: String,
+    finished_at: Option<String>,
     done_at: Option<i64>,
 }
 
@@ -48,9 +49,8 @@ pub(super) async fn set_up(pool: &SqlitePool, path: &Path) -> Result<(), StoreEr
 async fn take_over(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE name = 'earlier_jobs'")
-        .fetch_optional(&mut *tx)
-        .await?;
+    let there: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE name = 'earlier_jobs'").fetch_optional(&mut *tx).await?;
     if there.is_none() {
         return Ok(());
     }
@@ -76,7 +76,7 @@ async fn insert(tx: &mut sqlx::SqliteConnection, job: &Earlier) -> Result<(), sq
         "INSERT INTO Jobs (job, id, job_type, status, attempts, max_attempts, run_at, last_result, done_at, metadata)
          VALUES (CAST(?1 AS BLOB), ?2, ?3, ?4, ?5, ?6, ?7,
              CASE WHEN ?8 IS NULL THEN json_object('Ok', NULL) ELSE json_object('Err', ?8) END, ?9,
-             json_object('created_at', ?10))",
+             json_object('created_at', ?10, 'finished_at', ?11))",
     )
     .bind(&job.subject_id)
     .bind(queue_id(&job.id).unwrap_or_else(|| job.id.clone()))
@@ -88,6 +88,7 @@ async fn insert(tx: &mut sqlx::SqliteConnection, job: &Earlier) -> Result<(), sq
     .bind(error)
     .bind(job.done_at)
     .bind(&job.created_at)
+    .bind(&job.finished_at)
     .execute(tx)
     .await?;
     Ok(())

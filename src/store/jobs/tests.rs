@@ -29,7 +29,7 @@ async fn state(store: &Store, lease: &Lease) -> (String, i64, Option<String>) {
     (job.state, job.attempts, job.error)
 }
 
-fn is_lost<T: std::fmt::Debug>(done: Result<T, StoreError>) -> bool {
+fn is_lost<T>(done: &Result<T, StoreError>) -> bool {
     matches!(done, Err(StoreError::LeaseLost { .. }))
 }
 
@@ -59,14 +59,14 @@ async fn a_hand_that_comes_late_ends_nothing() {
     assert_eq!(store.expire_leases().await.unwrap(), 1);
     let second = take(store, &hand(store).await).await.unwrap();
     assert_eq!((second.subject_id.as_str(), second.attempt, second.is_last), (late.subject_id.as_str(), 2, false));
-    assert!(is_lost(store.prolong(&late.lease).await));
-    assert!(is_lost(store.drop_review(&late.lease, &late.subject_id, End::Failed("late")).await));
-    assert!(is_lost(store.give_back(&late.lease, Duration::ZERO, None, true).await));
+    assert!(is_lost(&store.prolong(&late.lease).await));
+    assert!(is_lost(&store.drop_review(&late.lease, &late.subject_id, End::Failed("late")).await));
+    assert!(is_lost(&store.give_back(&late.lease, Duration::ZERO, None, true).await));
     let (now, attempts, _) = state(store, &second.lease).await;
     assert_eq!((now.as_str(), attempts), ("running", 2), "the late one changed nothing");
     store.drop_review(&second.lease, &second.subject_id, End::Failed("broken")).await.unwrap();
     assert_eq!(state(store, &second.lease).await, ("failed".to_owned(), 2, Some("broken".to_owned())));
-    assert!(is_lost(store.drop_review(&second.lease, &second.subject_id, End::Failed("twice")).await), "it has ended");
+    assert!(is_lost(&store.drop_review(&second.lease, &second.subject_id, End::Failed("twice")).await), "it has ended");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_hand_that_falls_silent_loses_its_job_and_one_that_is_heard_keeps_it()
     }
     let again = again.expect("a job of a silent hand is taken again");
     assert_eq!((again.subject_id, again.attempt), (lost.subject_id, 2));
-    assert!(is_lost(store.prolong(&lost.lease).await));
+    assert!(is_lost(&store.prolong(&lost.lease).await));
 }
 
 #[tokio::test]
