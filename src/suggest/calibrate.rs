@@ -16,6 +16,8 @@ use crate::domain::Interval;
 const HELD: f64 = 0.9;
 /// Intervals are not made narrower than the sampler's, and not wider than this many times it.
 const WIDEST: f64 = 6.0;
+/// A squared misfit below that of one number which is off by its 1-sigma is none, however exactly the runs are fitted.
+const WITHIN_ERROR: f64 = 1.0;
 /// A film that fits badly is believed less: its interval grows with its misfit, up to this.
 const WORST_FIT: f64 = 3.0;
 
@@ -93,11 +95,12 @@ fn middle(mut all: Vec<f64>) -> f64 {
 
 /// What a misfit adds to the interval of parameter `index`: the errors of a block of the evidence that fits worse than it
 /// usually does grow by the root of that ratio, as for averages of discordant measurements (Birge 1932), and the interval
-/// grows with the errors of those blocks that tell of the parameter. Nothing for films that fit.
+/// grows with the errors of those blocks that tell of the parameter. Nothing for films that fit: a block of a single number
+/// fits the runs nearly exactly, and is not off because it fits a film less exactly, within its error.
 fn bad_fit(posterior: &Posterior, usual_misfits: &[f64], index: usize) -> f64 {
     let (mut believed, mut left) = (0.0, 0.0);
     for (block, usual) in posterior.blocks.iter().zip(usual_misfits) {
-        let ratio = (block.misfit / usual.max(1e-9)).clamp(1.0, WORST_FIT * WORST_FIT);
+        let ratio = (block.misfit / usual.max(WITHIN_ERROR)).clamp(1.0, WORST_FIT * WORST_FIT);
         believed += block.information[index];
         left += block.information[index] / ratio;
     }
@@ -162,7 +165,11 @@ mod tests {
         let posterior = Posterior { samples: Vec::new(), best: vec![0.5; 3], blocks };
         let widened = |index| bad_fit(&posterior, &[4.0, 9.0], index);
         assert_eq!((widened(0), widened(1), widened(2)), (1.0, 2.0, 1.0));
-        let worst = bad_fit(&posterior, &[4.0, 0.1], 1);
+        let worst = bad_fit(&posterior, &[4.0, 3.0], 1);
         assert!((worst - WORST_FIT).abs() < 1e-12, "{worst}");
+        // A number of its own that fits to within its error, if less exactly than it fits the runs.
+        let blocks = vec![block(0.8, [100.0, 0.0, 0.0])];
+        let posterior = Posterior { blocks, ..posterior };
+        assert!((bad_fit(&posterior, &[0.01], 0) - 1.0).abs() < 1e-12);
     }
 }
