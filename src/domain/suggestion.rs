@@ -254,4 +254,8 @@ pub struct Suggestion {
     pub warnings: Vec<String>,
     /// Where the time went: stage, s.
     pub timings: Vec<(String, f64)>,
+    /// Mismatch of the review as that of a re-run will be measured: root mean square over the nodes that a camera saw, mm.
+    /// The changes count nodes by picture, so their numbers differ from it. Documents of earlier versions lack it.
+    #[serde(default)]
+    pub reviewed_mm: Option<f64>,
 }

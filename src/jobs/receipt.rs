@@ -174,8 +174,11 @@ pub fn note_receipt(ledger: &Path, folder: &Path, verb: ReceiptVerb) -> Result<R
 pub(super) fn obtained(suggestion: &Suggestion, change: &Change, folder: &Path) -> Result<ReceiptEvent, ReceiptError> {
     let review = ReviewFolder::open(folder)?;
     check_test(suggestion, review.review(), folder)?;
-    let obtained_mm = super::mismatch::mismatch_mm(&review)?
+    let seen_mm = super::mismatch::mismatch_mm(&review)?
         .ok_or_else(|| ReceiptError::NothingMeasured { review: folder.to_owned() })?;
+    // In the measure of the prediction: a re-run that left as much as there was obtains what there was.
+    let reviewed_mm = suggestion.reviewed_mm.filter(|mm| *mm > 0.0);
+    let obtained_mm = reviewed_mm.map_or(seen_mm, |reviewed_mm| change.before_mm * seen_mm / reviewed_mm);
     let predicted_mm = change.after_mm;
     Ok(ReceiptEvent::Obtained {
         change: change.rank,

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::mismatch::mismatch_mm;
 use super::review_study::STUDY_RUN;
 use super::suggest_error::SuggestJobError;
 use crate::domain::{InputDigest, Review, Study, Suggestion};
@@ -120,6 +121,7 @@ pub fn suggest_change(
     };
     suggestion.program_version = env!("CARGO_PKG_VERSION").into();
     suggestion.inputs = inputs(&review, &study)?;
+    suggestion.reviewed_mm = mismatch_mm(&review)?;
     step(told, "write")?;
     if request.report {
         let plots = SuggestionPlots { suggestion: &suggestion, left_out: left_out.as_ref() };

@@ -161,6 +161,7 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
         changes,
         model_form: form.forms,
         fit_p_value: form.p_value,
+        reviewed_mm: None,
         surrogate: surrogate_report(input.fields, input.surrogate),
         refused_runs: study.refused.clone(),
         next_runs: next,
