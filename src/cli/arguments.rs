@@ -300,7 +300,7 @@ pub(super) struct ServeArguments {
     /// Reviews at a time; each one uses all cores [default: 1]
     #[arg(long, value_name = "N")]
     workers: Option<u64>,
-    /// How long a job is held by a worker that no longer answers, s [default: 30]
+    /// How long a job is held by a worker that no longer answers, s, and up to two seconds more [default: 30]
     #[arg(long, value_name = "S")]
     lease_s: Option<f64>,
     /// Largest file that is taken, GB [default: 64]

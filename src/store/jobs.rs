@@ -96,7 +96,7 @@ impl std::fmt::Debug for Hand {
 }
 
 impl Hand {
-    /// A hand that was silent for so long has lost its job. The queue counts whole seconds.
+    /// A hand that was silent for so long has lost its job.
     fn silent_s(&self) -> i64 {
         i64::try_from(self.config.heartbeat_interval.as_secs()).unwrap_or(i64::MAX)
     }
@@ -220,10 +220,12 @@ pub(super) async fn end(writing: &mut Writing, lease: &Lease, how: End<'_>) -> R
 /// Whether the lease is held still, and if so whether somebody asked for the job to stop.
 async fn is_held(connection: &mut sqlx::SqliteConnection, lease: &Lease) -> Result<Option<bool>, StoreError> {
     sqlx::query_scalar(
-        "SELECT metadata ->> 'cancel_wanted' IS NOT NULL FROM Jobs WHERE id = ?1 AND lock_by = ?2 AND status = 'Running'",
+        "SELECT metadata ->> 'cancel_wanted' IS NOT NULL FROM Jobs
+         WHERE id = ?1 AND lock_by = ?2 AND attempts = ?3 - 1 AND status = 'Running'",
     )
     .bind(&lease.job_id)
     .bind(lease.hand.worker.name())
+    .bind(lease.attempt as i64)
     .fetch_optional(connection)
     .await
     .map_err(StoreError::database("read a job"))
@@ -258,16 +260,16 @@ pub(super) async fn cancel(writing: &mut Writing, kind: JobKind, subject_id: &st
 }
 
 impl Store {
-    /// A new hand for jobs of one kind. It is to be heard of within `lease` while it holds one (whole seconds, rounded up).
+    /// A new hand for jobs of one kind. While it holds one it is to be heard of within `lease`.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn hand(&self, kind: JobKind, lease: Duration) -> Result<Hand, StoreError> {
+        // The queue notes when it heard of a hand in whole seconds: a second more, so that nobody loses a job early.
+        let silent_s = (lease.as_secs_f64().ceil() as u64).saturating_add(1);
         let config = apalis_sqlite::Config {
             batch_size: 1,
-            heartbeat_interval: Duration::from_secs(
-                lease.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX),
-            ),
+            heartbeat_interval: Duration::from_secs(silent_s),
             queue: Queue::from(kind.name()),
             ..apalis_sqlite::Config::default()
         };
@@ -355,23 +357,21 @@ impl Store {
         attempt_counts: bool,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
+        if is_held(&mut writing.tx, lease).await?.is_none() {
+            return Err(StoreError::LeaseLost { job_id: lease.job_id.clone() });
+        }
         // The queue's own way back (`reenqueue_abandoned`) counts every attempt and knows no wait.
-        let given = sqlx::query(
-            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL, run_at = unixepoch() + ?3,
-                 last_result = json_object('Err', ?4), attempts = attempts + ?5
-             WHERE id = ?1 AND lock_by = ?2 AND status = 'Running'",
+        sqlx::query(
+            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL, run_at = unixepoch() + ?2,
+                 last_result = json_object('Err', ?3), attempts = attempts + ?4 WHERE id = ?1",
         )
         .bind(&lease.job_id)
-        .bind(lease.hand.worker.name())
         .bind(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX / 4))
         .bind(error)
         .bind(i64::from(attempt_counts))
         .execute(&mut *writing.tx)
         .await
         .map_err(StoreError::database("give a job back"))?;
-        if given.rows_affected() == 0 {
-            return Err(StoreError::LeaseLost { job_id: lease.job_id.clone() });
-        }
         writing.note("job", &lease.job_id, None).await?;
         writing.commit().await
     }

@@ -79,7 +79,7 @@ async fn insert(tx: &mut sqlx::SqliteConnection, job: &Earlier) -> Result<(), sq
              json_object('created_at', ?10, 'finished_at', ?11))",
     )
     .bind(&job.subject_id)
-    .bind(queue_id(&job.id).unwrap_or_else(|| job.id.clone()))
+    .bind(queue_id(&job.id))
     .bind(&job.kind)
     .bind(status)
     .bind(job.attempts)
@@ -94,7 +94,7 @@ async fn insert(tx: &mut sqlx::SqliteConnection, job: &Earlier) -> Result<(), sq
     Ok(())
 }
 
-/// The id of a job as the queue writes it: the same number as a ULID, whose texts sort as those of UUIDv7 do.
-fn queue_id(uuid: &str) -> Option<String> {
-    Some(ulid::Ulid::from(Uuid::parse_str(uuid).ok()?).to_string())
+/// The id of a job as the queue reads it: the same number as a ULID, whose texts sort as those of UUIDv7 do.
+fn queue_id(uuid: &str) -> String {
+    ulid::Ulid::from(Uuid::parse_str(uuid).unwrap_or_else(|_| Uuid::now_v7())).to_string()
 }

@@ -70,6 +70,20 @@ async fn a_hand_that_comes_late_ends_nothing() {
 }
 
 #[tokio::test]
+async fn an_earlier_attempt_of_the_same_hand_ends_nothing_either() {
+    let bench = Bench::new().await;
+    let store = &bench.store;
+    three_orders(&bench).await;
+    let hand = hand(store).await;
+    let late = take(store, &hand).await.unwrap();
+    store.expire_leases().await.unwrap();
+    let again = take(store, &hand).await.unwrap();
+    assert_eq!((again.subject_id.as_str(), again.attempt), (late.subject_id.as_str(), 2));
+    assert!(is_lost(&store.drop_review(&late.lease, &late.subject_id, End::Cancelled).await));
+    store.drop_review(&again.lease, &again.subject_id, End::Cancelled).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_hand_that_falls_silent_loses_its_job_and_one_that_is_heard_keeps_it() {
     let bench = Bench::new().await;
     let store = &bench.store;
@@ -82,7 +96,7 @@ async fn a_hand_that_falls_silent_loses_its_job_and_one_that_is_heard_keeps_it()
     store.drop_review(&third.lease, &third.subject_id, End::Cancelled).await.unwrap();
     assert!(take(store, &waiting).await.is_none(), "both are held");
     let mut again = None;
-    for _ in 0..40 {
+    for _ in 0..60 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         store.prolong(&kept.lease).await.unwrap();
         again = take(store, &waiting).await;
