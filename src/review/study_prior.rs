@@ -103,7 +103,12 @@ fn modes(designs: &Designs) -> DMatrix<f64> {
     let smallest = SMALLEST_SHARE * eigen.eigenvalues.sum();
     order.retain(|m| eigen.eigenvalues[*m] > smallest);
     order.truncate(MOST_MODES);
-    &designs.fields_mm * eigen.eigenvectors.select_columns(&order) / (designs.runs as f64).sqrt()
+    let mut modes = &designs.fields_mm * eigen.eigenvectors.select_columns(&order) / (designs.runs as f64).sqrt();
+    // An eigenvector may point either way, and which it does hangs on the order of the runs.
+    for mut mode in modes.column_iter_mut().filter(|mode| mode.sum() < 0.0) {
+        mode.neg_mut();
+    }
+    modes
 }
 
 #[cfg(test)]
