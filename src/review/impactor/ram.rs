@@ -6,7 +6,7 @@ use super::contact::Plane;
 use super::fit::{RATES, Sought, Way};
 use super::line::{Line, Pace};
 use crate::domain::RigidWall;
-use crate::geom::{Block, Skin, node_neighbours};
+use crate::geom::{Block, Skin};
 
 /// Where the film shows the ram.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,29 +36,12 @@ pub(super) struct RamApproach<'a> {
     half_mm: [f64; 2],
     /// The undeformed end that it hits, from the middle, mm.
     end_mm: Vec<Vector3<f64>>,
-    /// Nodes of the end that the ram hits: its foremost ones.
+    /// Nodes of the end that the ram hits.
     pub(super) is_end: Vec<bool>,
 }
 
-/// Nodes so near the wall before the test belong to the end that it hits, mm …
+/// Nodes so near the wall before the test belong to the end that it hits, mm.
 const END_MM: f64 = 8.0;
-/// … unless a neighbour is nearer by more than this share of the way between them: the next row of a wall's mesh folds up
-/// to the ram in one design and not in the other.
-const BEHIND: f64 = 0.5;
-
-/// Nodes of which no neighbour is much nearer to the wall, which is `ahead` of a node by so many mm.
-fn foremost(skin: &Skin, undeformed: &[[f32; 3]], ahead: &impl Fn(&[f32; 3]) -> f64) -> Vec<bool> {
-    let mut foremost = vec![true; undeformed.len()];
-    for pair in node_neighbours(skin) {
-        let [a, b] = pair.map(|n| undeformed[n as usize]);
-        let between_mm = (Vector3::from(a) - Vector3::from(b)).cast::<f64>().norm();
-        let farther_mm = ahead(&a) - ahead(&b);
-        if farther_mm.abs() > BEHIND * between_mm {
-            foremost[pair[usize::from(farther_mm < 0.0)] as usize] = false;
-        }
-    }
-    foremost
-}
 
 impl<'a> RamApproach<'a> {
     pub(super) fn new(wall: &'a RigidWall, skin: &Skin, undeformed: &[[f32; 3]]) -> Self {
@@ -84,14 +67,13 @@ impl<'a> RamApproach<'a> {
         let across = |i: usize| axes[i] * (0.5 * (known[i][0] + known[i][1]));
         let middle_mm = point + across(0) + across(1);
         let end = undeformed.iter().filter(|p| ahead(p) < END_MM);
-        let is_foremost = foremost(skin, undeformed, &ahead);
         Self {
             wall,
             axes,
             direction: Vector3::from(wall.direction).normalize(),
             middle_mm,
             end_mm: end.map(|p| Vector3::from(p.map(f64::from)) - middle_mm).collect(),
-            is_end: undeformed.iter().zip(is_foremost).map(|(p, foremost)| foremost && ahead(p) < END_MM).collect(),
+            is_end: undeformed.iter().map(|p| ahead(p) < END_MM).collect(),
             half_mm: known.map(|[low, high]| 0.5 * (high - low).max(1.0)),
         }
     }
