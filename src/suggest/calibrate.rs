@@ -46,7 +46,7 @@ pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, noisy: &DMatrix<f64>)
             let rest: Vec<Vec<f64>> = others.iter().map(|r| points[*r].clone()).collect();
             let estimator = Estimator::fit(&rest, &evidence.of_runs(&others));
             let film: DVector<f64> = noisy.row(run).transpose();
-            let posterior = estimator.posterior(&film);
+            let posterior = estimator.posterior(&film, run as u64 + 1);
             let excess = estimator.misfit(&film, &points[run]) - posterior.misfit();
             (posterior, excess)
         })

@@ -14,7 +14,6 @@ use std::ops::Range;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use super::features::{Evidence, EvidenceBlock};
-use super::random::Random;
 use super::regress::{Projected, Regressions};
 use super::sampler::sample;
 
@@ -24,8 +23,6 @@ const DIRECTIONS_BEYOND: usize = 3;
 const SHRINK: f64 = 0.5;
 /// Least standardised error: no number is believed to better than a hundredth of its spread.
 const LEAST_ERROR: f64 = 0.01;
-/// Of the samples.
-const SEED: u64 = 2;
 /// Fewest degrees of freedom of the Student misfit.
 const FEWEST_FREE: f64 = 3.0;
 
@@ -111,10 +108,10 @@ impl Estimator {
         move |shares| blocks.iter_mut().map(|energy| energy(shares)).sum()
     }
 
-    /// Samples the posterior of `numbers`; the prior is even within the bounds. The same numbers give the same samples.
+    /// Samples the posterior of `numbers`; the prior is even within the bounds.
     #[must_use]
-    pub fn posterior(&self, numbers: &DVector<f64>) -> Posterior {
-        let sampled = sample(self.dimensions, Random::of(SEED, numbers), self.energy(numbers));
+    pub fn posterior(&self, numbers: &DVector<f64>, seed: u64) -> Posterior {
+        let sampled = sample(self.dimensions, seed, self.energy(numbers));
         let fit = |block: &Block| BlockFit {
             misfit: block.misfit(numbers, &sampled.best),
             information: block.information(&sampled.best).diagonal().iter().copied().collect(),

@@ -149,9 +149,8 @@ impl FeaturePlan {
 
     /// The runs' numbers, each with a draw of all that is in doubt of a measurement.
     pub(super) fn of_noisy_runs(&self, sight: &Sight, seed: u64) -> DMatrix<f64> {
+        let mut random = Random::new(seed);
         let noisy = |(run, (seen, hit)): (usize, (&Seen, &Hit))| {
-            let exact = self.of(sight, seen, hit, None);
-            let mut random = Random::of(seed, &exact);
             let mut film = (with_noise(sight, seen, &mut random), hit.with_noise(&mut random));
             for change in &sight.nuisances {
                 film = change.added_to((&film.0, &film.1), random.normal());

@@ -90,7 +90,7 @@ pub fn leave_one_out_tests(sight: &Sight, shares: &[Vec<f64>]) -> LeaveOneOut {
             let known = evidence.of_runs(&others);
             let calibration = calibrate(&rest, &known, &noisy.select_rows(&others));
             let film = noisy.row(run).transpose();
-            let posterior = Estimator::fit(&rest, &known).posterior(&film);
+            let posterior = Estimator::fit(&rest, &known).posterior(&film, 99);
             let estimate = (0..rest[0].len()).map(|i| calibration.interval(&posterior, i)).collect();
             LeftOut { run, truth: shares[run].clone(), estimate }
         })

@@ -21,7 +21,8 @@ pub(super) struct Sampled {
 }
 
 /// Samples the unit cube of `dimensions`.
-pub(super) fn sample(dimensions: usize, mut random: Random, mut energy: impl FnMut(&[f64]) -> f64) -> Sampled {
+pub(super) fn sample(dimensions: usize, seed: u64, mut energy: impl FnMut(&[f64]) -> f64) -> Sampled {
+    let mut random = Random::new(seed);
     let mut found: Vec<(f64, Vec<f64>)> =
         latin_hypercube(SEARCH, dimensions, &mut random).into_iter().map(|p| (energy(&p), p)).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_normal_density_keeps_its_mean_and_its_width() {
-        let sampled = sample(3, Random::new(7), |p| {
+        let sampled = sample(3, 7, |p| {
             let z = [(p[0] - 0.4) / 0.05, (p[1] - 0.6) / 0.1 - (p[0] - 0.4) / 0.05, (p[2] - 0.5) / 0.08];
             0.5 * z.iter().map(|z| z * z).sum::<f64>()
         });
