@@ -160,6 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_the_designs_does_not_matter() {
+        let strengths = [(1.0, 0.0), (-1.0, 0.3), (0.5, -0.4), (0.8, 0.1), (-0.6, -0.2)];
+        let mut runs: Vec<_> = strengths.iter().map(|(a, b)| run(*a, *b)).collect();
+        let forward = prior(&runs).expect("five designs");
+        runs.reverse();
+        let backward = prior(&runs).expect("five designs");
+        assert!((&forward.modes - &backward.modes).amax() < 1e-9, "{} {}", forward.modes, backward.modes);
+        assert!((forward.node_mm2[29] - backward.node_mm2[29]).abs() < 1e-9);
+    }
+
+    #[test]
     fn a_run_is_told_from_what_others_are_at_another_pace_but_not_from_itself() {
         // A bump that travels along the strip: each run has it where its neighbour has it a little later.
         let bump =
