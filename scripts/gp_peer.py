@@ -28,7 +28,10 @@ def displacements(path):
 def study(folder):
     """Shares of the parameters' ranges [run, parameter] and inner products of the runs [run, run], mm²."""
     shares, fields, common = [], [], None
-    for path in sorted(glob.glob(os.path.join(folder, "run_*.vtkhdf"))):
+    paths = sorted(glob.glob(os.path.join(folder, "run_*.vtkhdf")))
+    if len(paths) < 4:
+        sys.exit(f"{folder}: {len(paths)} files run_*.vtkhdf, expected at least 4")
+    for path in paths:
         with open(path[:-7] + ".json") as f:
             parameters = json.load(f)["parameters"]
         shares.append([(p["value"] - p["lower"]) / (p["upper"] - p["lower"]) for p in parameters])

@@ -4,8 +4,8 @@
 //! 4.2.2 and 6.1), so one piece of algebra serves the quadratic ridge and the Gaussian process.
 //!
 //! Written here because a film is some thousand numbers, each regressed again without each run: some ten thousand fits an
-//! answer. One choice of kernel serves all numbers at once here; `egobox-gp` searches for each number by itself, 6 to 24 ms
-//! a fit, which makes minutes of seconds. How well either predicts is about the same (`scripts/gp_peer.py`).
+//! answer. Here a kernel matrix is inverted once for all numbers; `egobox` searches for each number by itself, 4 to 24 ms a
+//! fit, which would make minutes of a second. How well either predicts is about the same (`scripts/gp_peer.py`).
 
 /// What a kernel can bend to.
 #[derive(Debug, Clone, Copy, PartialEq)]
