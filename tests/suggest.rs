@@ -20,7 +20,11 @@ fn fixture(name: &str) -> PathBuf {
 
 /// The shipped study without some runs, or all of it.
 fn load(folder: &Path, without: &[&str]) -> StudyFile {
-    let runs: Vec<String> = (0..17)
+    load_in_order(folder, without, 0..17)
+}
+
+fn load_in_order(folder: &Path, without: &[&str], order: impl Iterator<Item = usize>) -> StudyFile {
+    let runs: Vec<String> = order
         .map(|i| format!("run_{i:03}"))
         .filter(|n| fixture(&format!("study/{n}.vtkhdf")).exists() && !without.contains(&n.as_str()))
         .map(|n| format!("[[runs]]\nfile = {:?}\n", fixture(&format!("study/{n}.vtkhdf"))))
@@ -194,6 +198,27 @@ fn a_run_the_study_has_never_seen_lies_in_the_intervals_and_is_no_model_form() {
     eprintln!("{held} of {asked} truths held, {model_form} of {} called model form", names.len());
     assert!(held * 100 >= asked * 83, "{held} of {asked} truths are inside their 90 % intervals");
     assert!(3 * model_form <= names.len(), "{model_form} of {} runs of the study are called model form", names.len());
+}
+
+/// The runs of a study have names and an order, which say nothing.
+#[test]
+fn the_order_of_the_runs_changes_nothing() {
+    let (_dir, full) = all_runs();
+    let (run, nominal) = (5, states(&full, 0));
+    let film = film(&full, &nominal, &states(&full, run));
+    let ram = filmed_impactor(&full, run);
+    let without = [full.study().runs[run].name.as_str()];
+    let [forward, backward] = [(0..17).collect::<Vec<_>>(), (0..17).rev().collect()].map(|order| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let study = load_in_order(dir.path(), &without, order.into_iter());
+        answer_with(&study, &film, &full.study().runs[0].values, Some(&ram)).parameters
+    });
+    for (a, b) in forward.iter().zip(&backward) {
+        let range = a.parameter.upper - a.parameter.lower;
+        for (a, b) in [(a.estimate.lower, b.estimate.lower), (a.estimate.upper, b.estimate.upper)] {
+            assert!((a - b).abs() < 1e-3 * range, "{forward:?} and {backward:?}");
+        }
+    }
 }
 
 /// A ram that is held up on its way as in no run: what is told of the film says so, and its speed is known less well.

@@ -23,7 +23,10 @@ pub(super) fn suggestion_as_text(s: &Suggestion, left_out: Option<&LeaveOneOut>)
     }
     text.push_str(&format!("\n{}\n", surrogate(s)));
     if let Some(left_out) = left_out {
-        text.push_str(&format!("each run as the test:\n{}\n", left_out_table(s, left_out)));
+        text.push_str(&format!(
+            "each run as the test, in several films of its own noise:\n{}\n",
+            left_out_table(s, left_out)
+        ));
     }
     if !s.next_runs.is_empty() {
         text.push_str(&format!("{}\n", next(s)));

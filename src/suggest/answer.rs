@@ -20,9 +20,7 @@ use crate::domain::{
 };
 
 /// Samples that stand for the posterior where each costs something.
-const SAMPLES: usize = 150;
-/// The seed of the test's own chains.
-const SEED: u64 = 2;
+const SAMPLES: usize = 600;
 /// The simulation agrees when its misfit is no further above the best than that of this share of the left-out runs.
 const AGREES: f64 = 0.9;
 
@@ -103,8 +101,8 @@ pub fn suggest(input: &SuggestInput<'_>) -> Result<Suggestion, SuggestError> {
     let film = plan.of_test(input.sight);
     let estimator = Estimator::fit(&shares, &evidence);
     let (posterior, calibration) = rayon::join(
-        || estimator.posterior(&film, SEED),
-        || calibrate(&shares, &evidence, &plan.of_noisy_runs(input.sight, 0xca11)),
+        || estimator.posterior(&film),
+        || calibrate(&shares, &evidence, &plan.films_of_runs(input.sight, &shares, 0xca11)),
     );
     let here: Vec<f64> = study.parameters.iter().zip(input.simulated).map(|(p, v)| p.share_of(*v)).collect();
     let form = unexplained(&FormInput {

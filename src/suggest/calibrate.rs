@@ -1,14 +1,14 @@
 //! Honest intervals: the study's own runs play the test, and the intervals are widened until they hold them.
 //!
-//! Each run's film, under the same mask and noise, goes through the estimator that the other runs make. How many of its
-//! own half-widths the estimate was off by is the run's score; the 90 % score widens the interval (split conformal
+//! Films of each run, under the same mask and noise, go through the estimator that the other runs make. How many of its
+//! own half-widths the estimate was off by is a film's score; the 90 % score widens the interval (split conformal
 //! prediction; Vovk, Gammerman and Shafer 2005). The test is one more run of the same kind if a parameter of the study
 //! explains it.
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DVector;
 use rayon::prelude::*;
 
-use super::estimate::{Estimator, Posterior};
+use super::estimate::{BlockFit, Estimator, Posterior};
 use super::features::Evidence;
 use crate::domain::Interval;
 
@@ -26,66 +26,82 @@ const WORST_FIT: f64 = 3.0;
 pub struct Calibration {
     /// By parameter: what the sampler's interval is widened by.
     pub widening: Vec<f64>,
-    /// By parameter: root mean square error, share of the range.
+    /// By parameter: root mean square error over all films, share of the range.
     pub rms: Vec<f64>,
-    /// By block of the evidence: median over the runs of its misfit at the best point.
+    /// By block of the evidence: median over the films of its misfit at the best point.
     pub usual_misfits: Vec<f64>,
-    /// By run: how much the misfit at its true parameters is above that at its best point.
+    /// By film: how much the misfit at its true parameters is above that at its best point.
     pub excess: Vec<f64>,
-    /// By run: its estimate, shares.
+    /// By run: its estimate, the mean of those of its films, shares.
     pub estimates: Vec<Vec<f64>>,
 }
 
-/// Leaves out each run in turn. `noisy` has the runs' numbers with a draw of all that is in doubt of a measurement.
+/// One film of a run that the others estimate.
+struct Played<'a> {
+    truth: &'a [f64],
+    mean: Vec<f64>,
+    intervals: Vec<[f64; 2]>,
+    blocks: Vec<BlockFit>,
+    excess: f64,
+}
+
+/// Leaves out each run in turn. `films` has the numbers of films of each run, each with a draw of all that is in doubt of a
+/// measurement; as many of each.
 #[must_use]
-pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, noisy: &DMatrix<f64>) -> Calibration {
-    let left: Vec<(Posterior, f64)> = (0..points.len())
+pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, films: &[Vec<DVector<f64>>]) -> Calibration {
+    let by_run: Vec<Vec<Played<'_>>> = (0..points.len())
         .into_par_iter()
         .map(|run| {
             let others: Vec<usize> = (0..points.len()).filter(|r| *r != run).collect();
             let rest: Vec<Vec<f64>> = others.iter().map(|r| points[*r].clone()).collect();
             let estimator = Estimator::fit(&rest, &evidence.of_runs(&others));
-            let film: DVector<f64> = noisy.row(run).transpose();
-            let posterior = estimator.posterior(&film, run as u64 + 1);
-            let excess = estimator.misfit(&film, &points[run]) - posterior.misfit();
-            (posterior, excess)
+            films[run].par_iter().map(|film| play(&estimator, film, &points[run])).collect()
         })
         .collect();
-    let means: Vec<Vec<f64>> = left.iter().map(|(p, _)| p.mean()).collect();
+    let estimates = by_run.iter().map(|films| mean_of(films.iter().map(|film| &film.mean))).collect();
+    let all: Vec<Played<'_>> = by_run.into_iter().flatten().collect();
     let dimensions = points[0].len();
     let usual_misfits: Vec<f64> = (0..evidence.blocks.len())
-        .map(|block| middle(left.iter().map(|(p, _)| p.blocks[block].misfit).collect()))
+        .map(|block| middle(all.iter().map(|film| film.blocks[block].misfit).collect()))
         .collect();
     let scores: Vec<Vec<f64>> = (0..dimensions)
-        .map(|i| {
-            left.iter()
-                .zip(&means)
-                .zip(points)
-                .map(|(((p, _), m), truth)| score(p, m, truth, i) / bad_fit(p, &usual_misfits, i))
-                .collect()
-        })
+        .map(|i| all.iter().map(|film| film.score(i) / bad_fit(&film.blocks, &usual_misfits, i)).collect())
         .collect();
     let pooled = quantile(scores.concat());
+    let rms = |i: usize| {
+        let square: f64 = all.iter().map(|film| (film.mean[i] - film.truth[i]).powi(2)).sum();
+        (square / all.len() as f64).sqrt()
+    };
     Calibration {
         widening: scores.iter().map(|s| quantile(s.clone()).max(pooled).clamp(1.0, WIDEST)).collect(),
-        rms: (0..dimensions)
-            .map(|i| {
-                let square: f64 = means.iter().zip(points).map(|(m, t)| (m[i] - t[i]).powi(2)).sum();
-                (square / points.len() as f64).sqrt()
-            })
-            .collect(),
+        rms: (0..dimensions).map(rms).collect(),
         usual_misfits,
-        excess: left.iter().map(|(_, e)| *e).collect(),
-        estimates: means,
+        excess: all.iter().map(|film| film.excess).collect(),
+        estimates,
     }
 }
 
-/// How many half-widths of its interval the estimate is off by.
-fn score(posterior: &Posterior, mean: &[f64], truth: &[f64], index: usize) -> f64 {
-    let [low, high] = posterior.interval(index);
-    let (below, above) = ((mean[index] - low).max(1e-6), (high - mean[index]).max(1e-6));
-    let off = truth[index] - mean[index];
-    if off < 0.0 { -off / below } else { off / above }
+fn play<'a>(estimator: &Estimator, film: &DVector<f64>, truth: &'a [f64]) -> Played<'a> {
+    let posterior = estimator.posterior(film);
+    let excess = estimator.misfit(film, truth) - posterior.misfit();
+    let intervals = (0..truth.len()).map(|i| posterior.interval(i)).collect();
+    Played { truth, mean: posterior.mean(), intervals, blocks: posterior.blocks, excess }
+}
+
+impl Played<'_> {
+    /// How many half-widths of its interval the estimate of parameter `index` is off by.
+    fn score(&self, index: usize) -> f64 {
+        let ([low, high], mean) = (self.intervals[index], self.mean[index]);
+        let (below, above) = ((mean - low).max(1e-6), (high - mean).max(1e-6));
+        let off = self.truth[index] - mean;
+        if off < 0.0 { -off / below } else { off / above }
+    }
+}
+
+fn mean_of<'a>(all: impl ExactSizeIterator<Item = &'a Vec<f64>>) -> Vec<f64> {
+    let count = all.len() as f64;
+    let sum = all.cloned().reduce(|a, b| a.iter().zip(b).map(|(a, b)| a + b).collect());
+    sum.expect("a run has films").into_iter().map(|s| s / count).collect()
 }
 
 fn middle(mut all: Vec<f64>) -> f64 {
@@ -97,9 +113,9 @@ fn middle(mut all: Vec<f64>) -> f64 {
 /// usually does grow by the root of that ratio, as for averages of discordant measurements (Birge 1932), and the interval
 /// grows with the errors of those blocks that tell of the parameter. Nothing for films that fit: a block of a single number
 /// fits the runs nearly exactly, and is not off because it fits a film less exactly, within its error.
-fn bad_fit(posterior: &Posterior, usual_misfits: &[f64], index: usize) -> f64 {
+fn bad_fit(blocks: &[BlockFit], usual_misfits: &[f64], index: usize) -> f64 {
     let (mut believed, mut left) = (0.0, 0.0);
-    for (block, usual) in posterior.blocks.iter().zip(usual_misfits) {
+    for (block, usual) in blocks.iter().zip(usual_misfits) {
         let ratio = (block.misfit / usual.max(WITHIN_ERROR)).clamp(1.0, WORST_FIT * WORST_FIT);
         believed += block.information[index];
         left += block.information[index] / ratio;
@@ -125,7 +141,7 @@ impl Calibration {
     /// than the runs fit theirs; 1 where it does not.
     #[must_use]
     pub fn widening_by_misfit(&self, posterior: &Posterior, index: usize) -> f64 {
-        bad_fit(posterior, &self.usual_misfits, index)
+        bad_fit(&posterior.blocks, &self.usual_misfits, index)
     }
 
     /// The widened interval of parameter `index`, shares, inside the bounds.
@@ -154,22 +170,19 @@ impl Calibration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::estimate::BlockFit;
     use super::*;
 
     #[test]
     fn what_fits_badly_widens_what_it_tells_of_and_nothing_else() {
         let block = |misfit: f64, information: [f64; 3]| BlockFit { misfit, information: information.to_vec() };
         // The impactor's way, which fits, tells of the first parameter; the structure, which does not, of the second.
-        let blocks = vec![block(3.0, [100.0, 0.0, 0.0]), block(36.0, [0.0, 10.0, 0.0])];
-        let posterior = Posterior { samples: Vec::new(), best: vec![0.5; 3], blocks };
-        let widened = |index| bad_fit(&posterior, &[4.0, 9.0], index);
+        let blocks = [block(3.0, [100.0, 0.0, 0.0]), block(36.0, [0.0, 10.0, 0.0])];
+        let widened = |index| bad_fit(&blocks, &[4.0, 9.0], index);
         assert_eq!((widened(0), widened(1), widened(2)), (1.0, 2.0, 1.0));
-        let worst = bad_fit(&posterior, &[4.0, 3.0], 1);
+        let worst = bad_fit(&blocks, &[4.0, 3.0], 1);
         assert!((worst - WORST_FIT).abs() < 1e-12, "{worst}");
         // A number of its own that fits to within its error, if less exactly than it fits the runs.
-        let blocks = vec![block(0.8, [100.0, 0.0, 0.0])];
-        let posterior = Posterior { blocks, ..posterior };
-        assert!((bad_fit(&posterior, &[0.01], 0) - 1.0).abs() < 1e-12);
+        let blocks = [block(0.8, [100.0, 0.0, 0.0])];
+        assert!((bad_fit(&blocks, &[0.01], 0) - 1.0).abs() < 1e-12);
     }
 }

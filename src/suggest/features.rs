@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 
 use super::hits::Hit;
 use super::random::Random;
@@ -26,6 +27,8 @@ const FAINT_MM: f64 = 0.1;
 const NUMBERS: usize = 14;
 /// Draws of the measurement's noise.
 const DRAWS: usize = 24;
+/// Films of each run that plays the test, each with its own noise: how far an estimate is off in one is luck.
+const FILMS_OF_RUN: usize = 4;
 
 /// In so many numbers the way of the impactor tells how fast it was and how it was slowed down.
 const TOLD_BY_WAY: usize = 4;
@@ -147,17 +150,22 @@ impl FeaturePlan {
         Evidence { runs, doubt: self.doubt(sight, way), blocks }
     }
 
-    /// The runs' numbers, each with a draw of all that is in doubt of a measurement.
-    pub(super) fn of_noisy_runs(&self, sight: &Sight, seed: u64) -> DMatrix<f64> {
-        let mut random = Random::new(seed);
-        let noisy = |(run, (seen, hit)): (usize, (&Seen, &Hit))| {
-            let mut film = (with_noise(sight, seen, &mut random), hit.with_noise(&mut random));
+    /// The numbers of [`FILMS_OF_RUN`] films of each run, each with a draw of all that is in doubt of a measurement.
+    /// A run is known by where it lies, `shares`, not by its place among the others.
+    pub(super) fn films_of_runs(&self, sight: &Sight, shares: &[Vec<f64>], seed: u64) -> Vec<Vec<DVector<f64>>> {
+        let film = |run: usize, random: &mut Random| {
+            let (seen, hit) = (&sight.runs[run], &sight.hits.runs[run]);
+            let mut film = (with_noise(sight, seen, random), hit.with_noise(random));
             for change in &sight.nuisances {
                 film = change.added_to((&film.0, &film.1), random.normal());
             }
-            self.of(sight, &film.0, &film.1, sight.hits.read_speed(&film.1, Some(run))).transpose()
+            self.of(sight, &film.0, &film.1, sight.hits.read_speed(&film.1, Some(run)))
         };
-        DMatrix::from_rows(&sight.runs.iter().zip(&sight.hits.runs).enumerate().map(noisy).collect::<Vec<_>>())
+        let films = |run: usize| {
+            let mut random = Random::of(seed, &shares[run]);
+            (0..FILMS_OF_RUN).map(|_| film(run, &mut random)).collect()
+        };
+        (0..sight.runs.len()).into_par_iter().map(films).collect()
     }
 
     /// What the doubt about measurement, trigger and pose does to the test's numbers: rows whose squares add up to

@@ -1,4 +1,6 @@
-//! The study judges its own suggestions: each run in turn is the filmed test, and the study does without it.
+//! The study judges its own suggestions: each run in turn is the filmed test, in some films, and the study does without it.
+
+use nalgebra::DVector;
 
 use super::calibrate::calibrate;
 use super::estimate::Estimator;
@@ -6,21 +8,23 @@ use super::features::FeaturePlan;
 use super::sight::Sight;
 use crate::domain::{IDENTIFIED_HALF_WIDTH, Interval};
 
-/// One run that played the test.
+/// One film of a run that played the test.
 #[derive(Debug, Clone)]
 pub struct LeftOut {
     /// Index of the run.
     pub run: usize,
+    /// Which of the run's films, each with its own noise.
+    pub film: usize,
     /// Its parameters, shares of the ranges.
     pub truth: Vec<f64>,
     /// What was estimated, with the calibrated 90 % intervals, shares.
     pub estimate: Vec<Interval>,
 }
 
-/// All runs that played the test.
+/// All films of all runs that played the test.
 #[derive(Debug, Clone)]
 pub struct LeaveOneOut {
-    /// By run.
+    /// By run and film.
     pub tests: Vec<LeftOut>,
 }
 
@@ -75,24 +79,28 @@ impl LeaveOneOut {
     }
 }
 
-/// Each run in turn is the truth: its film as this sight would see it (same places, same noise), the study without it.
+/// Each run in turn is the truth: its films as this sight would see it (same places, same noise), the study without it.
 /// The widening of the intervals is learnt from the other runs alone, but for the speed: what reads it off their ways knows
 /// the left-out run's, too. That run's own speed is read without it.
 #[must_use]
 pub fn leave_one_out_tests(sight: &Sight, shares: &[Vec<f64>]) -> LeaveOneOut {
     let plan = FeaturePlan::new(sight);
     let evidence = plan.evidence(sight);
-    let noisy = plan.of_noisy_runs(sight, 0xf11e);
+    let films = plan.films_of_runs(sight, shares, 0xf11e);
     let tests = (0..shares.len())
-        .map(|run| {
+        .flat_map(|run| {
             let others: Vec<usize> = (0..shares.len()).filter(|r| *r != run).collect();
             let rest: Vec<Vec<f64>> = others.iter().map(|r| shares[*r].clone()).collect();
             let known = evidence.of_runs(&others);
-            let calibration = calibrate(&rest, &known, &noisy.select_rows(&others));
-            let film = noisy.row(run).transpose();
-            let posterior = Estimator::fit(&rest, &known).posterior(&film, 99);
-            let estimate = (0..rest[0].len()).map(|i| calibration.interval(&posterior, i)).collect();
-            LeftOut { run, truth: shares[run].clone(), estimate }
+            let of_rest: Vec<_> = others.iter().map(|r| films[*r].clone()).collect();
+            let calibration = calibrate(&rest, &known, &of_rest);
+            let estimator = Estimator::fit(&rest, &known);
+            let played = |(film, numbers): (usize, &DVector<f64>)| {
+                let posterior = estimator.posterior(numbers);
+                let estimate = (0..rest[0].len()).map(|i| calibration.interval(&posterior, i)).collect();
+                LeftOut { run, film, truth: shares[run].clone(), estimate }
+            };
+            films[run].iter().enumerate().map(played).collect::<Vec<_>>()
         })
         .collect();
     LeaveOneOut { tests }

@@ -9,6 +9,14 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
     }
 
+    /// The stream that belongs to some numbers: so a run draws the same wherever it stands in its study.
+    pub(super) fn of<'a>(seed: u64, numbers: impl IntoIterator<Item = &'a f64>) -> Self {
+        numbers.into_iter().fold(Self::new(seed), |mut random, x| {
+            random.0 ^= x.to_bits();
+            Self(random.next())
+        })
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -61,6 +69,10 @@ mod tests {
         let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
         assert!((mean(&even) - 0.5).abs() < 0.01 && mean(&normal).abs() < 0.03);
         assert!((normal.iter().map(|x| x * x).sum::<f64>() / 20_000.0 - 1.0).abs() < 0.05);
+        let first = |numbers: &[f64]| Random::of(1, numbers).uniform();
+        assert!(
+            first(&[1.0, 2.0]) != first(&[2.0, 1.0]) && first(&[1.0, 2.0]).to_bits() == first(&[1.0, 2.0]).to_bits()
+        );
         let cube = latin_hypercube(10, 3, &mut random);
         for axis in 0..3 {
             let mut slices: Vec<usize> = cube.iter().map(|p| (p[axis] * 10.0) as usize).collect();

@@ -42,7 +42,7 @@ pub(super) fn draw(s: &Suggestion, left_out: &LeaveOneOut) -> Result<Plot, Repor
         name: "left_out_tests".to_owned(),
         title: "Each run of the study as the test".to_owned(),
         caption: "What the same cameras and the same noise would have said if a run of the study were the test, and the study \
-                  did not have it. On the line: right. Grey bars: the film does not identify the parameter."
+                  did not have it: some films of each run, side by side, each with its own noise. On the line: right. Grey bars: the film does not identify the parameter."
             .to_owned(),
         sheet,
     })
@@ -60,14 +60,19 @@ fn panel(columns: i32, rows: i32, index: i32) -> Axes {
     Axes { left, top, right: left + width, bottom: top + height - 24, x: span, y: span }
 }
 
+/// Films of one run have the same truth: side by side, px.
+const APART: i32 = 3;
+
 fn points(area: &Area<'_>, axes: &Axes, left_out: &LeaveOneOut, index: usize) -> Result<(), DrawError> {
     for test in &left_out.tests {
         let (truth, e) = (test.truth[index], test.estimate[index]);
         let known = e.half_width() <= crate::domain::IDENTIFIED_HALF_WIDTH;
         let colour = if known { MEASURED } else { CANNOT_TELL };
-        line(area, vec![axes.at(truth, e.lower), axes.at(truth, e.upper)], colour, 3)?;
-        let (x, y) = axes.at(truth, e.value);
-        filled(area, (x - 6, y - 6), (x + 6, y + 6), INK)?;
+        let at = |share| axes.at(truth, share);
+        let beside = |(x, y): (i32, i32)| (x + APART * test.film as i32, y);
+        line(area, vec![beside(at(e.lower)), beside(at(e.upper))], colour, 2)?;
+        let (x, y) = beside(at(e.value));
+        filled(area, (x - 3, y - 3), (x + 3, y + 3), INK)?;
     }
     Ok(())
 }
