@@ -46,7 +46,7 @@ struct Played<'a> {
 }
 
 /// Leaves out each run in turn. `films` has the numbers of films of each run, each with a draw of all that is in doubt of a
-/// measurement; as many of each.
+/// measurement; as many of each, at least one.
 #[must_use]
 pub fn calibrate(points: &[Vec<f64>], evidence: &Evidence, films: &[Vec<DVector<f64>>]) -> Calibration {
     let by_run: Vec<Vec<Played<'_>>> = (0..points.len())

@@ -5,7 +5,7 @@
 //!
 //! Written here because a film is some thousand numbers, each regressed again without each run: some ten thousand fits an
 //! answer. Here a kernel matrix is inverted once for all numbers; `egobox` searches for each number by itself, 4 to 24 ms a
-//! fit, which would make minutes of a second. How well either predicts is about the same (`scripts/gp_peer.py`).
+//! fit, which would make minutes of seconds. How well either predicts is about the same (`scripts/gp_peer.py`).
 
 /// What a kernel can bend to.
 #[derive(Debug, Clone, Copy, PartialEq)]
