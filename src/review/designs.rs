@@ -5,7 +5,8 @@
 //! the others by some 400 nodes that a film shows of it, 0.5 mm off, designs at another pace take a fifth to a third of
 //! the error away where nothing is seen (crash_box 1.15 to 0.91 mm, bumper 0.89 to 0.71, hat_beam 0.76 to 0.53).
 
-use nalgebra::{DMatrix, Vector3};
+use nalgebra::{DMatrix, DVector, Vector3};
+use rayon::prelude::*;
 
 use super::controls::Controls;
 use super::session::{ReviewSource, SourceError, vector};
@@ -20,6 +21,8 @@ const AT_OTHER_PACE: f64 = 0.3;
 pub(super) struct Designs {
     /// Three rows an unknown, one column a design, mm: first each run as it is now, then what they are at another pace.
     pub(super) fields_mm: DMatrix<f64>,
+    /// How much longer each edge is than in the simulation, mm, in the same columns.
+    pub(super) longer_mm: DMatrix<f64>,
     /// Of each column: the run whose it is; `None` for the simulation itself at another pace.
     pub(super) run: Vec<Option<usize>>,
     /// How many runs there are.
@@ -45,23 +48,23 @@ impl Designs {
             return Ok(None);
         }
         let simulated = at_unknowns(simulated_mm);
-        let weighed = |field: Vec<Vector3<f64>>| field.into_iter().map(|d| d * AT_OTHER_PACE).collect();
         let mut paced = Vec::new();
         for pace in PACES {
             let then = at_unknowns(&source.simulated_mm(pace * time_s)?);
             let own: Vec<Vector3<f64>> = then.iter().zip(&simulated).map(|(then, now)| then - now).collect();
             for (run, deviation) in source.designs_mm(pace * time_s)?.iter().enumerate() {
                 let deviation = at_unknowns(deviation).iter().zip(&own).map(|(d, own)| d + own).collect();
-                paced.push((Some(run), weighed(deviation)));
+                paced.push((Some(run), deviation));
             }
-            paced.push((None, weighed(own)));
+            paced.push((None, own));
         }
-        Ok(Some(Self::new(runs, paced)))
+        let mesh = Mesh { places_mm: &simulated, edges: &controls.edges };
+        Ok(Some(Self::new(mesh, runs, paced)))
     }
 
     /// From the fields of the runs, and of whatever else they are at another pace. A run that is the simulation itself
     /// is none.
-    pub(super) fn new(runs: Vec<Vec<Vector3<f64>>>, paced: Vec<(Option<usize>, Vec<Vector3<f64>>)>) -> Self {
+    pub(super) fn new(mesh: Mesh<'_>, runs: Vec<Vec<Vector3<f64>>>, paced: Vec<Paced>) -> Self {
         let differs = |run: &Vec<Vector3<f64>>| run.iter().any(|d| d.norm_squared() > 1e-6);
         let mut number = vec![None; runs.len()];
         let mut count = 0;
@@ -70,15 +73,40 @@ impl Designs {
             *number = Some(count);
             count += 1;
         }
-        let now = runs.into_iter().zip(&number).filter_map(|(field, n)| n.map(|n| (Some(n), field)));
+        let now = runs.into_iter().zip(&number).filter_map(|(field, n)| n.map(|n| (Some(n), 1.0, field)));
         let elsewhen = paced.into_iter().filter_map(|(run, field)| match run {
-            None => Some((None, field)),
-            Some(run) => number[run].map(|n| (Some(n), field)),
+            None => Some((None, AT_OTHER_PACE, field)),
+            Some(run) => number[run].map(|n| (Some(n), AT_OTHER_PACE, field)),
         });
-        let (run, fields): (Vec<_>, Vec<_>) = now.chain(elsewhen).unzip();
-        let rows = 3 * fields.first().map_or(0, Vec::len);
-        let fields_mm = DMatrix::from_fn(rows, fields.len(), |r, c| fields[c][r / 3][r % 3]);
-        Self { fields_mm, run, runs: count }
+        let designs: Vec<(Option<usize>, f64, Vec<Vector3<f64>>)> = now.chain(elsewhen).collect();
+        let columns = |of: &(dyn Fn(&[Vector3<f64>]) -> DVector<f64> + Sync)| -> DMatrix<f64> {
+            let columns: Vec<_> = designs.par_iter().map(|(_, counts, field)| of(field) * *counts).collect();
+            if columns.is_empty() { DMatrix::zeros(0, 0) } else { DMatrix::from_columns(&columns) }
+        };
+        let fields_mm = columns(&|field| DVector::from_iterator(3 * field.len(), field.iter().flatten().copied()));
+        let longer_mm = columns(&|field| mesh.longer_mm(field));
+        Self { fields_mm, longer_mm, run: designs.iter().map(|(run, ..)| *run).collect(), runs: count }
+    }
+}
+
+/// What a run is at another pace, and which it is; `None` for the simulation itself.
+type Paced = (Option<usize>, Vec<Vector3<f64>>);
+
+/// The unknowns where the simulation has them, mm, and which of them are neighbours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mesh<'a> {
+    pub(super) places_mm: &'a [Vector3<f64>],
+    pub(super) edges: &'a [[u32; 2]],
+}
+
+impl Mesh<'_> {
+    /// How much longer each edge is, mm, when the unknowns deviate so.
+    fn longer_mm(&self, deviation: &[Vector3<f64>]) -> DVector<f64> {
+        let longer = |[a, b]: [usize; 2]| {
+            let edge = self.places_mm[b] - self.places_mm[a];
+            (edge + deviation[b] - deviation[a]).norm() - edge.norm()
+        };
+        DVector::from_iterator(self.edges.len(), self.edges.iter().map(|e| longer(e.map(|n| n as usize))))
     }
 }
 
@@ -132,5 +160,6 @@ mod tests {
         near(2, 0.3 * 2.0, 0.0);
         near(3, 0.3 * -10.0, 0.3 * 6.0);
         near(4, 0.3 * -4.0, 0.0);
+        assert!(designs.longer_mm.iter().all(|l| l.abs() < 1e-4), "all move as one: {}", designs.longer_mm);
     }
 }

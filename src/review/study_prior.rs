@@ -18,6 +18,11 @@ pub struct StudyPrior {
     pub(super) edge_mm2: Vec<f64>,
     /// … and at each unknown, mm².
     pub(super) node_mm2: Vec<f64>,
+    /// How much longer each edge is than in the simulation, mm: one row an edge, one column a mode. A sum of fields that
+    /// turn is too short or too long; a sum of lengths is not.
+    pub(super) longer: DMatrix<f64>,
+    /// Variance of what the modes leave of each length, mm².
+    pub(super) length_mm2: Vec<f64>,
 }
 
 /// So many modes at most, those that hold the most.
@@ -44,15 +49,20 @@ impl StudyPrior {
         if designs.runs < FEWEST {
             return None;
         }
-        let left = left_out(designs, seen);
+        let told = left_out(designs, seen);
+        let (left, left_of_length) = (&designs.fields_mm * &told, &designs.longer_mm * &told);
         let at = |run: usize, node: usize| Vector3::from(left.fixed_view::<3, 1>(3 * node, run));
         let rest = |of_run: &dyn Fn(usize) -> Vector3<f64>| -> f64 {
             FILMED * (0..designs.runs).map(|r| of_run(r).norm_squared()).sum::<f64>() / (3 * designs.runs) as f64
         };
         let of_node = |n: usize| rest(&|r| at(r, n)) + FLOOR_MM[0].powi(2);
         let of_edge = |e: &[u32; 2]| rest(&|r| at(r, e[1] as usize) - at(r, e[0] as usize)) + FLOOR_MM[1].powi(2);
+        let of_length = |e: usize| FILMED * left_of_length.row(e).norm_squared() / designs.runs as f64;
+        let shares = modes(designs);
         Some(Self {
-            modes: modes(designs),
+            modes: &designs.fields_mm * &shares,
+            longer: &designs.longer_mm * &shares,
+            length_mm2: (0..edges.len()).map(of_length).collect(),
             edge_mm2: edges.par_iter().map(of_edge).collect(),
             node_mm2: (0..seen.len()).into_par_iter().map(of_node).collect(),
         })
@@ -72,8 +82,8 @@ impl StudyPrior {
     }
 }
 
-/// What is left of each run, mm, when the others tell it, at whatever pace, by the unknowns that are `seen`: the rest of
-/// a ridge regression that leaves out all that is the run's.
+/// What is left of each run when the others tell it, at whatever pace, by the unknowns that are `seen`, as a sum of the
+/// designs: the rest of a ridge regression that leaves out all that is the run's.
 fn left_out(designs: &Designs, seen: &[bool]) -> DMatrix<f64> {
     let rows: Vec<usize> = (0..3 * seen.len()).filter(|r| seen[r / 3]).collect();
     let shown = designs.fields_mm.select_rows(&rows);
@@ -92,10 +102,10 @@ fn left_out(designs: &Designs, seen: &[bool]) -> DMatrix<f64> {
             weights.set_column(run, &(block.row(0) * &of_own).transpose());
         }
     }
-    &designs.fields_mm * weights
+    weights
 }
 
-/// The strongest sums of the designs, as columns.
+/// The strongest sums of the designs, as columns: how much of each design they hold.
 fn modes(designs: &Designs) -> DMatrix<f64> {
     let eigen = SymmetricEigen::new(designs.fields_mm.tr_mul(&designs.fields_mm));
     let mut order: Vec<usize> = (0..designs.run.len()).collect();
@@ -103,24 +113,32 @@ fn modes(designs: &Designs) -> DMatrix<f64> {
     let smallest = SMALLEST_SHARE * eigen.eigenvalues.sum();
     order.retain(|m| eigen.eigenvalues[*m] > smallest);
     order.truncate(MOST_MODES);
-    let mut modes = &designs.fields_mm * eigen.eigenvectors.select_columns(&order) / (designs.runs as f64).sqrt();
+    let mut shares = eigen.eigenvectors.select_columns(&order) / (designs.runs as f64).sqrt();
     // An eigenvector may point either way, and which it does hangs on the order of the runs.
-    for mut mode in modes.column_iter_mut().filter(|mode| mode.sum() < 0.0) {
+    let sums = designs.fields_mm.row_sum() * &shares;
+    for (mut mode, _) in shares.column_iter_mut().zip(sums.iter()).filter(|(_, sum)| **sum < 0.0) {
         mode.neg_mut();
     }
-    modes
+    shares
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::review::designs::Mesh;
 
     fn run(strength: f64, other: f64) -> Vec<Vector3<f64>> {
         (0..30).map(|n| Vector3::new(strength * f64::from(n), other * f64::from(n % 5), 0.0)).collect()
     }
 
+    /// The designs of a strip along y.
+    fn designs(runs: Vec<Vec<Vector3<f64>>>, paced: Vec<(Option<usize>, Vec<Vector3<f64>>)>) -> Designs {
+        let strip: Vec<_> = (0..30).map(|n| Vector3::y() * 5.0 * f64::from(n)).collect();
+        Designs::new(Mesh { places_mm: &strip, edges: &edges() }, runs, paced)
+    }
+
     fn prior(runs: &[Vec<Vector3<f64>>]) -> Option<StudyPrior> {
-        StudyPrior::new(&Designs::new(runs.to_vec(), Vec::new()), &edges(), &[true; 30])
+        StudyPrior::new(&designs(runs.to_vec(), Vec::new()), &edges(), &[true; 30])
     }
 
     fn edges() -> Vec<[u32; 2]> {
@@ -160,6 +178,26 @@ mod tests {
     }
 
     #[test]
+    fn what_bends_keeps_its_lengths_and_what_stretches_does_not() {
+        // Each run turns the strip's second half about its middle: fields that turn do not add up, lengths do.
+        let bent = |turn: f64| -> Vec<_> {
+            let half = |n: u32| 5.0 * f64::from(n.saturating_sub(15));
+            (0..30).map(|n| Vector3::new(0.0, half(n) * (turn.cos() - 1.0), half(n) * turn.sin())).collect()
+        };
+        let bends = prior(&[0.3, -0.5, 0.8, 1.1, -0.9].map(bent)).expect("five designs");
+        assert!(bends.longer.amax() < 1e-9 && bends.length_mm2.iter().all(|v| *v < 1e-9));
+        let stretched = |by: f64| (0..30).map(|n| Vector3::y() * by * f64::from(n)).collect::<Vec<_>>();
+        let stretches = prior(&[0.3, -0.5, 0.8, 1.1, -0.9].map(stretched)).expect("five designs");
+        let spread: f64 = [0.3, -0.5, 0.8, 1.1, -0.9].iter().map(|by| by * by / 5.0).sum();
+        assert!((stretches.longer.row(7).norm_squared() - spread).abs() < 1e-9, "{}", stretches.longer);
+        assert!(
+            stretches.length_mm2[7] < 0.01 * spread,
+            "each run's is told by the others: {}",
+            stretches.length_mm2[7]
+        );
+    }
+
+    #[test]
     fn the_order_of_the_designs_does_not_matter() {
         let strengths = [(1.0, 0.0), (-1.0, 0.3), (0.5, -0.4), (0.8, 0.1), (-0.6, -0.2)];
         let mut runs: Vec<_> = strengths.iter().map(|(a, b)| run(*a, *b)).collect();
@@ -174,11 +212,11 @@ mod tests {
     fn a_run_is_told_from_what_others_are_at_another_pace_but_not_from_itself() {
         // A bump that travels along the strip: each run has it where its neighbour has it a little later.
         let bump =
-            |place: f64| (0..30).map(move |n| Vector3::z() * 5.0 * (-(f64::from(n) - place).powi(2) / 2.0).exp());
+            |place: f64| (0..30).map(move |n| Vector3::z() * 40.0 * (-(f64::from(n) - place).powi(2) / 2.0).exp());
         let places = [4.0, 8.0, 12.0, 16.0, 20.0, 24.0];
         let runs: Vec<Vec<_>> = places.iter().map(|p| bump(*p).collect()).collect();
         let later = |by: f64| places.iter().enumerate().map(move |(r, p)| (Some(r), bump(p + by).collect()));
-        let prior = |paced| StudyPrior::new(&Designs::new(runs.clone(), paced), &edges(), &[true; 30]).expect("six");
+        let prior = |paced| StudyPrior::new(&designs(runs.clone(), paced), &edges(), &[true; 30]).expect("six");
         let alone = prior(Vec::new()).node_mm2[12];
         assert!(prior(later(4.0).collect()).node_mm2[12] < 0.2 * alone);
         // At the same pace it tells itself, which says nothing of a test.
@@ -188,7 +226,7 @@ mod tests {
     #[test]
     fn where_a_film_shows_nothing_what_it_does_not_show_is_doubted() {
         let strengths = [(1.0, 0.0), (-1.0, 0.3), (0.5, -0.4), (0.8, 0.1), (-0.6, -0.2)];
-        let designs = Designs::new(strengths.iter().map(|(a, b)| run(*a, *b)).collect(), Vec::new());
+        let designs = designs(strengths.iter().map(|(a, b)| run(*a, *b)).collect(), Vec::new());
         let of = |seen: &dyn Fn(usize) -> bool| {
             let seen: Vec<bool> = (0..30).map(seen).collect();
             StudyPrior::new(&designs, &edges(), &seen).expect("five designs").node_mm2[29]

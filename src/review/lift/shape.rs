@@ -25,6 +25,14 @@ impl Expected {
     /// Of which nothing is expected.
     pub(super) const NOTHING: Self = Self { difference_mm: Vector3::new(0.0, 0.0, 0.0), information: 0.0, along: None };
 
+    /// Of an edge that is `length_mm` long, with a variance in mm², whichever way it lies: `simulated` where the simulation
+    /// has it, `found` how its nodes deviate from each other now.
+    pub(super) fn of_length(simulated: Vector3<f64>, found: Vector3<f64>, length_mm: f64, variance_mm2: f64) -> Self {
+        let Some(along) = (simulated + found).try_normalize(1e-9) else { return Self::NOTHING };
+        let difference_mm = along * (length_mm - along.dot(&simulated));
+        Self { difference_mm, information: 1.0 / variance_mm2, along: Some(along) }
+    }
+
     /// Inverse covariance, 1/mm².
     pub(super) fn weight(&self) -> Matrix3<f64> {
         let directions = self.along.map_or_else(Matrix3::identity, |along| along * along.transpose());
@@ -181,6 +189,24 @@ mod tests {
             assert!(expected.information < 1.1, "{edge:?}: {expected:?}");
             assert!(expected.along.is_some_and(|along| along.x > 0.99), "{edge:?}: {expected:?}");
         }
+    }
+
+    #[test]
+    fn an_edge_is_as_long_as_it_is_told_to_be_whichever_way_it_lies() {
+        let simulated = Vector3::new(5.0, 0.0, 0.0);
+        let lies = Vector3::new(0.0, 3.0, 4.0);
+        let expected = Expected::of_length(simulated, lies * 1.6 - simulated, 5.5, 0.04);
+        let along = expected.along.expect("it has a direction");
+        assert!((along - lies / 5.0).norm() < 1e-9, "{expected:?}");
+        assert!((expected.information - 25.0).abs() < 1e-9);
+        // Along itself it is expected where it would be 5.5 mm long; what it does across is its own affair.
+        assert!(((simulated + expected.difference_mm).dot(&along) - 5.5).abs() < 1e-9, "{expected:?}");
+        assert_eq!(expected.weight() * Vector3::x(), Vector3::zeros());
+        assert_eq!(
+            Expected::of_length(simulated, -simulated, 5.0, 0.04).information,
+            0.0,
+            "of a point nothing is told"
+        );
     }
 
     #[test]

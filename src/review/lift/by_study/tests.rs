@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Vector2};
 
 use super::*;
-use crate::review::designs::Designs;
+use crate::review::designs::{Designs, Mesh};
 
 /// A strip of nodes, of which a camera that looks along y sees the first ones.
 const NODES: usize = 72;
@@ -33,11 +33,16 @@ fn wave(strength: f64, phase: f64) -> Vec<Vector3<f64>> {
     (0..NODES).map(|n| Vector3::new(at(n), 0.5 * at(n), 2.0 * at(n))).collect()
 }
 
-/// Six designs of two kinds of waves.
-fn study() -> StudyPrior {
+/// Six designs of two kinds of waves, of a strip that the simulation has there.
+fn study(simulated: &[Vector3<f64>]) -> StudyPrior {
     let sum = |a: f64, b: f64| wave(a, 0.0).iter().zip(wave(b, 1.5)).map(|(a, b)| a + b).collect();
     let runs = [(3.0, 1.0), (-2.0, 2.0), (1.0, -3.0), (4.0, 0.5), (-1.0, -1.0), (2.0, 2.5)].map(|(a, b)| sum(a, b));
-    StudyPrior::new(&Designs::new(runs.to_vec(), Vec::new()), &edges(), &[true; NODES]).expect("six designs")
+    prior_of(simulated, runs.to_vec())
+}
+
+fn prior_of(simulated: &[Vector3<f64>], runs: Vec<Vec<Vector3<f64>>>) -> StudyPrior {
+    let mesh = Mesh { places_mm: simulated, edges: &edges() };
+    StudyPrior::new(&Designs::new(mesh, runs, Vec::new()), &edges(), &[true; NODES]).expect("enough designs")
 }
 
 /// What is believed without a study.
@@ -64,7 +69,7 @@ fn lifted(sightings: &[Sighting], before: &[Vector3<f64>]) -> Lifted {
 }
 
 fn lifted_from(simulated: &[Vector3<f64>], sightings: &[Sighting], before: &[Vector3<f64>]) -> Lifted {
-    let (edges, study) = (edges(), study());
+    let (edges, study) = (edges(), study(simulated));
     let firm = vec![true; sightings.len()];
     let known = StudyLift { alone: &alone(&edges, simulated, before), study: &study, firm: &firm };
     lift_by_study(&[true; NODES], sightings, &[], &known, true).expect("determined")
@@ -123,7 +128,8 @@ fn what_all_say_a_little_is_heard() {
         .flat_map(|n| std::iter::repeat_n(seen(n as u32, said(n)), 4))
         .map(|s| Sighting { information: s.information * 0.028, ..s })
         .collect();
-    let (edges, study, simulated) = (edges(), study(), simulated());
+    let (edges, simulated) = (edges(), simulated());
+    let study = study(&simulated);
     let firm = vec![true; sightings.len()];
     let before = [Vector3::zeros(); NODES];
     let known = StudyLift { alone: &alone(&edges, &simulated, &before), study: &study, firm: &firm };
@@ -149,6 +155,33 @@ fn what_a_few_sightings_say_is_not_believed_against_the_designs() {
     }
 }
 
+/// Designs that fold a strip at other places than the test: a sum of them would be drawn out at the fold.
+#[test]
+fn a_fold_between_those_of_the_designs_is_as_long_as_theirs() {
+    let folded = |at: usize| -> Vec<Vector3<f64>> {
+        let beyond = |n: usize| 5.0 * n.saturating_sub(at) as f64;
+        (0..NODES).map(|n| Vector3::new(0.0, -beyond(n), beyond(n))).collect()
+    };
+    let (edges, simulated) = (edges(), simulated());
+    let truth = folded(39);
+    // The middle is not seen.
+    let sightings: Vec<_> = (0..NODES).filter(|n| !(27..51).contains(n)).map(|n| seen(n as u32, truth[n])).collect();
+    let firm = vec![true; sightings.len()];
+    let before = [Vector3::zeros(); NODES];
+    let strain = |study: &StudyPrior| {
+        let known = StudyLift { alone: &alone(&edges, &simulated, &before), study, firm: &firm };
+        let found = lift_by_study(&[true; NODES], &sightings, &[], &known, false).expect("determined").increment_mm;
+        let length = |[a, b]: [usize; 2]| (simulated[b] + found[b] - simulated[a] - found[a]).norm();
+        let strain = |e: &[u32; 2]| (length(e.map(|n| n as usize)) / 5.0 - 1.0).powi(2);
+        (edges.iter().map(strain).sum::<f64>() / edges.len() as f64).sqrt()
+    };
+    let mut study = prior_of(&simulated, [24, 30, 36, 42, 48, 54].map(folded).to_vec());
+    let told = strain(&study);
+    study.length_mm2.fill(1e9);
+    let untold = strain(&study);
+    assert!(told < 0.7 * untold, "{told} and {untold}");
+}
+
 #[test]
 fn the_answer_does_not_depend_on_where_it_was_looked_for() {
     let truth = wave(2.0, 0.0);
@@ -165,7 +198,7 @@ fn the_answer_does_not_depend_on_where_it_was_looked_for() {
 /// The eliminated strengths against one dense matrix of all unknowns.
 #[test]
 fn the_equations_are_those_of_nodes_and_strengths_together() {
-    let (edges, study, on) = (edges(), study(), [true; NODES]);
+    let (edges, study, on) = (edges(), study(&simulated()), [true; NODES]);
     let numbering = Numbering::new(&on);
     let before: Vec<_> = (0..NODES).map(|n| Vector3::new(0.1 * n as f64, 0.5, -0.2)).collect();
     let sightings: Vec<_> = (0..9).map(|n| seen(2 * n, Vector3::new(1.0, 0.0, 0.3 * f64::from(n)))).collect();
