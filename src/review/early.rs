@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use nalgebra::Vector3;
+
 use super::impactor::ImpactorWay;
 use super::measure::CameraTrack;
 use super::session::{ReviewSetup, ReviewSource, SessionError, load_pictures, vector};
@@ -16,11 +18,18 @@ pub(super) struct Early<'a> {
     tracker: Tracker<'a>,
     /// One a moment, from the first on.
     steps: Vec<EarlyTracked>,
-    /// What the simulation and the film say of the nodes that move most.
-    compared: Option<(NodeHistory, Vec<EarlyStep>)>,
+    compared: Option<Compared>,
     /// The tracker after the last few moments at which the simulation was still at rest, with how many those were. No
     /// more of them are kept, since each holds a picture a camera.
     at_rest: VecDeque<(usize, TrackerState)>,
+}
+
+/// What is said of the nodes that move most.
+struct Compared {
+    /// By the simulation, and after it by each run of the study that is another one.
+    runs: Vec<NodeHistory>,
+    /// By the film.
+    seen: Vec<EarlyStep>,
 }
 
 struct EarlyTracked {
@@ -32,7 +41,7 @@ struct EarlyTracked {
 impl<'a> Early<'a> {
     /// Fits the trigger again with what is known now of the impactor's way.
     pub(super) fn refit(&mut self, way: Option<&ImpactorWay<'_>>) {
-        let Some((history, seen)) = &self.compared else { return };
+        let Some(Compared { runs, seen }) = &self.compared else { return };
         // The moment after the last one that was tracked still belongs to the first contact.
         let until_s = match &self.steps[..] {
             [.., before, last] => 2.0 * last.time_s - before.time_s,
@@ -42,7 +51,7 @@ impl<'a> Early<'a> {
             seen: w.seen.iter().copied().filter(|(time_s, _)| *time_s <= until_s).collect(),
             ..w.clone()
         });
-        self.fit = fit_trigger(history, seen, way.as_ref());
+        self.fit = fit_trigger(runs, seen, way.as_ref());
         tracing::debug!(fit = ?self.fit, way = way.map_or(0, |w| w.seen.len()), "the trigger");
     }
 
@@ -123,17 +132,21 @@ pub(super) fn find_trigger<'a>(
     }
     let last = early.steps.last().map_or(0.0, |s| s.time_s);
     let nodes = most_moving_nodes(setup, source, undeformed, last + LARGEST_OFFSET_S, NODES)?;
-    let history = node_history(setup, source, &nodes, 1.6 * (last + LARGEST_OFFSET_S))?;
+    let simulation = node_history(setup, source, &nodes, 1.6 * (last + LARGEST_OFFSET_S))?;
     let seen: Vec<EarlyStep> =
         early.steps.iter().map(|s| early_step(s.time_s, &s.simulated, &s.step, &nodes)).collect();
-    early.compared = Some((history, seen));
+    let others = other_histories(source, &nodes, &simulation)?;
+    let runs = std::iter::once(simulation).chain(others).collect();
+    early.compared = Some(Compared { runs, seen });
     early.refit(way);
     Ok(early)
 }
 
+/// What could never be seen.
+const UNSEEN_MM: f32 = 1e-3;
+
 /// True when no node differs by what could ever be seen.
 fn is_same_place(a: &[[f32; 3]], b: &[[f32; 3]]) -> bool {
-    const UNSEEN_MM: f32 = 1e-3;
     a.iter().zip(b).all(|(a, b)| (0..3).all(|i| (a[i] - b[i]).abs() < UNSEEN_MM))
 }
 
@@ -183,6 +196,28 @@ fn node_history(
         })
         .collect::<Result<_, SessionError>>()?;
     Ok(NodeHistory { times_s, positions_mm })
+}
+
+/// The same of each run of the study that is another one than the simulation; none where there is no study.
+fn other_histories(
+    source: &dyn ReviewSource,
+    nodes: &[usize],
+    simulation: &NodeHistory,
+) -> Result<Vec<NodeHistory>, SessionError> {
+    let mut runs: Vec<Vec<Vec<Vector3<f64>>>> = Vec::new();
+    for (time_s, simulated) in simulation.times_s.iter().zip(&simulation.positions_mm) {
+        let deviations = source.designs_mm(*time_s).map_err(SessionError::Source)?;
+        runs.resize(deviations.len(), Vec::new());
+        for (run, deviation) in runs.iter_mut().zip(deviations) {
+            run.push(nodes.iter().zip(simulated).map(|(n, at)| at + vector(deviation[*n])).collect());
+        }
+    }
+    let is_other = |run: &Vec<Vec<Vector3<f64>>>| {
+        let mut pairs = run.iter().flatten().zip(simulation.positions_mm.iter().flatten());
+        pairs.any(|(a, b)| (a - b).amax() > f64::from(UNSEEN_MM))
+    };
+    let of_run = |positions_mm| NodeHistory { times_s: simulation.times_s.clone(), positions_mm };
+    Ok(runs.into_iter().filter(is_other).map(of_run).collect())
 }
 
 fn early_step(time_s: f64, simulated: &[[f32; 3]], step: &TrackedStep, nodes: &[usize]) -> EarlyStep {

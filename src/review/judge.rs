@@ -13,6 +13,8 @@ use crate::domain::{Mesh, PartId, Tolerances};
 
 /// Probability of a deviation beyond the tolerance that a finding must reach somewhere.
 pub const CONFIDENCE: f64 = 0.8;
+/// The same of an element of which only a study tells, since no camera measured it.
+const TOLD_CONFIDENCE: f64 = 0.9;
 /// Probability from which an element belongs to a finding: more likely than not.
 pub const LIKELY: f64 = 0.5;
 /// A region of fewer elements is not a finding.
@@ -80,7 +82,12 @@ pub(super) fn element_states(
             // What a study says of elements that no camera measured must be sure by itself.
             let told =
                 measured.by_study[index] && nodes.iter().all(|n| measured.fields[index].observed[*n as usize] == 0);
-            if probability >= if vague || told { CONFIDENCE } else { LIKELY } {
+            let least = match (told, vague) {
+                (true, _) => TOLD_CONFIDENCE,
+                (false, true) => CONFIDENCE,
+                (false, false) => LIKELY,
+            };
+            if probability >= least {
                 ElementState::Mismatch(probability as f32)
             } else if vague {
                 ElementState::Undecided
