@@ -77,25 +77,30 @@ pub(super) fn element_states(
             if !(size.is_finite() && sigma.is_finite()) {
                 return ElementState::Undecided;
             }
-            let probability = normal_cdf((size - tolerance) / sigma.max(1e-6));
-            let vague = sigma > tolerance;
-            // What a study says of elements that no camera measured must be sure by itself.
             let told =
                 measured.by_study[index] && nodes.iter().all(|n| measured.fields[index].observed[*n as usize] == 0);
-            let least = match (told, vague) {
-                (true, _) => TOLD_CONFIDENCE,
-                (false, true) => CONFIDENCE,
-                (false, false) => LIKELY,
-            };
-            if probability >= least {
-                ElementState::Mismatch(probability as f32)
-            } else if vague {
-                ElementState::Undecided
-            } else {
-                ElementState::Agrees
-            }
+            state_of(size, sigma, tolerance, told)
         })
         .collect()
+}
+
+/// What is known of an element whose deviation is `size` with `sigma`, mm; `told` where only a study tells of it, since no
+/// camera measured it: that must be sure by itself.
+fn state_of(size: f64, sigma: f64, tolerance: f64, told: bool) -> ElementState {
+    let probability = normal_cdf((size - tolerance) / sigma.max(1e-6));
+    let vague = sigma > tolerance;
+    let least = match (told, vague) {
+        (true, _) => TOLD_CONFIDENCE,
+        (false, true) => CONFIDENCE,
+        (false, false) => LIKELY,
+    };
+    if probability >= least {
+        ElementState::Mismatch(probability as f32)
+    } else if vague {
+        ElementState::Undecided
+    } else {
+        ElementState::Agrees
+    }
 }
 
 /// Elements that share a node and a part, as adjacency lists.
@@ -285,6 +290,19 @@ mod tests {
         let found = regions(&mesh, &near, &[mask(40, &[0..4, 8..12]), mask(40, &[1..11]), mask(40, &[0..3, 9..12])]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].elements[&0].len(), 8);
+    }
+
+    #[test]
+    fn what_only_a_study_tells_must_be_surer_than_what_a_camera_measured() {
+        let (tolerance, is_mismatch) = (5.0, |state| matches!(state, ElementState::Mismatch(_)));
+        // Beyond the tolerance by 0.2, 1.1 and 1.5 sigma: to 0.58, 0.86 and 0.93.
+        let of = |sigmas: f64, told: bool| state_of(tolerance + 3.0 * sigmas, 3.0, tolerance, told);
+        assert_eq!([0.2, 1.1, 1.5].map(|s| is_mismatch(of(s, false))), [true, true, true]);
+        assert_eq!([0.2, 1.1, 1.5].map(|s| is_mismatch(of(s, true))), [false, false, true]);
+        // What is vague is undecided until it is sure.
+        let vague = |sigmas: f64| state_of(tolerance + 6.0 * sigmas, 6.0, tolerance, false);
+        assert_eq!(vague(0.2), ElementState::Undecided);
+        assert!(is_mismatch(vague(1.1)));
     }
 
     #[test]

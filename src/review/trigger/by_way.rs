@@ -2,7 +2,7 @@
 //!
 //! The impactor is so heavy that it hardly minds what the structure does. One that waits for the shot shows to a few
 //! hundredths of a frame when it starts. One that comes goes at the same speed before and after the contact: only where
-//! its edges have it tells when it touches, to some 0.3 ms. How fast the nodes move beside it is the structure's affair,
+//! its edges have it tells when it touches, to some 0.2 ms. How fast the nodes move beside it is the structure's affair,
 //! so its rate is its own.
 
 use super::super::impactor::{Before, ImpactorWay};
@@ -12,8 +12,8 @@ use super::{LARGEST_OFFSET_S, RATE_SIGMA, THREE_SIGMA};
 /// simulation's, as a share of its way since the contact.
 const WAY_MM: f64 = 0.05;
 const SHARE_OF_WAY: f64 = 0.02;
-/// How far its edges have it from where it touches, mm: the scale of a Cauchy distribution, since one edge in ten is
-/// another's.
+/// How far its edges have it from where it touches, mm: the scale of a Cauchy distribution, since now and then they
+/// are another's.
 const TOUCHES_MM: f64 = 2.0;
 /// It is told from so many moments at least.
 const LEAST_OF_WAY: usize = 3;
