@@ -131,7 +131,8 @@ pub(super) fn find_trigger<'a>(
         }
     }
     let last = early.steps.last().map_or(0.0, |s| s.time_s);
-    let nodes = most_moving_nodes(setup, source, undeformed, last + LARGEST_OFFSET_S, NODES)?;
+    let mut nodes = most_moving_nodes(setup, source, undeformed, last + LARGEST_OFFSET_S, NODES)?;
+    nodes.retain(|n| early.steps.iter().any(|s| s.step.observed(*n) > 0));
     let simulation = node_history(setup, source, &nodes, 1.6 * (last + LARGEST_OFFSET_S))?;
     let seen: Vec<EarlyStep> =
         early.steps.iter().map(|s| early_step(s.time_s, &s.simulated, &s.step, &nodes)).collect();

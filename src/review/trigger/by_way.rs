@@ -17,6 +17,9 @@ const SHARE_OF_WAY: f64 = 0.02;
 const TOUCHES_MM: f64 = 2.0;
 /// It is told from so many moments at least.
 const LEAST_OF_WAY: usize = 3;
+/// So much less must waiting cost than coming before it passes for one that waits. Much more than one fit would need:
+/// edges of something else are wrong at all moments together.
+const CLEARLY: f64 = 20.0;
 
 /// An impactor that was followed, as a clock.
 #[derive(Debug)]
@@ -40,7 +43,7 @@ impl<'a> ByWay<'a> {
             return None;
         }
         let (waits, comes) = (cheapest(Before::Waits)?, cheapest(Before::Comes)?);
-        Some(Self { way, waits: (waits.1 + THREE_SIGMA < comes.1).then_some(waits) })
+        Some(Self { way, waits: (waits.1 + CLEARLY < comes.1).then_some(waits) })
     }
 
     /// The offset at which it waits, s.
@@ -150,6 +153,14 @@ mod tests {
         let fit = fit_trigger(&runs, &steps, Some(&seen)).expect("it moves");
         assert_eq!(Some(fit), fit_trigger(&runs, &steps, None));
         assert!((fit.offset_s - 0.2e-3).abs() < 0.03e-3, "{fit:?}");
+    }
+
+    #[test]
+    fn a_little_ahead_at_first_is_no_waiting() {
+        let mut seen = way(Before::Comes, 0.3e-3, Some(40.0));
+        seen.seen[0].1 += 3.0;
+        seen.seen[1].1 += 1.5;
+        assert_eq!(ByWay::new(&seen).expect("it was seen often enough").waits_s(), None);
     }
 
     #[test]
