@@ -14,6 +14,11 @@ import { CARRIED_FRAGMENT, CARRIED_VERTEX, GROUND_FRAGMENT, PICTURE_VERTEX } fro
 /** Wider pictures are drawn smaller: they follow a slider. */
 const WIDEST_PX = 1280;
 
+/** The smallest of 1, ½, ¼ … that still has a pixel for each of a screen that shows `shown` pixels for one of the picture. */
+export function shareOfPixels(shown: number): number {
+  return Math.min(1, 2 ** Math.ceil(Math.log2(Math.max(shown, 1e-3))));
+}
+
 export class Carried {
   private readonly drawn: WebGLRenderTarget;
   private readonly before: WebGLRenderTarget;
@@ -55,8 +60,8 @@ export class Carried {
     this.camera.matrixWorldInverse.fromArray(viewFromWorld(canvas));
   }
 
-  /** The picture as a texture whose first row is the picture's first. */
-  draw(renderer: WebGLRenderer, model: MeshModel, first: ImageBitmap): Texture {
+  /** The picture as a texture whose first row is the picture's first; `shown` pixels of the screen show one of it. */
+  draw(renderer: WebGLRenderer, model: MeshModel, first: ImageBitmap, shown: number): Texture {
     if (this.first.image !== first) {
       if (this.first.image) this.first.dispose();
       this.first.image = first;
@@ -64,6 +69,8 @@ export class Carried {
     }
     const to = renderer.getRenderTarget();
     if (this.scenes?.model !== model) this.begin(renderer, model);
+    const share = shareOfPixels((shown * this.canvas.width) / this.before.width);
+    this.drawn.setSize(Math.ceil(share * this.before.width), Math.ceil(share * this.before.height));
     renderer.setRenderTarget(this.drawn);
     renderer.clear();
     renderer.render(this.ground_scene, this.camera);

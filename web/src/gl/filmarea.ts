@@ -129,20 +129,21 @@ export class FilmArea implements StageArea {
       stage.renderer.setViewport(at.x, at.y, at.width, at.height);
       stage.renderer.setScissor(at.x, at.y, at.width, at.height);
       const window = this.window(at.width, at.height);
-      this.drawPictures(stage, overlay, pictures, window, pane.layer, (at.width / (window.x1 - window.x0)) * (stage.whole_ratio / stage.ratio));
+      this.drawPictures(stage, overlay, pictures, window, pane.layer, at.width / (window.x1 - window.x0));
       this.drawMesh(stage, overlay, window, pane.layer, at);
     }
   }
 
-  private drawPictures(stage: Stage, overlay: Overlay, pictures: Pictures, window: Window, layer: "film" | "predicted" | "both", scale: number): void {
+  private drawPictures(stage: Stage, overlay: Overlay, pictures: Pictures, window: Window, layer: "film" | "predicted" | "both", shown: number): void {
     const uniforms = this.material.uniforms;
+    const close_up = shown * (stage.whole_ratio / stage.ratio) > CLOSE_UP;
     if (pictures.film) {
-      this.film.show(pictures.film, scale > CLOSE_UP);
+      this.film.show(pictures.film, close_up);
       if (performance.getEntriesByName(FIRST_PICTURE).length === 0) performance.mark(FIRST_PICTURE);
     }
-    if (pictures.predicted) this.predicted.show(pictures.predicted, scale > CLOSE_UP);
+    if (pictures.predicted) this.predicted.show(pictures.predicted, close_up);
     uniforms["film"]!.value = pictures.film ? this.film.texture : this.nothing;
-    const predicted = this.carry(stage, pictures) ?? (pictures.predicted ? this.predicted.texture : null);
+    const predicted = this.carry(stage, pictures, shown) ?? (pictures.predicted ? this.predicted.texture : null);
     uniforms["predicted"]!.value = predicted ?? this.nothing;
     (uniforms["has"]!.value as Vector2).set(pictures.film ? 1 : 0, predicted ? 1 : 0);
     (uniforms["window"]!.value as Vector4).set(window.x0, window.y0, window.x1, window.y1);
@@ -152,11 +153,11 @@ export class FilmArea implements StageArea {
     stage.renderer.render(this.scene, this.camera);
   }
 
-  private carry(stage: Stage, pictures: Pictures): Texture | null {
+  private carry(stage: Stage, pictures: Pictures, shown: number): Texture | null {
     const model = this.model();
     if (!model || !pictures.first || this.overlay().comparison === "film") return null;
     this.carried ??= new Carried(this.canvas);
-    return this.carried.draw(stage.renderer, model, pictures.first);
+    return this.carried.draw(stage.renderer, model, pictures.first, shown);
   }
 
   private aim(window: Window): void {

@@ -70,7 +70,7 @@ export class MeshArea implements StageArea {
     this.camera.aspect = rectangle.width / rectangle.height;
     this.tighten(model);
     model.drawSurface(stage.renderer, this.camera, { opacity: 1, shade: 0.8, as_filmed: look.as_filmed, ground: look.ground, pixel: stage.ratio });
-    if (look.edges) model.drawEdges(stage.renderer, this.camera, look.as_filmed, look.ink, 0.16);
+    if (look.edges && stage.draws_fine_lines) model.drawEdges(stage.renderer, this.camera, look.as_filmed, look.ink, 0.16);
     look.rims?.draw(stage.renderer, this.camera, { ink: look.accent, pixel: stage.ratio, size: [rectangle.width, rectangle.height], as_filmed: look.as_filmed });
   }
 

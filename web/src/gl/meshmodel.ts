@@ -3,9 +3,9 @@
  * again. Everything that is drawn of the mesh reads the same five node attributes.
  */
 import {
-  BufferAttribute, BufferGeometry, DataTexture, DoubleSide, DynamicDrawUsage, GLSL3, InstancedBufferAttribute,
-  InstancedBufferGeometry, LineSegments, LinearFilter, Mesh as Drawn, RGBAFormat, RawShaderMaterial, Scene, Sphere,
-  Vector2, Vector3, Vector4, Color, LessEqualDepth, type Camera, type ShaderMaterialParameters,
+  BufferAttribute, BufferGeometry, DataTexture, DoubleSide, DynamicDrawUsage, GLSL3, LineSegments, LinearFilter, Mesh as Drawn,
+  RGBAFormat, RawShaderMaterial, Scene, Sphere, Vector2, Vector3, Vector4, Color, LessEqualDepth, type Camera,
+  type ShaderMaterialParameters,
 } from "three";
 import { colourTable, type MapName } from "../lib/colour";
 import { elementEdges, livingEdges, livingTriangles, type Mesh, type MeshState } from "../lib/meshfile";
@@ -248,17 +248,23 @@ export interface Rim {
 const STYLES: readonly RimStyle[] = ["plain", "uncertain", "selected"];
 const RIM_ATTRIBUTES = [["from", 3], ["from_deviation", 3], ["to", 3], ["to_deviation", 3], ["style", 1], ["seen", 1]] as const;
 
-/** Wide lines around regions, all in one draw; positions are given anew for each moment. */
+/** Corners of the rectangle of an edge: which end, which side. */
+const CORNERS = [0, -1, 0, 1, -1, 0, 1, 1, 0, 0, 1, 0];
+const TRIANGLES = [0, 1, 2, 0, 2, 3];
+const CORNERS_OF_EDGE = CORNERS.length / 3;
+
+/**
+ * Wide lines around regions, all in one draw; positions are given anew for each moment. Every corner of an edge's rectangle
+ * has all of the edge's numbers: instances would say them once, but a processor that draws takes each for a draw of its own.
+ */
 export class RimLines {
-  private readonly geometry = new InstancedBufferGeometry();
+  private readonly geometry = new BufferGeometry();
   private readonly material: RawShaderMaterial;
   private readonly scene = new Scene();
   private room = 0;
+  private edges = 0;
 
   constructor() {
-    this.geometry.setAttribute("position", new BufferAttribute(new Float32Array([0, -1, 0, 1, -1, 0, 1, 1, 0, 0, 1, 0]), 3));
-    this.geometry.setIndex([0, 1, 2, 0, 2, 3]);
-    this.geometry.instanceCount = 0;
     this.material = shader(RIM_VERTEX, RIM_FRAGMENT, {
       uniforms: { as_filmed: { value: 1 }, size: { value: new Vector2(1, 1) }, pixel: { value: 1 }, ink: { value: new Color() } },
       transparent: true, depthWrite: false,
@@ -269,37 +275,47 @@ export class RimLines {
   }
 
   get empty(): boolean {
-    return this.geometry.instanceCount === 0;
+    return this.edges === 0;
   }
 
   set(rims: readonly Rim[], state: MeshState): void {
-    const edges = rims.reduce((sum, rim) => sum + rim.nodes.length / 2, 0);
-    if (edges > this.room) {
-      this.room = Math.max(256, 2 * edges);
-      // A geometry frees its buffers only when it is disposed of; three makes them anew on the next draw.
-      this.geometry.dispose();
-      for (const [name, size] of RIM_ATTRIBUTES) {
-        this.geometry.setAttribute(name, new InstancedBufferAttribute(new Float32Array(size * this.room), size).setUsage(DynamicDrawUsage));
-      }
-    }
-    this.geometry.instanceCount = edges;
-    if (edges === 0) return;
-    const [from, from_deviation, to, to_deviation, style, seen] = RIM_ATTRIBUTES.map(([name]) => this.geometry.getAttribute(name) as InstancedBufferAttribute);
+    this.edges = rims.reduce((sum, rim) => sum + rim.nodes.length / 2, 0);
+    if (this.edges > this.room) this.makeRoom();
+    this.geometry.setDrawRange(0, TRIANGLES.length * this.edges);
+    if (this.edges === 0) return;
+    const attributes = RIM_ATTRIBUTES.map(([name]) => this.geometry.getAttribute(name) as BufferAttribute);
+    const [from, from_deviation, to, to_deviation, style_of, seen_of] = attributes;
     let at = 0;
-    const put = (attribute: InstancedBufferAttribute, source: Float32Array, node: number) =>
-      attribute.setXYZ(at, source[3 * node]!, source[3 * node + 1]!, source[3 * node + 2]!);
     for (const rim of rims) {
+      const style = STYLES.indexOf(rim.style);
       for (let edge = 0; edge < rim.nodes.length; edge += 2) {
-        put(from!, state.simulated_mm, rim.nodes[edge]!);
-        put(from_deviation!, state.deviation_mm, rim.nodes[edge]!);
-        put(to!, state.simulated_mm, rim.nodes[edge + 1]!);
-        put(to_deviation!, state.deviation_mm, rim.nodes[edge + 1]!);
-        style!.setX(at, STYLES.indexOf(rim.style));
-        seen!.setX(at, Math.max(state.seen[rim.nodes[edge]!]!, state.seen[rim.nodes[edge + 1]!]!));
-        at += 1;
+        const [a, b] = [rim.nodes[edge]!, rim.nodes[edge + 1]!];
+        const seen = Math.max(state.seen[a]!, state.seen[b]!);
+        for (let corner = 0; corner < CORNERS_OF_EDGE; corner++, at++) {
+          copyNode(from!, at, state.simulated_mm, a);
+          copyNode(from_deviation!, at, state.deviation_mm, a);
+          copyNode(to!, at, state.simulated_mm, b);
+          copyNode(to_deviation!, at, state.deviation_mm, b);
+          style_of!.array[at] = style;
+          seen_of!.array[at] = seen;
+        }
       }
     }
-    for (const attribute of [from!, from_deviation!, to!, to_deviation!, style!, seen!]) attribute.needsUpdate = true;
+    for (const attribute of attributes) attribute.needsUpdate = true;
+  }
+
+  private makeRoom(): void {
+    this.room = Math.max(256, 2 * this.edges);
+    // A geometry frees its buffers only when it is disposed of; three makes them anew on the next draw.
+    this.geometry.dispose();
+    const corners = CORNERS_OF_EDGE * this.room;
+    const repeat = (values: readonly number[], step: number) =>
+      Array.from({ length: values.length * this.room }, (_, i) => values[i % values.length]! + step * Math.floor(i / values.length));
+    this.geometry.setIndex(new BufferAttribute(new Uint32Array(repeat(TRIANGLES, CORNERS_OF_EDGE)), 1));
+    this.geometry.setAttribute("position", new BufferAttribute(new Float32Array(repeat(CORNERS, 0)), 3));
+    for (const [name, size] of RIM_ATTRIBUTES) {
+      this.geometry.setAttribute(name, new BufferAttribute(new Float32Array(size * corners), size).setUsage(DynamicDrawUsage));
+    }
   }
 
   draw(on: DrawOn, camera: Camera, look: { ink: Color; pixel: number; size: [number, number]; as_filmed: number }): void {
@@ -316,6 +332,10 @@ export class RimLines {
     this.geometry.dispose();
     this.material.dispose();
   }
+}
+
+function copyNode(to: BufferAttribute, at: number, from: Float32Array, node: number): void {
+  for (let axis = 0; axis < 3; axis++) to.array[3 * at + axis] = from[3 * node + axis]!;
 }
 
 /** The same mesh with its triangles in the order of their parts (counting sort), so that a part is one range. */

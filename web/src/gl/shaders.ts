@@ -110,8 +110,8 @@ void main() {
 }`;
 
 /**
- * Lines of a width in pixels with a dark rim on both sides, so that they show on any ground: each instance is one edge,
- * each vertex a corner of its rectangle. `style`: 0 plain, 1 dashed (cannot tell), 2 selected. Where no camera saw the edge
+ * Lines of a width in pixels with a dark rim on both sides, so that they show on any ground: each vertex is a
+ * corner of the rectangle of one edge. `style`: 0 plain, 1 dashed (cannot tell), 2 selected. Where no camera saw the edge
  * it is a faint row of dots.
  */
 export const RIM_VERTEX = /* glsl */ `

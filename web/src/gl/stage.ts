@@ -18,8 +18,8 @@ export interface Rectangle {
 }
 
 /**
- * Where the processor draws, its time goes with the pixels: pictures that follow one another (scrubbing, playing, turning)
- * have so many fewer each way, and the last is drawn whole when nothing has moved for a while.
+ * Where the processor draws, its time goes with the pixels and lines: pictures that follow one another (scrubbing, playing,
+ * turning) have so many fewer pixels each way and no fine lines, and the last is drawn whole when nothing has moved for a while.
  */
 const COARSE = 0.5;
 const REST_MS = 150;
@@ -62,6 +62,11 @@ export class Stage {
     canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); this.lost = true; });
     canvas.addEventListener("webglcontextrestored", () => { this.lost = false; this.invalidate(); });
     this.fit();
+  }
+
+  /** False while one picture follows another where the processor draws. */
+  get draws_fine_lines(): boolean {
+    return this.ratio === this.whole_ratio;
   }
 
   add(area: StageArea): () => void {
