@@ -9,6 +9,9 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const EXAMPLE = join(ROOT, "fixtures/example");
+/** Where pictures of each step are kept, and what the service said last. */
+export const PICTURES = join(ROOT, "target/page");
+export const SERVICE_SAID = join(PICTURES, "service.log");
 const BINARY = process.env.CRUMPLE ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "release/crumple");
 const BROWSERS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const START_MS = 30_000;
@@ -65,7 +68,7 @@ function begin(command, words, environment = {}) {
  * folder; null where it is not ours. A binary that was built before the page gets web/dist through Vite's preview.
  */
 export async function startService() {
-  if (process.env.CRUMPLE_URL) return { url: process.env.CRUMPLE_URL.replace(/\/$/, ""), stop: async () => {}, restart: null };
+  if (process.env.CRUMPLE_URL) return { url: process.env.CRUMPLE_URL.replace(/\/$/, ""), said: () => "", stop: async () => {}, restart: null };
   const folder = mkdtempSync(join(tmpdir(), "crumple-page-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -87,6 +90,7 @@ export async function startService() {
   }
   return {
     url: front,
+    said: () => service.said(),
     restart: async (meanwhile) => {
       await service.stop("SIGKILL");
       await meanwhile?.();

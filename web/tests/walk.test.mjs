@@ -1,15 +1,14 @@
 // Walks the page as an engineer does: upload the two shipped files, review, desk, scrub, flag, verdict, export. Pictures
 // of each step are kept in target/page. Any message of the console that is an error fails the walk.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { complaintsOf } from "./accessible.mjs";
-import { browserPath, EXAMPLE, ROOT, startService } from "./service.mjs";
+import { browserPath, EXAMPLE, PICTURES, SERVICE_SAID, startService } from "./service.mjs";
 import { suggestionTests } from "./suggest.mjs";
 
-const PICTURES = join(ROOT, "target/page");
 const REVIEW_MS = 180_000;
 // As it comes: without a graphics card Chromium composes the page with the processor, and WebGL falls to SwiftShader.
 const ARGS = ["--no-sandbox"];
@@ -70,6 +69,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await service?.stop();
+  writeFileSync(SERVICE_SAID, service?.said() ?? "");
   console.log(`figures (software GL, ${process.arch}): ${JSON.stringify(figures)}`);
 });
 
@@ -593,5 +593,5 @@ test("a large mesh is drawn by the same renderer", async () => {
 });
 
 test("the console said nothing wrong", () => {
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(complaints, [], complaints.join("\n"));
 });
