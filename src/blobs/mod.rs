@@ -206,19 +206,18 @@ impl Blobs {
         self.lay_out_blob(&BlobKey::File(digest.to_owned()), path)
     }
 
-    /// Lays a blob out at `path`.
+    /// Lays a blob out at `path`, whatever lies there; two who do so at once do not see each other.
     ///
     /// # Errors
     /// When the blob is missing or the file cannot be made.
     pub fn lay_out_blob(&self, key: &BlobKey, path: &Path) -> Result<(), BlobError> {
         let blob = self.objects.path_to_filesystem(&key.path()).map_err(BlobError::objects("find", key))?;
-        if path.exists() {
-            std::fs::remove_file(path).map_err(BlobError::file("replace", path))?;
+        // A copy is only ever made under a name of its own: onto another's link it would be written into the blob.
+        let beside = OwnName::beside(path);
+        if std::fs::hard_link(&blob, &beside.0).is_err() {
+            std::fs::copy(&blob, &beside.0).map_err(BlobError::file("lay out", path))?;
         }
-        if std::fs::hard_link(&blob, path).is_err() {
-            std::fs::copy(&blob, path).map_err(BlobError::file("lay out", path))?;
-        }
-        Ok(())
+        std::fs::rename(&beside.0, path).map_err(BlobError::file("lay out", path))
     }
 
     /// Takes all results of a review away.
@@ -269,6 +268,22 @@ impl Blobs {
     }
 }
 
+/// A name that nobody else uses, removed on drop: where a file was not renamed, and where it lies at its place already as
+/// the same one, which leaves both names.
+struct OwnName(PathBuf);
+
+impl OwnName {
+    fn beside(path: &Path) -> Self {
+        Self(path.with_file_name(format!(".{}", uuid::Uuid::now_v7())))
+    }
+}
+
+impl Drop for OwnName {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
 fn digest(path: &Path) -> Result<(String, u64), BlobError> {
     use std::io::Read as _;
     let mut file = std::fs::File::open(path).map_err(BlobError::file("open", path))?;
@@ -304,5 +319,24 @@ mod tests {
         let later = SystemTime::now() + std::time::Duration::from_secs(5);
         assert_eq!(blobs.sweep(&kept, &none, later).await.unwrap(), Swept { files: 0, results: 1 });
         assert_eq!(blobs.get(&BlobKey::File(digest)).await.unwrap().as_deref(), Some(&b"abc"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_blob_survives_many_who_lay_it_out_at_one_place_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&root.path().join("blobs")).unwrap();
+        let (file, folder) = (root.path().join("a"), root.path().join("desk"));
+        std::fs::write(&file, "abc").unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        let (digest, _) = blobs.take_file(&file).await.unwrap();
+        let path = folder.join("simulation.vtkhdf");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..200).for_each(|_| blobs.lay_out(&digest, &path).unwrap()));
+            }
+        });
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+        assert_eq!(blobs.get(&BlobKey::File(digest)).await.unwrap().as_deref(), Some(&b"abc"[..]));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "no other name stays");
     }
 }
