@@ -18,24 +18,12 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const failures = join(PICTURES, "failures.txt");
 mkdirSync(PICTURES, { recursive: true });
 
-function walk() {
-  const reports = ["--test-reporter=spec", "--test-reporter-destination=stdout", `--test-reporter=${here("./failures.mjs")}`, `--test-reporter-destination=${failures}`];
-  return spawnSync(process.execPath, ["--test", ...reports, here("./walk.test.mjs")], { stdio: "inherit" }).status ?? 1;
-}
-
-function sayWhatFailed() {
+const reports = ["--test-reporter=spec", "--test-reporter-destination=stdout", `--test-reporter=${here("./failures.mjs")}`, `--test-reporter-destination=${failures}`];
+const { status } = spawnSync(process.execPath, ["--test", ...reports, here("./walk.test.mjs")], { stdio: "inherit" });
+if (status !== 0) {
   const read = (path) => (existsSync(path) ? readFileSync(path, "utf8").trimEnd() : "");
   const { bavail, bsize } = statfsSync(tmpdir());
   console.error(`\nthe service's last lines:\n${read(SERVICE_SAID).split("\n").slice(-LAST_LINES).join("\n")}`);
   console.error(`${Math.round((bavail * bsize) / 2 ** 20)} MiB are free in ${tmpdir()}, the pictures are in ${PICTURES}. What failed, first to last:\n${read(failures)}`);
 }
-
-// Nobody looks on where a shared machine stands still for a while: there a walk that failed is said aloud and walked again.
-let left = process.env.CI ? 2 : 1;
-let status;
-do {
-  status = walk();
-  if (status !== 0) sayWhatFailed();
-  left -= 1;
-} while (status !== 0 && left > 0);
-process.exit(status);
+process.exit(status ?? 1);
