@@ -91,7 +91,8 @@ impl Blobs {
             .await
             .map_err(|e| BlobError::file("read", file)(std::io::Error::other(e)))??;
         let key = BlobKey::File(digest.clone());
-        if !self.exists(&key).await? && !self.link(&key, file)? {
+        // One of another size was damaged: it is written anew.
+        if self.size(&key).await? != Some(bytes) && !self.link(&key, file)? {
             self.put_file(&key, file).await?;
         }
         Ok((digest, bytes))
@@ -319,6 +320,20 @@ mod tests {
         let later = SystemTime::now() + std::time::Duration::from_secs(5);
         assert_eq!(blobs.sweep(&kept, &none, later).await.unwrap(), Swept { files: 0, results: 1 });
         assert_eq!(blobs.get(&BlobKey::File(digest)).await.unwrap().as_deref(), Some(&b"abc"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_blob_is_made_whole_by_the_same_file() {
+        let root = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&root.path().join("blobs")).unwrap();
+        let file = root.path().join("a");
+        std::fs::write(&file, "abc").unwrap();
+        let key = BlobKey::File(blobs.take_file(&file).await.unwrap().0);
+        let blob = blobs.path(&key).await.unwrap().unwrap();
+        std::fs::remove_file(&blob).unwrap();
+        std::fs::write(&blob, "").unwrap();
+        blobs.take_file(&file).await.unwrap();
+        assert_eq!(blobs.get(&key).await.unwrap().as_deref(), Some(&b"abc"[..]));
     }
 
     #[tokio::test]

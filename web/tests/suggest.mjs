@@ -26,6 +26,18 @@ async function send(service, method, path, thing) {
   return text ? JSON.parse(text) : null;
 }
 
+/** Whether a review or a suggestion has finished; one that was refused says why. */
+function isFinished({ state, refusal }) {
+  assert.notEqual(state, "failed", refusal ?? "");
+  return state === "finished";
+}
+
+/** Waits for the suggestion that was asked for last. */
+async function untilSuggested({ until, api }, review) {
+  const newest = async () => (await api(`/reviews/${review}/suggestions`)).items[0];
+  await until("the suggestion", async () => isFinished(await newest() ?? {}), SUGGEST_MS);
+}
+
 /** Whether one of so many tries succeeds: a busy machine makes a try slower, never faster. */
 async function bestOf(tries, attempt) {
   for (let i = 0; i < tries; i++) if (await attempt()) return true;
@@ -114,7 +126,8 @@ export function suggestionTests(at) {
     await page.goto(`${service.url}/reviews/${review}?panel=suggest`);
     const began = Date.now();
     await page.click(".suggest .ask [data-suggest]");
-    await page.waitForSelector(".suggest [data-verdict]", { timeout: SUGGEST_MS });
+    await untilSuggested(at(), review);
+    await page.waitForSelector(".suggest [data-verdict]");
     figures.suggestion_s = (Date.now() - began) / 1000;
     await page.waitForSelector(".suggest .slider");
     assert.equal(query().get("panel"), "suggest", "the panel is in the address");
@@ -170,10 +183,11 @@ export function suggestionTests(at) {
     // A review that heard the study: the one before it was made without, and what it shows may identify no parameter.
     const { simulation_id, test_id, tolerance_mm } = await api(`/reviews/${at().review}`);
     const review = (await send(service, "POST", "/reviews", { pairs: [{ simulation_id, test_id }], tolerance_mm })).reviews[0].id;
-    await until("a review with the study", async () => (await api(`/reviews/${review}`)).state === "finished", REVIEW_MS);
+    await until("a review with the study", async () => isFinished(await api(`/reviews/${review}`)), REVIEW_MS);
     await page.goto(`${service.url}/reviews/${review}?panel=suggest`);
     await page.click(".suggest .ask [data-suggest]");
-    await page.waitForSelector(".suggest [data-verdict=change]", { timeout: SUGGEST_MS });
+    await untilSuggested(at(), review);
+    await page.waitForSelector(".suggest [data-verdict=change]");
     await page.waitForSelector(".change");
     if (!(await page.locator(".change.chosen").count())) await page.click(".change .change-head");
     const flag = page.locator(".change.chosen .flag-links .mark:enabled").first();
