@@ -305,12 +305,18 @@ fn digest(path: &Path) -> Result<(String, u64), BlobError> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_same_file_twice_is_one_blob_and_the_sweep_takes_what_no_row_names() {
+    /// No blobs yet, and beside them a file of three letters.
+    fn blobs_and_file() -> (tempfile::TempDir, Blobs, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(&root.path().join("blobs")).unwrap();
         let file = root.path().join("a");
         std::fs::write(&file, "abc").unwrap();
+        (root, blobs, file)
+    }
+
+    #[tokio::test]
+    async fn the_same_file_twice_is_one_blob_and_the_sweep_takes_what_no_row_names() {
+        let (_root, blobs, file) = blobs_and_file();
         let (digest, bytes) = blobs.take_file(&file).await.unwrap();
         assert_eq!((blobs.take_file(&file).await.unwrap().0, bytes), (digest.clone(), 3));
         blobs.put(&BlobKey::Result("r".into(), "views/mesh.bin".into()), Bytes::from_static(b"x")).await.unwrap();
@@ -324,10 +330,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_damaged_blob_is_made_whole_by_the_same_file() {
-        let root = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(&root.path().join("blobs")).unwrap();
-        let file = root.path().join("a");
-        std::fs::write(&file, "abc").unwrap();
+        let (_root, blobs, file) = blobs_and_file();
         let key = BlobKey::File(blobs.take_file(&file).await.unwrap().0);
         let blob = blobs.path(&key).await.unwrap().unwrap();
         std::fs::remove_file(&blob).unwrap();
@@ -338,10 +341,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_blob_survives_many_who_lay_it_out_at_one_place_at_once() {
-        let root = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(&root.path().join("blobs")).unwrap();
-        let (file, folder) = (root.path().join("a"), root.path().join("desk"));
-        std::fs::write(&file, "abc").unwrap();
+        let (root, blobs, file) = blobs_and_file();
+        let folder = root.path().join("desk");
         std::fs::create_dir(&folder).unwrap();
         let (digest, _) = blobs.take_file(&file).await.unwrap();
         let path = folder.join("simulation.vtkhdf");

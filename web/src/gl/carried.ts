@@ -15,7 +15,7 @@ import { CARRIED_FRAGMENT, CARRIED_VERTEX, GROUND_FRAGMENT, PICTURE_VERTEX } fro
 const WIDEST_PX = 1280;
 
 /** The smallest of 1, ½, ¼ … that still has a pixel for each of a screen that shows `shown` pixels for one of the picture. */
-export function shareOfPixels(shown: number): number {
+function shareOfPixels(shown: number): number {
   return Math.min(1, 2 ** Math.ceil(Math.log2(Math.max(shown, 1e-3))));
 }
 
